@@ -1,0 +1,39 @@
+# Two commands: `make train` and `make test`. Each sets up what it needs.
+PYTHON ?= python3
+PY     := .venv/bin/python
+STEPS  ?= 1200000
+# The set of dependencies that .venv holds; a change of either file installs again.
+STAMP  := .venv/setup-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-12)
+
+# Two cores, many processes: one thread each, and the same hashes in every run.
+TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 MUJOCO_GL=egl
+
+.PHONY: help setup train test lint bench clean
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(STAMP):
+	@scripts/setup $(PYTHON)
+	@touch $@
+
+setup: $(STAMP)  ## the virtual environment .venv, with trackway installed
+
+train: setup  ## train the Go1 to walk, with everything recorded (STEPS=300000 for a look)
+	$(PY) train.py --run train --config configs/walk.toml --total_timesteps $(STEPS)
+
+lint: setup  ## ruff, mypy, import contracts, spelling
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	git ls-files -z -- '*.py' '*.md' '*.toml' | xargs -0 .venv/bin/codespell
+
+test: lint  ## everything that must hold before a change lands
+	$(TEST_ENV) $(PY) -m pytest -n 2 --dist worksteal
+	$(TEST_ENV) $(PY) test_realtime_saving.py
+
+bench: setup  ## what it costs, in ratios against peers in the same run
+	for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
+
+clean:  ## remove .venv and caches; never a run
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

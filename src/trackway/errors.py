@@ -1,0 +1,52 @@
+"""Every exception of Trackway, one tree.
+
+TrackwayError
+├── RunError                  a run's folder or manifest cannot be used as asked
+├── CheckpointError           a file cannot be used as a checkpoint
+│   ├── NotACheckpointError       it is no Stable-Baselines3 model
+│   ├── DamagedCheckpointError    it was one; its content does not match its checksums
+│   └── MismatchError             it is whole, but does not fit this environment or algorithm
+├── RecordingError            records could not be kept
+└── RenderError               a video could not be drawn
+
+Each is raised with the facts; its class writes the sentence, which says what to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class TrackwayError(Exception):
+    """Root of the tree: `except TrackwayError` catches whatever Trackway raises on purpose."""
+
+
+class RunError(TrackwayError):
+    """A run's folder or manifest cannot be used as asked."""
+
+
+class CheckpointError(TrackwayError):
+    """A file cannot be used as a checkpoint."""
+
+
+class NotACheckpointError(CheckpointError):
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is not a Stable-Baselines3 model: {reason}")
+
+
+class DamagedCheckpointError(CheckpointError):
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is damaged ({reason}); use the checkpoint before it")
+
+
+class MismatchError(CheckpointError):
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path} does not fit: {what}")
+
+
+class RecordingError(TrackwayError):
+    """Records could not be kept; the message says how many and why."""
+
+
+class RenderError(TrackwayError):
+    """A video could not be drawn; the message says what is missing."""
