@@ -1,0 +1,206 @@
+"""A run's folder: its layout, its manifest, and how runs are found.
+
+Only this module spells the paths of a run:
+
+    models/2025-01-01_12-00-00-my_experiment/
+    ├── run.json            the manifest: ids, command line, configuration, how it ended
+    ├── checkpoints/        checkpoint_<time>.zip, models that `PPO.load` opens
+    ├── best_model.zip      by evaluation
+    ├── final_model.zip     where training ended
+    ├── videos/             mp4, at true speed
+    ├── training_history.json
+    └── realtime_data/      the JSON records
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from trackway import files
+from trackway.clock import SYSTEM_CLOCK, Clock, folder_stamp, iso
+from trackway.errors import RunError
+
+MANIFEST_VERSION = 1
+_NAME = re.compile(r"[^/\\\0]{1,120}")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where everything of one run lies."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def realtime_data(self) -> Path:
+        return self.path / "realtime_data"
+
+    @property
+    def videos(self) -> Path:
+        return self.path / "videos"
+
+    @property
+    def best_model(self) -> Path:
+        return self.path / "best_model.zip"
+
+    @property
+    def final_model(self) -> Path:
+        return self.path / "final_model.zip"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "training_history.json"
+
+
+def check_run_name(name: str) -> None:
+    """Refuse a name that could not be a folder's.
+
+    Raises:
+        RunError: The name holds a slash, or is too long.
+    """
+    if not _NAME.fullmatch(name) or name in {".", ".."}:
+        raise RunError(
+            f"{name!r} cannot name a run: use up to 120 characters without a slash, "
+            "such as resumed_experiment"
+        )
+
+
+def create_run(models: Path, name: str | None = None, clock: Clock = SYSTEM_CLOCK) -> RunFolder:
+    """Make `models/<time>[-name]`, a folder that no other run has.
+
+    Raises:
+        RunError: The name is unusable, or the folder cannot be made.
+    """
+    if name is not None:
+        check_run_name(name)
+    stem = folder_stamp(clock.unix_s()) + (f"-{name}" if name else "")
+    try:
+        files.make_folder(models)
+        for count in range(1, 1000):
+            path = models / (stem if count == 1 else f"{stem}_{count}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            files.sync_folder(models)
+            return RunFolder(path)
+    except OSError as error:
+        raise RunError(f"no run can be made in {models}: {error}") from error
+    raise RunError(f"{models / stem} and 998 folders like it exist; wait a second and try again")
+
+
+def new_manifest(
+    *, command: list[str], config: Mapping[str, Any], clock: Clock = SYSTEM_CLOCK, **facts: Any
+) -> dict[str, Any]:
+    """What is known of a run as it starts.
+
+    Args:
+        command: The command line, `sys.argv`.
+        config: Every setting of the training.
+        clock: Gives the time of creation.
+        facts: Further members, such as versions, machine, git state, resumed_from.
+    """
+    process = psutil.Process()
+    return {
+        "format": "trackway-run",
+        "version": MANIFEST_VERSION,
+        "run_id": uuid.uuid4().hex,
+        "created": iso(clock.unix_s()),
+        "created_unix": clock.unix_s(),
+        "status": "running",
+        # A process id alone is used again after a while; with its start time it names one process.
+        "process": {"pid": process.pid, "started_unix": process.create_time()},
+        "command": command,
+        "config": dict(config),
+        **facts,
+    }
+
+
+def write_manifest(run: RunFolder, manifest: Mapping[str, Any]) -> None:
+    """Publish the manifest, whole or not at all."""
+    files.publish(run.manifest, orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+
+
+def read_manifest(run: RunFolder) -> dict[str, Any]:
+    """Read a run's manifest.
+
+    Raises:
+        RunError: There is none, it is damaged, or a later Trackway wrote it.
+    """
+    try:
+        manifest = orjson.loads(run.manifest.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{run.path} is not a run: it holds no run.json") from None
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise RunError(f"{run.manifest} cannot be read: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != "trackway-run":
+        raise RunError(f"{run.manifest} is not a manifest of Trackway")
+    if int(manifest.get("version", 0)) > MANIFEST_VERSION:
+        raise RunError(f"{run.manifest} was written by a later Trackway: update this one")
+    return manifest
+
+
+def status(manifest: Mapping[str, Any]) -> str:
+    """How the run stands: running, finished, interrupted, failed, or crashed.
+
+    A run that calls itself running while its process is gone has crashed.
+    """
+    said = str(manifest.get("status", "unknown"))
+    if said != "running":
+        return said
+    process = manifest.get("process", {})
+    try:
+        started_unix = psutil.Process(int(process.get("pid", -1))).create_time()
+    except (psutil.Error, ValueError):
+        return "crashed"
+    same = abs(started_unix - float(process.get("started_unix", 0.0))) < 1.0
+    return "running" if same else "crashed"
+
+
+def list_runs(models: Path) -> list[RunFolder]:
+    """Every folder below `models` that holds a manifest, oldest first."""
+    return [RunFolder(path.parent) for path in sorted(models.glob("*/run.json"))]
+
+
+def find_run(models: Path, name: str) -> RunFolder:
+    """The run that `name` means: a folder, a run's name, the end of one, or "latest".
+
+    Names are looked up among the runs that exist; they are never joined to a path.
+
+    Raises:
+        RunError: No run or more than one answers to the name.
+    """
+    if (Path(name) / "run.json").is_file():
+        return RunFolder(Path(name))
+    runs = list_runs(models)
+    if not runs:
+        raise RunError(f"{models} holds no runs; train one with: make train")
+    if name == "latest":
+        return runs[-1]
+    exact = [run for run in runs if run.name == name]
+    found = exact or [run for run in runs if run.name.endswith(name) or run.name.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(run.name for run in found[-3:])
+        raise RunError(f"{name!r} could mean {len(found)} runs ({names}): write more of the name")
+    raise RunError(f"no run in {models} is called {name!r}; trackway runs {models} lists them")
