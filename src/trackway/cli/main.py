@@ -1,0 +1,55 @@
+"""`trackway`: look at what training left, from any terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from trackway import __version__
+from trackway.cli import runs
+from trackway.errors import TrackwayError
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="trackway",
+        description="Flight recorder for robot reinforcement learning.",
+        epilog="A RUN is a folder, the name of a run in --models, the end of one, or: latest",
+    )
+    top.add_argument("--version", action="version", version=f"trackway {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("runs", help="list the runs of a folder")
+    listing.add_argument("models", nargs="?", type=Path, default=Path("models"), metavar="FOLDER")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.set_defaults(act=lambda args: runs.list_all(args.models, args.json))
+
+    show = commands.add_parser("show", help="tell what one run is, did and left")
+    show.add_argument("run", metavar="RUN")
+    show.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
+    show.add_argument("--json", action="store_true", help="for programs")
+    show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit status: 0, or 1 with one sentence on the standard error.
+    """
+    args = parser().parse_args(argv)
+    try:
+        args.act(args)
+    except TrackwayError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"trackway: {error}", markup=False
+        )
+        return 1
+    except BrokenPipeError:
+        # `trackway runs | head` closed the pipe: nobody reads on, and that is no fault.
+        sys.stderr.close()
+    return 0

@@ -1,0 +1,102 @@
+"""`trackway runs` and `trackway show`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from trackway import run as run_folder
+from trackway.errors import RunError
+from trackway.run import RunFolder
+
+_STYLES = {"running": "green", "finished": "cyan", "interrupted": "yellow"}
+
+
+def facts(run: RunFolder) -> dict[str, Any]:
+    """What a row of the list tells of one run; a damaged manifest is told, not raised."""
+    try:
+        manifest = run_folder.read_manifest(run)
+    except RunError as error:
+        return {"name": run.name, "status": "damaged", "path": str(run.path), "error": str(error)}
+    checkpoints = sorted(run.checkpoints.glob("checkpoint_*.zip"))
+    return {
+        "name": run.name,
+        "status": run_folder.status(manifest),
+        "created": manifest.get("created"),
+        "timesteps": manifest.get("timesteps"),
+        "checkpoints": len(checkpoints),
+        "newest_checkpoint": str(checkpoints[-1]) if checkpoints else None,
+        "path": str(run.path),
+    }
+
+
+def list_all(models: Path, as_json: bool) -> None:
+    """Print a table of the runs in a folder, newest last."""
+    if not models.is_dir():
+        raise RunError(f"{models} is not a folder; runs are usually kept in: models")
+    rows = [facts(run) for run in run_folder.list_runs(models)]
+    if as_json:
+        _print_json(rows)
+        return
+    if not rows:
+        raise RunError(f"{models} holds no runs; train one with: make train")
+    table = Table("run", "status", "timesteps", "checkpoints")
+    for row in rows:
+        style = _STYLES.get(row["status"], "red")
+        timesteps = row.get("timesteps")
+        table.add_row(
+            escape(row["name"]),
+            f"[{style}]{row['status']}[/]",
+            "-" if timesteps is None else f"{timesteps:,}",
+            str(row.get("checkpoints", "-")),
+        )
+    Console().print(table)
+
+
+def show(models: Path, name: str, as_json: bool) -> None:
+    """Print what one run is, how it stands, and where its files lie."""
+    run = run_folder.find_run(models, name)
+    manifest = run_folder.read_manifest(run)
+    told = facts(run) | {
+        "command": " ".join(manifest.get("command", [])),
+        "videos": [str(path) for path in sorted(run.videos.glob("*.mp4"))],
+        "records": {
+            folder.name: sum(1 for _ in folder.glob("*.json"))
+            for folder in sorted(run.realtime_data.glob("*/"))
+        },
+        "resume": manifest.get("resume"),
+    }
+    if as_json:
+        _print_json(told | {"manifest": manifest})
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", justify="right")
+    # A path breaks over lines instead of being cut: it is there to be copied.
+    table.add_column(overflow="fold")
+    for key, value in told.items():
+        table.add_row(key.replace("_", " "), escape(_text(value)))
+    Console(highlight=False).print(table)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None | [] | {}:
+            return "-"
+        case list():
+            return "\n".join(map(str, value))
+        case dict():
+            return ", ".join(f"{count} {name}" for name, count in value.items())
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")

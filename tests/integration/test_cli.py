@@ -1,0 +1,88 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trackway import files
+from trackway.cli.main import main
+from trackway.run import create_run, new_manifest, write_manifest
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    for name, how in (("first", "finished"), ("[bold]둘째", "running")):
+        run = create_run(tmp_path / "models", name)
+        manifest = new_manifest(command=["train.py", "--run", "train"], config={"seed": 3})
+        write_manifest(run, manifest | {"status": how, "timesteps": 1200})
+        files.publish(run.checkpoints / "checkpoint_20250101_120000.zip", b"a model")
+        files.publish(run.realtime_data / "episodes" / "episodes_20250101_120000.json", b"[]")
+    return tmp_path / "models"
+
+
+def test_the_command_is_installed_and_tells_its_version():
+    said = subprocess.run(
+        [Path(sys.executable).with_name("trackway"), "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout.startswith("trackway 0.")
+
+
+def test_runs_lists_every_run_with_its_status(models, capsys):
+    assert main(["runs", str(models)]) == 0
+
+    said = capsys.readouterr().out
+    assert "first" in said
+    assert "finished" in said
+    assert "[bold]둘째" in said
+    assert "1,200" in said
+
+
+def test_runs_as_json_is_for_programs(models, capsys):
+    assert main(["runs", str(models), "--json"]) == 0
+
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["status"] for row in rows} == {"running", "finished"}
+    assert all(row["checkpoints"] == 1 for row in rows)
+
+
+def test_show_tells_what_one_run_left(models, capsys):
+    assert main(["show", "first", "--models", str(models), "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["records"] == {"episodes": 1}
+    assert told["newest_checkpoint"].endswith("checkpoint_20250101_120000.zip")
+    assert told["manifest"]["config"] == {"seed": 3}
+
+
+def test_a_damaged_manifest_is_one_row_and_hides_no_other_run(models, capsys):
+    next(models.glob("*first")).joinpath("run.json").write_text("{")
+
+    assert main(["runs", str(models)]) == 0
+
+    said = capsys.readouterr().out
+    assert "damaged" in said
+    assert "running" in said
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["runs", "no/such/folder"], "is not a folder"),
+        (["show", "third"], "no run in"),
+        (["show", "../../etc/passwd"], "no run in"),
+    ],
+)
+def test_what_cannot_be_found_is_one_sentence_and_status_1(models, capsys, argv, sentence):
+    if argv[0] == "show":
+        argv = [*argv, "--models", str(models)]
+
+    assert main(argv) == 1
+
+    said = capsys.readouterr()
+    assert sentence in " ".join(said.err.split())
+    assert said.out == ""
