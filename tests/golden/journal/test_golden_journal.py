@@ -49,9 +49,7 @@ def test_the_specification_is_enough_to_read_version_1_without_trackway():
             bytes.fromhex(head["previous"].get(field["name"], "")), digest_size=16
         )
     while at < len(V1):
-        name, kind, first, count, length, payload_crc, crc = struct.unpack_from(
-            "<4sB3xQIQII", V1, at
-        )
+        name, kind, _, count, length, payload_crc, crc = struct.unpack_from("<4sB3xQIQII", V1, at)
         payload = V1[at + 36 : at + 36 + length]
         assert name == b"TWFR"
         assert zlib.crc32(V1[at : at + 32], salt) == crc
