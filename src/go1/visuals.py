@@ -56,6 +56,8 @@ def add_scene(spec: mujoco.MjSpec, floor: Any) -> None:
     spec.visual.headlight.ambient[:] = 0.34
     spec.visual.headlight.diffuse[:] = 0.34
     spec.visual.headlight.specular[:] = 0.1
+    spec.visual.map.shadowclip = 3  # a border further out than the cameras look: no acne there
+    spec.visual.quality.shadowsize = 1024
     spec.visual.rgba.haze[:] = (0.80, 0.85, 0.90, 1)
     spec.visual.global_.offwidth = 1920
     spec.visual.global_.offheight = 1080
@@ -68,7 +70,7 @@ def add_trunk(trunk: Any) -> None:
     # A shadow map covers the neighbourhood of its light, so the sun walks along.
     trunk.add_light(
         name="sun",
-        pos=[0.7, -0.8, 2.0],
+        pos=[1.05, -1.2, 3.0],
         dir=[-0.35, 0.4, -1],
         mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM,
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
