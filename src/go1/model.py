@@ -11,7 +11,7 @@ Sensors, in this order, are what a controller or a recorder asks for:
     up [3]              the world's up direction in the body frame; projected gravity is its negative
     <leg>_position [3]  foot in the world, m
     <leg>_velocity [3]  foot in the world, m/s
-    <leg>_contact [4]   number of contacts with the floor, then the net force of the foot on it, N
+    <leg>_contact [4]   number of contacts with the floor, then its net force on the foot in the world, N
     <joint>_torque      torque of the motor, N·m (12 of them)
 """
 
@@ -287,9 +287,9 @@ def _add_sensors(spec: mujoco.MjSpec) -> None:
             name=f"{name}_contact",
             type=kind.mjSENS_CONTACT,
             objtype=of.mjOBJ_GEOM,
-            objname=name,
+            objname=FLOOR,
             reftype=of.mjOBJ_GEOM,
-            refname=FLOOR,
+            refname=name,
         )
         contact.intprm[:3] = [1 << int(found) | 1 << int(force), net_force, one_slot]
     for leg in LEGS:
