@@ -21,7 +21,7 @@ from go1 import gait, observation
 from go1.biped import BIPED
 from go1.config import Go1Config, check_rand_power
 from go1.model import build_model, render_model
-from go1.motion import Motion
+from go1.motion import Motion, stability
 from go1.randomization import DomainRandomization, draw_commands
 from go1.task import Step, WeightedTerms
 from go1.walking import WALKING
@@ -234,10 +234,8 @@ class Go1Core:
 
     @property
     def stability_score(self) -> Floats:
-        """1 for a level, quietly carried trunk, falling to 0 with tilt and roll or pitch rate, [N]."""
-        gyro = self._to_task(self.motion.gyro)
-        wobble = np.square(gyro[:, :2]).sum(axis=1)
-        return np.asarray(np.clip(self.up_z, 0.0, 1.0) * np.exp(-0.1 * wobble))
+        """How level and quiet the trunk is carried, 0 to 1, [N]; see `go1.motion.stability`."""
+        return stability(self.up_z, self._to_task(self.motion.gyro)[:, :2])
 
     @property
     def curriculum_factor(self) -> Floats:

@@ -36,7 +36,7 @@ class Motion:
         foot_position: In the world, [N, 4, 3], m, order FR, FL, RR, RL.
         foot_velocity: Horizontal, mean over the last action, [N, 4, 2], m/s.
         foot_height: Of the sole above the floor, [N, 4], m.
-        foot_force: Normal force of the floor, [N, 4], N.
+        foot_force: Normal force of the floor, [N, 4], N; `last_foot_force` is one action earlier.
         foot_contact: Whether a foot stands, [N, 4]; `last_contacts` is one action earlier.
         feet_air_time: Seconds since a foot stood, [N, 4].
         torque: Of the motors, [N, 12], N·m.
@@ -66,6 +66,7 @@ class Motion:
         self.foot_velocity = np.zeros((n, 4, 2))
         self.foot_height = np.zeros((n, 4))
         self.foot_force = np.zeros((n, 4))
+        self.last_foot_force = np.zeros((n, 4))
         self.foot_contact = np.zeros((n, 4), bool)
         self.last_contacts = np.zeros((n, 4), bool)
         self.feet_air_time = np.zeros((n, 4))
@@ -88,6 +89,7 @@ class Motion:
         self.foot_velocity[ids] = 0.0
         self.feet_air_time[ids] = 0.0
         self.last_contacts[ids] = self.foot_contact[ids]
+        self.last_foot_force[ids] = self.foot_force[ids]
 
     def _read(self, rows: Rows) -> None:
         quat, speed = self._qpos[rows, 3:7], self._qvel[rows, :3]
@@ -111,8 +113,19 @@ class Motion:
         self.foot_position[rows] = feet
         self.foot_height[rows] = feet[:, :, 2] - FOOT_RADIUS
         self.last_contacts[rows] = self.foot_contact[rows]
+        self.last_foot_force[rows] = self.foot_force[rows]
         # number of contacts, then the force from the floor (x, y, z in the world)
         self.foot_force[rows] = contact[:, :, 3]
         self.foot_contact[rows] = self.foot_force[rows] > CONTACT_FORCE
         self.torque[rows] = self._actuator_force[rows] * self._gear
         self.qacc[rows] = self._qacc[rows]
+
+
+def stability(up_z: Floats, tilt_rate: Floats) -> Floats:
+    """1 for a level, quietly carried trunk, falling to 0 with tilt and roll or pitch rate, [N].
+
+    max(up_z, 0) exp(-0.1 |tilt_rate|²), with `up_z` the cosine of the tilt, [N], and `tilt_rate`
+    the roll and pitch rates in rad/s, [N, 2].
+    """
+    wobble = np.square(tilt_rate).sum(axis=1)
+    return np.asarray(np.clip(up_z, 0.0, 1.0) * np.exp(-0.1 * wobble))

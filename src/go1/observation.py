@@ -21,7 +21,12 @@ from numpy.typing import NDArray
 
 SIZE = 50
 LIMIT = 100.0
-_GYRO_SCALE, _JOINT_VELOCITY_SCALE = 0.25, 0.05
+OBS_SCALE = {
+    "linear_velocity": 1.0,
+    "angular_velocity": 0.25,
+    "joint_position": 1.0,
+    "joint_velocity": 0.05,
+}
 
 
 def observe(
@@ -38,10 +43,10 @@ def observe(
 ) -> None:
     """Write the observation of some robots into `out`, [n, 50], clipped to ±100."""
     out[:, 0:3] = velocity
-    np.multiply(gyro, _GYRO_SCALE, out=out[:, 3:6], casting="same_kind")
+    np.multiply(gyro, OBS_SCALE["angular_velocity"], out=out[:, 3:6], casting="same_kind")
     out[:, 6:9] = up
     out[:, 9:21] = joint_offset
-    np.multiply(joint_velocity, _JOINT_VELOCITY_SCALE, out=out[:, 21:33], casting="same_kind")
+    np.multiply(joint_velocity, OBS_SCALE["joint_velocity"], out=out[:, 21:33], casting="same_kind")
     out[:, 33:45] = action
     out[:, 45:48] = command
     turn = 2 * np.pi * phase

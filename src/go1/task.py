@@ -21,6 +21,8 @@ Bools = NDArray[np.bool_]
 
 REWARD_SCALE = 0.05
 """Applied to every weight: keeps discounted returns, which the critic must learn, of order one."""
+VELOCITY_SIGMA = 0.15
+"""Squared error of velocity, m²/s², at which tracking it earns 1/e."""
 _SOFT_LIMIT = 0.9
 _RANGE = np.array([joint.range for joint in JOINTS] * len(LEGS))
 _SOFT_LOWER = _RANGE.mean(axis=1) - _SOFT_LIMIT * np.ptp(_RANGE, axis=1) / 2
@@ -84,7 +86,7 @@ Term = Callable[[Step], Floats]
 
 TERMS: dict[str, Term] = {
     "progress": lambda s: rewards.progress(s.velocity, s.command),
-    "velocity_tracking": lambda s: rewards.velocity_tracking(s.velocity, s.command, sigma=0.15),
+    "velocity_tracking": lambda s: rewards.velocity_tracking(s.velocity, s.command, VELOCITY_SIGMA),
     "yaw_tracking": lambda s: rewards.yaw_tracking(s.gyro[:, 2], s.command, sigma=0.25),
     "gait": lambda s: rewards.gait(s.foot_height, s.foot_target, s.foot_speed, s.foot_swings),
     "pose": lambda s: rewards.pose(s.joints, s.stance, s.pose_stiffness),
