@@ -1,0 +1,75 @@
+"""Chances that an episode takes: start, command, friction, mass, pushes.
+
+Every draw is made for every robot that starts, whatever its power, so that the sequence of random
+numbers does not depend on settings that change while training runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from go1.config import Go1Config
+from go1.model import TRUNK_NAME
+from go1.robot import LEG_NAMES
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.intp]
+
+
+class DomainRandomization:
+    """Friction and mass of each robot, and pushes, in proportion to its `rand_power`."""
+
+    def __init__(self, batch: Any, config: Go1Config) -> None:
+        self._batch = batch
+        self._config = config
+        model: mujoco.MjModel = batch.model
+        self._feet = np.array([model.geom(leg).id for leg in LEG_NAMES])
+        self._trunk = int(model.body(TRUNK_NAME).id)
+        self._friction = float(model.geom_friction[self._feet[0], 0])
+        self._mass = float(model.body_mass[self._trunk])
+        self._inertia = model.body_inertia[self._trunk].copy()
+        self._expanded = False
+
+    def restart(self, ids: Ids, power: Floats, rng: np.random.Generator) -> None:
+        """Give robots `ids` the physics of their next episode; `power` is theirs, [len(ids)]."""
+        config = self._config
+        draws = rng.random((len(ids), 2))
+        if not self._expanded:
+            if not power.any() or not (config.friction_range or config.mass_offset_kg):
+                return
+            # per-robot model fields cost time in every step, so only once they are wanted
+            self._expanded = True
+            self._friction_of = self._batch.expand("geom_friction")
+            self._mass_of = self._batch.expand("body_mass")
+            self._inertia_of = self._batch.expand("body_inertia")
+        if config.friction_range:
+            low, high = config.friction_range
+            drawn = low + (high - low) * draws[:, 0]
+            friction = self._friction + power * (drawn - self._friction)
+            self._friction_of[ids[:, None], self._feet, 0] = friction[:, None]
+        mass = self._mass + power * config.mass_offset_kg * (2 * draws[:, 1] - 1)
+        self._mass_of[ids, self._trunk] = mass
+        # the load is spread like the trunk's own mass
+        self._inertia_of[ids, self._trunk] = self._inertia * (mass / self._mass)[:, None]
+        self._batch.set_const(ids.astype(np.int32))
+
+    def push(self, qvel: Floats, power: Floats, dt: float, rng: np.random.Generator) -> None:
+        """Knock some robots: a sudden change of horizontal velocity (legged_gym `push_robots`)."""
+        config = self._config
+        if not config.push_speed or not power.any():
+            return
+        draws = rng.random((len(qvel), 3))
+        strength = power * config.push_speed * (draws[:, 0] < dt / config.push_interval_sec)
+        qvel[:, :2] += strength[:, None] * (2 * draws[:, 1:] - 1)
+
+
+def draw_commands(config: Go1Config, count: int, rng: np.random.Generator) -> Floats:
+    """Commands for episodes, [count, 3]: ahead, sideways (m/s), turning (rad/s)."""
+    ranges = np.array([config.command_forward, config.command_sideways, config.command_yaw])
+    low, high = ranges[:, 0], ranges[:, 1]
+    commands: Floats = low + (high - low) * rng.random((count, 3))
+    return commands

@@ -1,0 +1,102 @@
+"""The command line of `train.py`.
+
+Only what a person typed is taken from here: a flag that was not given leaves the value to the
+configuration file, to the checkpoint that training resumes from, or to the default, in that order.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+_EXAMPLES = """
+examples:
+  python train.py --run train --config configs/walk.toml --total_timesteps 1_200_000
+  python train.py --run train --run_name my_experiment --rand_power 0.1
+  python train.py --run train --model_path models/my_run/checkpoints/checkpoint_20250101_120000.zip \\
+      --total_timesteps 5_000_000 --run_name resumed_experiment
+  python train.py --run test --model_path models/my_run/final_model.zip
+"""
+
+
+def positive(text: str) -> int:
+    """A count on the command line: 5000000 or 5_000_000."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = int(float(text)) if "e" in text.lower() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser; every optional flag is absent from the result unless it was given."""
+    top = argparse.ArgumentParser(
+        prog="train.py",
+        description="Train a Unitree Go1 with everything recorded, resume, or test a model.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    top.add_argument("--run", choices=["train", "test"], required=True, help="what to do")
+    top.add_argument("--run_name", metavar="NAME", help="added to the run's folder name")
+    top.add_argument(
+        "--model_path",
+        metavar="ZIP",
+        help="a checkpoint to resume from, another Stable-Baselines3 model to fine-tune, or the "
+        "model to test (default for test: the newest run's final model)",
+    )
+    top.add_argument("--config", metavar="FILE", help="settings in TOML, such as configs/walk.toml")
+    top.add_argument("--models", metavar="FOLDER", help="where runs are kept (models)")
+
+    robot = top.add_argument_group("robot")
+    robot.add_argument("--ctrl_type", choices=["torque", "position"], help="(position)")
+    robot.add_argument("--biped", action="store_true", help="stand and walk on the hind legs")
+    robot.add_argument(
+        "--physics",
+        choices=["full", "fast", "upstream"],
+        help="full: every link meets the floor (default); fast: feet only; "
+        "upstream: as the public environment, with --vec_env subproc or dummy",
+    )
+    robot.add_argument("--rand_power", type=float, help="randomisation to begin with, 0..1 (0.0)")
+    robot.add_argument("--action_noise", type=float, help="noise on actions (0.0)")
+    robot.add_argument("--frame_skip", type=positive, help="physics steps per control step")
+
+    learning = top.add_argument_group("learning")
+    learning.add_argument(
+        "--total_timesteps",
+        type=positive,
+        help="where training ends, counted from its very beginning (5_000_000)",
+    )
+    learning.add_argument("--num_parallel_envs", type=positive, help="(12)")
+    learning.add_argument(
+        "--vec_env",
+        choices=["batch", "subproc", "dummy"],
+        help="batch: all robots in one MuJoCo batch (default, fastest); subproc: a process each",
+    )
+    learning.add_argument("--learning_rate", type=float)
+    learning.add_argument("--n_steps", type=positive, help="steps per robot in each rollout")
+    learning.add_argument("--batch_size", type=positive, help="samples in each minibatch")
+    learning.add_argument("--device", help="cpu (default), cuda, cuda:0 …")
+    learning.add_argument("--seed", type=int, help="(0)")
+
+    recording = top.add_argument_group("recording")
+    recording.add_argument("--eval_frequency", type=positive, help="timesteps (10_000)")
+    recording.add_argument("--video_interval", type=positive, help="timesteps (300_000)")
+    recording.add_argument("--video_duration", type=positive, help="seconds (30)")
+    recording.add_argument("--save_frequency", type=positive, help="timesteps (1_000)")
+    recording.add_argument("--checkpoint_frequency", type=positive, help="timesteps (10_000)")
+    recording.add_argument("--no_record", action="store_true", help="train without recording")
+
+    testing = top.add_argument_group("testing")
+    testing.add_argument("--num_test_episodes", type=positive, help="listed one by one (5)")
+    testing.add_argument(
+        "--record_test_episodes", action="store_true", help="a video of each test episode"
+    )
+    return top
+
+
+def parse(argv: list[str]) -> dict[str, Any]:
+    """What was typed, flag name → value, and nothing else."""
+    return vars(parser().parse_args(argv))
