@@ -1,0 +1,1 @@
+"""The write side: what a training program talks to while it runs."""
