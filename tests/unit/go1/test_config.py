@@ -46,6 +46,12 @@ def test_a_table_of_a_file_gives_the_same_as_the_constructor():
     )
 
 
+def test_two_legs_are_asked_for_less_speed_than_four_unless_told_otherwise():
+    assert Go1Config().command_forward == (0.3, 1.2)
+    assert Go1Config(biped=True).command_forward == (0.0, 0.3)
+    assert Go1Config(biped=True, command_forward=(0.5, 0.5)).command_forward == (0.5, 0.5)
+
+
 def test_a_misspelt_key_of_a_table_is_answered_with_the_right_one():
     with pytest.raises(ValueError, match=r"'rand_pwer' is no setting.* did you mean 'rand_power'"):
         Go1Config.from_table({"rand_pwer": 1})

@@ -139,7 +139,10 @@ def test_standing_still_succeeds_only_when_nothing_else_was_asked():
 
 
 @pytest.mark.parametrize("harm", ["state", "speed", "action"])
-def test_a_simulation_that_breaks_is_started_again_and_the_others_do_not_notice(harm):
+def test_a_simulation_that_breaks_is_started_again_and_the_others_do_not_notice(
+    harm, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)  # MuJoCo leaves a MUJOCO_LOG.TXT where it is
     actions = _actions(30)
 
     def run(broken):
