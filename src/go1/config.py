@@ -16,6 +16,8 @@ from go1.presets import CTRL_TYPES, PHYSICS, check_choice, preset
 
 Range = tuple[float, float]
 
+_BY_TASK: Range = (math.nan, math.nan)
+
 CONTROL_DT = 0.02
 """Seconds between two actions unless `frame_skip` says otherwise: 50 Hz."""
 
@@ -45,8 +47,9 @@ class Go1Config:
     action_noise: float = 0.0
     """Standard deviation of what is added to every action."""
 
-    command_forward: Range = (0.35, 1.1)
-    """Commanded speed ahead, m/s, drawn evenly at each episode's start."""
+    command_forward: Range = _BY_TASK
+    """Commanded speed ahead, m/s, drawn evenly at each episode's start. Left out: .3 to 1.2 on four
+    legs, 0 to .3 on two."""
     command_sideways: Range = (0.0, 0.0)
     command_yaw: Range = (0.0, 0.0)
     """Commanded turning rate, rad/s, positive to the left."""
@@ -72,6 +75,8 @@ class Go1Config:
     """Weights that differ from the task's own, by the term's name (`go1.walking`, `go1.biped`)."""
 
     def __post_init__(self) -> None:
+        if self.command_forward is _BY_TASK:
+            object.__setattr__(self, "command_forward", (0.0, 0.3) if self.biped else (0.3, 1.2))
         check_choice("ctrl_type", self.ctrl_type, CTRL_TYPES)
         check_choice("physics", self.physics, PHYSICS)
         if self.frame_skip is not None:

@@ -149,7 +149,7 @@ class Go1Core:
             flags[:] = False
         for counts in (self.reward, self.episode_count, self.success_count):
             counts[:] = 0
-        self._restart(np.arange(self.num_envs))
+        self.restart(np.arange(self.num_envs))
         if self.config.staggered_starts:
             self.step_count[:] = np.arange(self.num_envs) * self.max_steps // self.num_envs
         return self.obs
@@ -179,7 +179,7 @@ class Go1Core:
         if len(self.finished):
             self.episode_count[self.finished] += 1
             self.success_count[self.finished] += self.succeeded(self.finished)
-            self._restart(self.finished)
+            self.restart(self.finished)
             self.finished = _NO_IDS
 
     # -- what happened ----------------------------------------------------------------------
@@ -344,8 +344,8 @@ class Go1Core:
         if self.diverged.any():
             np.nan_to_num(self.obs, copy=False, posinf=0.0, neginf=0.0)
 
-    def _restart(self, ids: Ids) -> None:
-        """Put robots into the stance, with noise, and draw their episode's chances."""
+    def restart(self, ids: Ids) -> None:
+        """Put robots into the stance, with noise, and draw their episode's chances; nothing is counted."""
         n, config, rng = len(ids), self.config, self.rng
         which = ids.astype(np.int32)
         self._batch.reset(which, stage=mujoco.mjtStage.mjSTAGE_NONE.value)

@@ -6,7 +6,7 @@
      9:21  joint angles relative to the stance
     21:33  joint velocities times .05
     33:45  last action
-    45:48  command: ahead, sideways, turning
+    45:48  command: ahead, sideways, turning, times 2
     48:50  sine and cosine of the gait's clock
 
 Fixed scales instead of a running normaliser: a policy is whole without statistics beside it.
@@ -26,6 +26,7 @@ OBS_SCALE = {
     "angular_velocity": 0.25,
     "joint_position": 1.0,
     "joint_velocity": 0.05,
+    "command": 2.0,
 }
 
 
@@ -48,7 +49,7 @@ def observe(
     out[:, 9:21] = joint_offset
     np.multiply(joint_velocity, OBS_SCALE["joint_velocity"], out=out[:, 21:33], casting="same_kind")
     out[:, 33:45] = action
-    out[:, 45:48] = command
+    np.multiply(command, OBS_SCALE["command"], out=out[:, 45:48], casting="same_kind")
     turn = 2 * np.pi * phase
     np.sin(turn, out=out[:, 48], casting="same_kind")
     np.cos(turn, out=out[:, 49], casting="same_kind")

@@ -162,7 +162,7 @@ def preset(ctrl_type: str, physics: str = "full") -> Preset:
     return PRESETS[physics, ctrl_type]
 
 
-def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
     """Refuse a value outside `allowed` with a sentence that lists it."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")

@@ -35,6 +35,7 @@ from go1.rotation import euler_from_quat
 from go1.spaces import Interface
 
 Floats = NDArray[np.float64]
+Ids = NDArray[np.intp]
 
 MAX_EPISODE_TIME_SEC = 15.0
 SIGMA = 0.25
@@ -65,6 +66,10 @@ COST_WEIGHTS = {
     "orientation": 1.0,
     "default_joint_position": 0.1,
 }
+
+
+_THE_ROBOT: Ids = np.zeros(1, np.intp)
+_NO_IDS: Ids = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,7 @@ class UpstreamCore:
         self.reward = np.zeros(1)
         self.terminated = np.zeros(1, bool)
         self.truncated = np.zeros(1, bool)
+        self.finished = _NO_IDS
         self.command = np.array([COMMAND])
         self.action = np.zeros((1, 12))
         self.rand_power = np.array([config.rand_power])
@@ -174,11 +180,15 @@ class UpstreamCore:
 
     # -- the loop ---------------------------------------------------------------------------
 
-    def restart(self) -> None:
-        """Begin an episode: the keyframe with noise on all 19 of qpos, no velocity."""
-        if self.terminated[0] or self.truncated[0]:
+    def restart_finished(self) -> None:
+        """Count the episode, if it has ended, and begin a new one."""
+        if len(self.finished):
             self.episode_count += 1
-            self.success_count += self.succeeded()
+            self.success_count += self.succeeded(self.finished)
+            self.restart(self.finished)
+
+    def restart(self, _ids: Ids) -> None:
+        """Begin an episode: the keyframe with noise on all 19 of qpos, no velocity."""
         data, rng, noise = self.data, self.rng, RESET_NOISE_SCALE
         mujoco.mj_resetData(self.model, data)
         data.qpos[:] = self._home + rng.uniform(-noise, noise, self.model.nq)
@@ -186,7 +196,7 @@ class UpstreamCore:
         # Draws nothing until it is wanted, so that the seeds of the public environment hold.
         if self.rand_power[0] > 0 or self._randomized:
             self._randomized = True
-            self.randomization.restart(np.zeros(1, np.intp), self.rand_power, rng)
+            self.randomization.restart(_THE_ROBOT, self.rand_power, rng)
         self.command[:] = COMMAND
         self.action = np.zeros((1, 12))
         for array in (
@@ -205,7 +215,8 @@ class UpstreamCore:
         ):
             array[:] = 0
         self.balance_history[:] = np.nan
-        self.motion.restart(np.zeros(1, np.intp))
+        self.finished = _NO_IDS
+        self.motion.restart(_THE_ROBOT)
         self._observe()
 
     def advance(self, actions: NDArray[np.floating]) -> None:
@@ -224,6 +235,7 @@ class UpstreamCore:
         self._score(action)
         self.terminated[:] = ~self.is_healthy
         self.truncated[:] = self.step_count >= self.max_steps
+        self.finished = np.flatnonzero(self.terminated | self.truncated)
         self.action = action
 
         self.time_flipped_over += self.dt * self.is_flipped_over
@@ -232,7 +244,7 @@ class UpstreamCore:
 
     # -- what happened ----------------------------------------------------------------------
 
-    def succeeded(self) -> NDArray[np.bool_]:
+    def succeeded(self, _ids: Ids) -> NDArray[np.bool_]:
         """Whether the episode, if it ended now, was a success: healthy until its time was up."""
         return self.truncated & ~self.terminated
 
@@ -258,6 +270,14 @@ class UpstreamCore:
     def cost_sums(self, _robot: int = 0) -> dict[str, float]:
         """Costs of the episode so far, by term."""
         return dict(zip(COST_WEIGHTS, self.episode_costs[0].tolist(), strict=True))
+
+    def public_info(self) -> dict[str, float]:
+        """The keys that the public environment's info has beside the position."""
+        return {
+            "linear_vel_tracking_reward": float(self.step_rewards[0, 0]),
+            "reward_ctrl": -float(self.step_costs[0, 0]),
+            "reward_survive": 0.0,
+        }
 
     @property
     def episode_length(self) -> NDArray[np.int64]:

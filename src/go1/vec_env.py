@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import gymnasium as gym
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from go1 import observation
 from go1.config import Go1Config
-from go1.core import MAX_ACTION, Go1Core
+from go1.core import Go1Core
 from go1.detail import detailed_info_columns, environment_summary
-from go1.robot import JOINT_NAMES
+from go1.robot import NUM_JOINTS
+from go1.spaces import batched_interface
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.columns import Columns, nest
 
@@ -43,16 +42,17 @@ class Go1VecEnv(VecEnv):
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.core = Go1Core(num_envs, config, num_threads=num_threads)
+        interface = batched_interface(self.core.config)
         self.render_mode = None
         super().__init__(
             num_envs,
-            gym.spaces.Box(**observation.space_bounds()),
-            gym.spaces.Box(-MAX_ACTION, MAX_ACTION, (len(JOINT_NAMES),), np.float32),
+            interface.observation_space,
+            interface.action_space,
         )
         self._seed = seed
         self._clock = clock
         self._started_s = clock.monotonic_s()
-        self._actions: NDArray[np.floating] = np.zeros((num_envs, len(JOINT_NAMES)))
+        self._actions: NDArray[np.floating] = np.zeros((num_envs, NUM_JOINTS))
         self._no_infos: list[dict[str, Any]] = [{} for _ in range(num_envs)]
 
     # -- stepping ---------------------------------------------------------------------------

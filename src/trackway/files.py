@@ -5,6 +5,7 @@ Crash tests stand in this door to see every state that a power cut can leave.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import itertools
@@ -15,6 +16,8 @@ from pathlib import Path
 
 # A temporary name starts with a dot and ends so: no reader's pattern matches it.
 _TEMPORARY = ".tmp"
+# File systems without hard links: FAT, some network and container mounts.
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _counter: Iterator[int] = itertools.count()
 
 
@@ -28,6 +31,33 @@ def publish(path: Path, data: bytes | memoryview) -> None:
     Raises:
         OSError: The disk refused (full, read-only, gone). Nothing of the new content is visible.
     """
+    with _temporary(path, data) as temporary:
+        temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def publish_new(path: Path, data: bytes | memoryview) -> None:
+    """As `publish`, for a name that must be nobody's yet.
+
+    Raises:
+        FileExistsError: The name is taken; what stands there is untouched.
+        OSError: The disk refused. Nothing of the new content is visible.
+    """
+    with _temporary(path, data) as temporary:
+        try:
+            os.link(temporary, path)  # unlike a rename, it fails where the name exists
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, "the name is taken", str(path)) from error
+            temporary.replace(path)
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, data: bytes | memoryview) -> Iterator[Path]:
+    """The data, synced, under a temporary name beside `path`; whatever is left of it goes again."""
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_counter)}{_TEMPORARY}")
     try:
@@ -35,11 +65,10 @@ def publish(path: Path, data: bytes | memoryview) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+        yield temporary
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:

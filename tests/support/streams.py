@@ -54,7 +54,7 @@ class Bench:
     def step(self, passed_s: float = 1.0) -> None:
         """The writer looks, now and after this time; 0.25 s later what it wrote is synced."""
         self.drain.step()
-        self.clock.now_s += passed_s
+        self.clock.advance(passed_s)
         self.drain.step()
 
     def finish(self) -> None:

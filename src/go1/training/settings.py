@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from go1.config import Go1Config
+from go1.upstream import MAX_EPISODE_TIME_SEC as UPSTREAM_EPISODE_S
 from trackway.errors import TrackwayError
 
 Tables = dict[str, dict[str, Any]]
@@ -107,6 +108,8 @@ class Settings:
         """
         _check_keys(tables, source)
         given = {name: dict(tables.get(name, {})) for name in _KEYS}
+        if given["env"].get("physics") == "upstream":
+            given["env"].setdefault("max_episode_time_sec", UPSTREAM_EPISODE_S)
         try:
             env = Go1Config.from_table(given["env"])
             train = TrainSettings(**given["train"])

@@ -1,1 +1,1 @@
-"""The write side: what a training program talks to while it runs."""
+"""The way from the training thread to files: rings and an outbox here, writer processes there."""

@@ -83,7 +83,8 @@ class ProgressDisplay(BaseCallback):
         if self._live is not None:
             self._live.update(self._table(rows), refresh=True)
         else:
-            self.console.print("  ".join(f"{name} {text}" for name, text in rows.items()))
+            line = "  ".join(f"{name} {text}" for name, text in rows.items())
+            self.console.print(line, soft_wrap=True)
 
     def steps_per_second(self) -> float:
         """Timesteps a second over the last ten seconds; 0 before the first step."""

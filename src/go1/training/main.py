@@ -1,0 +1,50 @@
+"""What `train.py` runs."""
+
+from __future__ import annotations
+
+# Before anything that brings torch or mujoco: their thread pools are set by it.
+from go1 import threads  # isort: skip
+
+import logging
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from go1.training.arguments import parse
+from go1.training.origin import Origin
+from go1.training.settings import resolve
+from go1.training.test import test
+from go1.training.train import train
+from trackway.errors import TrackwayError
+
+
+def main(argv: list[str]) -> int:
+    """Run `train.py` with these arguments.
+
+    Returns:
+        The exit status: 0 when all was done or a signal ended it tidily, 1 with one sentence on
+        the standard error when something could not be done.
+    """
+    typed = parse(argv)
+    console = Console(highlight=False)
+    complaints = Console(stderr=True, highlight=False, soft_wrap=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_path=False, show_time=False)],
+    )
+    threads.set_torch_threads()
+    try:
+        models = Path(typed.get("models", "models"))
+        config = Path(typed["config"]) if "config" in typed else None
+        if typed["run"] == "train":
+            origin = Origin.open(Path(typed["model_path"])) if "model_path" in typed else None
+            settings = resolve(typed, config, origin.settings if origin else None)
+            train(settings, origin, models, typed.get("run_name"), console)
+        else:
+            test(typed, config, models, console)
+    except TrackwayError as error:
+        complaints.print(f"train.py: {error}", markup=False)
+        return 1
+    return 0

@@ -1,0 +1,229 @@
+"""One training: robots, learner, recording, and what is left at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.vec_env import VecEnv
+
+from go1.evaluation import evaluate
+from go1.training import report
+from go1.training.commands import train_command
+from go1.training.environments import evaluation_envs, training_envs
+from go1.training.learner import make_learner
+from go1.training.origin import Origin
+from go1.training.settings import Settings, SettingsError
+from go1.training.trial import commands, deterministic, film
+from go1.vec_env import Go1VecEnv
+from trackway import files
+from trackway import run as run_folder
+from trackway.checkpoint.archive import with_members
+from trackway.clock import SYSTEM_CLOCK
+from trackway.frameworks.sb3.progress import ProgressDisplay
+from trackway.frameworks.sb3.state import capture, model_zip
+from trackway.frameworks.sb3.stop import StopOnSignal
+from trackway.legacy import (
+    ComprehensiveSavingCallback,
+    CurriculumCallback,
+    EnhancedVisualCallback,
+    VideoRecordingCallback,
+)
+from trackway.probes.system import git_state, machine, versions
+from trackway.run import RunFolder
+
+
+def train(
+    settings: Settings,
+    origin: Origin | None,
+    models: Path,
+    run_name: str | None,
+    console: Console,
+) -> RunFolder:
+    """Train until `total_timesteps`, or until a signal; leave everything saved.
+
+    Raises:
+        TrackwayError: Something cannot be done; no folder has been made then.
+    """
+    _check_before(settings, origin, run_name)
+    envs = training_envs(settings)
+    try:
+        learner = make_learner(settings, envs, origin)
+        run = run_folder.create_run(models, run_name)
+        session = _Session(settings, origin, run, learner, envs, console)
+        session.learn()
+    finally:
+        envs.close()
+    return run
+
+
+def _check_before(settings: Settings, origin: Origin | None, run_name: str | None) -> None:
+    if run_name is not None:
+        run_folder.check_run_name(run_name)
+    total = settings.train.total_timesteps
+    if origin is not None and origin.timestep >= total:
+        raise SettingsError(
+            f"{origin.path} has already trained {origin.timestep:,} timesteps; --total_timesteps is "
+            f"where training ends, so give more than that (it is {total:,})"
+        )
+
+
+@dataclass
+class _Session:
+    """What belongs together from the run folder's making to the summary."""
+
+    settings: Settings
+    origin: Origin | None
+    run: RunFolder
+    learner: PPO
+    envs: VecEnv
+    console: Console
+
+    def __post_init__(self) -> None:
+        self.total = self.settings.train.total_timesteps
+        self.manifest = run_folder.new_manifest(
+            command=sys.argv,
+            config=self.settings.tables(),
+            versions=versions(),
+            machine=machine(),
+            git=git_state(Path.cwd()),
+            resumed_from=self._origin_facts(),
+        )
+        self.saving = self._saving() if self.settings.train.record else None
+
+    def learn(self) -> None:
+        """Train, then save, evaluate, film and report; the manifest tells how it ended."""
+        run_folder.write_manifest(self.run, self.manifest)
+        report.beginning(self.console, self.run, self.settings, self.origin)
+        stop = StopOnSignal()
+        display = ProgressDisplay(self.total, self._figures, self.console)
+        begun = self.learner.num_timesteps
+        try:
+            with stop:
+                self.learner.learn(
+                    self.total - begun,
+                    callback=CallbackList([stop, display, *self._callbacks()]),
+                    reset_num_timesteps=begun == 0,
+                )
+        except BaseException as error:
+            self._end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+            raise
+        finally:
+            display.close()
+        if stop.received is None:
+            self._finish()
+        else:
+            self._interrupt(stop.received.name)
+
+    # -- while training ---------------------------------------------------------------------
+
+    def _callbacks(self) -> list[BaseCallback]:
+        train, env = self.settings.train, self.settings.env
+        callbacks: list[BaseCallback] = []
+        if env.rand_power > 0:
+            callbacks.append(CurriculumCallback(self.total, env.rand_power))
+        callbacks += [
+            EnhancedVisualCallback(
+                evaluation_envs(self.settings, train.num_eval_episodes),
+                eval_freq=train.eval_frequency,
+                n_eval_episodes=train.num_eval_episodes,
+                save_videos=False,  # the next one makes the videos
+                verbose=0,
+                best_model_save_path=self.run.path,
+            ),
+            VideoRecordingCallback(
+                evaluation_envs(self.settings, 1),
+                record_interval_timesteps=train.video_interval,
+                video_folder=self.run.videos,
+                show_duration_seconds=train.video_duration,
+                verbose=0,
+            ),
+        ]
+        return [*callbacks, self.saving] if self.saving else callbacks
+
+    def _saving(self) -> ComprehensiveSavingCallback:
+        return ComprehensiveSavingCallback(
+            save_dir=self.run.realtime_data,
+            save_frequency=self.settings.train.save_frequency,
+            checkpoint_frequency=self.settings.train.checkpoint_frequency,
+            total_timesteps=self.total,
+            verbose=0,
+            config=self.settings.tables(),
+            resume_from=self.origin.checkpoint if self.origin and self.origin.resumes else None,
+            resume_command=self._resume_command,
+        )
+
+    def _resume_command(self, checkpoint: Path, total: int | None = None) -> str:
+        end = total or self.total
+        return train_command("--run", "train", "--model_path", checkpoint, "--total_timesteps", end)
+
+    def _figures(self) -> dict[str, str]:
+        figures = {}
+        if isinstance(self.envs, Go1VecEnv):
+            speed = self.envs.core.velocity_along_command()[:, 0].mean()
+            figures["forward speed"] = f"{speed:.2f} m/s"
+        figures["saved"] = report.saved(self.saving.status) if self.saving else "not recorded"
+        figures["in"] = str(self.run.path)
+        return figures
+
+    # -- at its end -------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        self._save_model()
+        self._end("finished")
+        rows: dict[str, object] = {"Run": self.run.path, "Model": self.run.final_model}
+        if self.settings.env.physics != "upstream":
+            # The public environment's robots come one by one; `--run test` tries one of them.
+            policy = deterministic(self.learner)
+            table = evaluate(policy, self.settings.env, commands(self.settings.env))
+            report.evaluation(self.console, table, self.settings.env.biped)
+            rows["Watch it walk"] = film(
+                table, self.settings, self.run.videos / "final.mp4", self.console
+            )
+        rows |= {
+            "Test it": train_command("--run", "test", "--model_path", self.run.final_model),
+            "Train on (choose a larger total)": self._resume_command(
+                self.run.final_model, 2 * self.total
+            ),
+            "Recorded": report.saved(self.saving.status) if self.saving else "",
+        }
+        title = f"Trained to timestep {self.learner.num_timesteps:,}"
+        report.summary(self.console, title, rows)
+
+    def _interrupt(self, signal_name: str) -> None:
+        resume_from = self.saving.status.last_checkpoint if self.saving else None
+        if resume_from is None:
+            self._save_model()
+            resume_from = self.run.final_model
+        resume = self._resume_command(resume_from)
+        self._end("interrupted", resume=resume)
+        rows: dict[str, object] = {
+            "Run": self.run.path,
+            "Recorded": report.saved(self.saving.status) if self.saving else "",
+            "Go on with": resume,
+        }
+        timestep = self.learner.num_timesteps
+        report.summary(self.console, f"{signal_name}: stopped at timestep {timestep:,}", rows)
+
+    def _save_model(self) -> None:
+        """The final model, whole or not at all, with what `--run test` needs to know the robot."""
+        members = capture(self.learner, {"config": self.settings.tables()})
+        facts = {"format": 1, "timestep": self.learner.num_timesteps, "algorithm": "PPO"}
+        content = with_members(model_zip(self.learner), members, facts, SYSTEM_CLOCK.unix_s())
+        files.publish(self.run.final_model, content)
+
+    def _end(self, status: str, **facts: Any) -> None:
+        self.manifest |= {"status": status, "timesteps": self.learner.num_timesteps, **facts}
+        run_folder.write_manifest(self.run, self.manifest)
+
+    def _origin_facts(self) -> Mapping[str, Any] | None:
+        if self.origin is None:
+            return None
+        kind = "resume" if self.origin.resumes else "fine_tune"
+        return {"kind": kind, "path": str(self.origin.path), "timestep": self.origin.timestep}

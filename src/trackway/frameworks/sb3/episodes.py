@@ -1,0 +1,197 @@
+"""Counts episodes as they run and keeps what each was when it ended."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trackway.format.jsonable import jsonable
+
+_RECENT = 100  # episodes that "recent" means
+
+
+class Episodes:
+    """The running episode of each environment and the counts of the finished ones.
+
+    Attributes:
+        returns: Sum of raw rewards of the running episodes, (num_envs,).
+        lengths: Steps of the running episodes, (num_envs,).
+        counts, successes: Finished episodes and those of them that succeeded, (num_envs,).
+        success_known: Whether the environments say what success is.
+        recent: The last finished episodes, as records.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        self.returns = np.zeros(num_envs)
+        self.lengths = np.zeros(num_envs, dtype=np.int64)
+        self.counts = np.zeros(num_envs, dtype=np.int64)
+        self.successes = np.zeros(num_envs, dtype=np.int64)
+        self.success_known = False
+        self.recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
+        self._component_keys: list[str] | None = None
+        self._components: list[dict[str, float]] = [{} for _ in range(num_envs)]
+
+    def begin(self) -> None:
+        """All environments were reset."""
+        self.returns[:] = 0.0
+        self.lengths[:] = 0
+        self._components = [{} for _ in self._components]
+
+    def step(
+        self,
+        rewards: npt.NDArray[Any],
+        dones: npt.NDArray[np.bool_],
+        infos: Sequence[Mapping[str, Any]],
+        timestep: int,
+        unix_s: float,
+    ) -> list[dict[str, Any]]:
+        """Take in one step of all environments; returns the records of the episodes it ended."""
+        self.returns += rewards
+        self.lengths += 1
+        if self._component_keys is None:
+            self._component_keys = _component_keys(infos[0])
+        if self._component_keys:
+            for sums, info in zip(self._components, infos, strict=True):
+                for key in self._component_keys:
+                    sums[key] = sums.get(key, 0.0) + float(info.get(key, 0.0))
+        if not dones.any():
+            return []
+        return [self._end(i, infos[i], timestep, unix_s) for i in np.flatnonzero(dones).tolist()]
+
+    def _end(self, i: int, info: Mapping[str, Any], timestep: int, unix_s: float) -> dict[str, Any]:
+        monitored = info.get("episode", {})
+        episode_return = float(monitored.get("r", self.returns[i]))
+        length = int(monitored.get("l", self.lengths[i]))
+        self.counts[i] += 1
+        if "is_success" in info:
+            self.success_known = True
+            self.successes[i] += bool(info["is_success"])
+        truncated = bool(info.get("TimeLimit.truncated", False))
+        rewards, costs = _components(info, self._components[i])
+        record: dict[str, Any] = {
+            "record": "episode",
+            "timestep": timestep,
+            "env_id": i,
+            **self.counters(i),
+            "timestamp": unix_s,
+            "episode_return": episode_return,
+            "episode_length": length,
+            "termination_reason": str(
+                info.get("termination_reason") or ("truncated" if truncated else "terminated")
+            ),
+            "reward_components": rewards,
+            "cost_components": costs,
+        }
+        if "is_success" in info:
+            record["is_success"] = bool(info["is_success"])
+        record["detailed_info"] = self._detail(i, info, record)
+        performance = record["detailed_info"].get("performance_metrics")
+        if performance is not None:
+            record["performance_metrics"] = performance
+        self.recent.append(record)
+        self.returns[i], self.lengths[i], self._components[i] = 0.0, 0, {}
+        return record
+
+    def _detail(self, i: int, info: Mapping[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+        """The state at the episode's end: only `info` still has it, the environment is reset."""
+        detail = jsonable(info["detailed_info"]) if "detailed_info" in info else {}
+        for key, value in (
+            ("current_step", record["episode_length"]),
+            *((name, record[name]) for name in ("episode_count", "success_count", "success_rate")),
+        ):
+            if value is not None:
+                detail.setdefault("episode_info", {})[key] = value
+        reward_info = detail.setdefault("reward_info", {})
+        reward_info.setdefault("current_episode_reward", record["episode_return"])
+        reward_info.setdefault("current_episode_length", record["episode_length"])
+        if "detailed_info" not in info and "terminal_observation" in info:
+            observation = info["terminal_observation"]
+            if np.size(observation) <= 256 and not isinstance(observation, dict):
+                detail["observation"] = jsonable(observation)
+        detail.setdefault("timestamp", record["timestamp"])
+        return detail
+
+    def counters(self, i: int) -> dict[str, Any]:
+        """The counts of one environment; None for what it does not tell."""
+        episodes, successes = int(self.counts[i]), int(self.successes[i])
+        known = self.success_known
+        return {
+            "episode_count": episodes,
+            "success_count": successes if known else None,
+            "success_rate": successes / max(episodes, 1) if known else None,
+        }
+
+    def recent_metrics(self) -> dict[str, Any]:
+        """Means over the last episodes, as a metrics record has them; None where there are none."""
+        recent = list(self.recent)
+        successes = [record["is_success"] for record in recent if "is_success" in record]
+        return {
+            "recent_success_rate_avg": float(np.mean(successes)) if successes else None,
+            "recent_success_rate_std": float(np.std(successes)) if successes else None,
+            "recent_episodes_count": len(recent),
+            "recent_episode_return_mean": _mean(recent, "episode_return"),
+            "recent_episode_length_mean": _mean(recent, "episode_length"),
+            "reward_components": _mean_components(recent, "reward_components"),
+            "cost_components": _mean_components(recent, "cost_components"),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """The counts, to go on from in another process."""
+        return {
+            "episode_counts": self.counts.tolist(),
+            "success_counts": self.successes.tolist(),
+            "success_known": self.success_known,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from counts; of another number of environments, only their totals fit."""
+        for own, name in ((self.counts, "episode_counts"), (self.successes, "success_counts")):
+            kept = state[name]
+            own[:] = 0
+            if len(kept) == len(own):
+                own[:] = kept
+            else:
+                own[0] = sum(kept)
+        self.success_known = bool(state["success_known"])
+
+
+def _component_keys(info: Mapping[str, Any]) -> list[str]:
+    """Gymnasium's convention for the parts of a reward, given at every step."""
+    return [
+        key
+        for key, value in info.items()
+        if key.startswith(("reward_", "cost_")) and np.ndim(value) == 0 and _is_number(value)
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number)
+
+
+def _components(
+    info: Mapping[str, Any], sums: dict[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    if "reward_components" in info or "cost_components" in info:
+        return (
+            jsonable(dict(info.get("reward_components", {}))),
+            jsonable(dict(info.get("cost_components", {}))),
+        )
+    rewards = {k.removeprefix("reward_"): v for k, v in sums.items() if k.startswith("reward_")}
+    costs = {k.removeprefix("cost_"): v for k, v in sums.items() if k.startswith("cost_")}
+    return rewards, costs
+
+
+def _mean(records: list[dict[str, Any]], key: str) -> float | None:
+    return float(np.mean([record[key] for record in records])) if records else None
+
+
+def _mean_components(records: list[dict[str, Any]], key: str) -> dict[str, float]:
+    names = {name for record in records for name in record[key]}
+    return {
+        name: float(np.mean([r[key][name] for r in records if name in r[key]]))
+        for name in sorted(names)
+    }

@@ -1,0 +1,245 @@
+"""The user's JSON files: which records stand in which file under which name.
+
+Runs in the writer process. A message may come twice (when the writer before this one died, or when
+the disk refused half of it); files are recognised by their content, so nothing is written twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trackway.checkpoint.archive import with_members
+from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
+from trackway.files import publish_new
+from trackway.format.jsonable import json_bytes, strict, strict_json
+from trackway.format.message import Message
+from trackway.recorder.inbox import Done, WrittenFile, serve
+
+EPISODES, STATES, METRICS = "episodes", "environment_states", "learning_metrics"
+CHECKPOINTS, HYPERPARAMETERS, MODELS, SUMMARIES = (
+    "checkpoints",
+    "hyperparameters",
+    "models",
+    "summaries",
+)
+_PREFIXES = {
+    EPISODES: "episodes",
+    STATES: "env_states",
+    METRICS: "learning_metrics",
+    CHECKPOINTS: "checkpoint",
+    HYPERPARAMETERS: "hyperparameters",
+}
+
+
+class JsonLayout:
+    """A sink: finished episodes are held back until the next save, everything else is written."""
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self._folder, self._zip_folder = Path(), Path()
+        self._held: list[dict[str, Any]] = []
+        self._held_seqs: list[int] = []
+        self._environment: dict[str, Any] = {}
+        self._last_words: list[Message] = []
+        self._files: Counter[str] = Counter()
+        self._finished_s: float | None = None
+
+    def handle(self, seq: int, message: Message, columns: dict[str, Any]) -> Done:
+        kind = message["kind"]
+        if kind == "open":
+            self._folder, self._zip_folder = Path(message["folder"]), Path(message["zip_folder"])
+            self._environment = message["environment"]
+            self._last_words = message["last_words"]
+            return Done()
+        if kind == "episodes":
+            if seq not in self._held_seqs:
+                self._held += message["records"]
+                self._held_seqs.append(seq)
+            return Done()
+        if kind == "save":
+            done = self._save(message, columns)
+        elif kind == "checkpoint":
+            done = self._checkpoint(message)
+        else:
+            done = Done(files=[self._document(message)])
+        done.seqs.append(seq)
+        self._files.update(file.kind for file in done.files)
+        self._last_words = message.get("last_words", self._last_words)
+        return done
+
+    def finish(self) -> Done:
+        """Write the episodes that no save came for, and how far an interrupted training got."""
+        unix_s = self._finished_s = self._finished_s or self._clock.unix_s()
+        done = self._save({"unix_s": unix_s}, {})
+        for document in self._last_words:
+            done.files.append(self._document({**document, "unix_s": unix_s}))
+        self._last_words = []
+        return done
+
+    def _save(self, message: Message, columns: dict[str, Any]) -> Done:
+        unix_s = message["unix_s"]
+        episodes = [strict(record) for record in self._held]
+        if "snapshot" in message:
+            episodes += _snapshots(message["snapshot"], columns)
+        files = []
+        if episodes:
+            files.append(self._records(EPISODES, episodes, unix_s))
+        if "environment" in message:
+            state = {**message["environment"]}
+            state["environment_summary"] = {
+                **self._environment,
+                **state.get("environment_summary", {}),
+                "timestamp": unix_s,
+            }
+            files.append(self._records(STATES, [strict(state)], unix_s))
+        if "metrics" in message:
+            files.append(self._records(METRICS, [strict(message["metrics"])], unix_s))
+        done = Done(seqs=self._held_seqs, files=files)
+        self._held, self._held_seqs = [], []
+        return done
+
+    def _records(self, kind: str, records: list[dict[str, Any]], unix_s: float) -> WrittenFile:
+        data = json_bytes(records)
+        path = _publish_once(self._folder / kind, f"{_PREFIXES[kind]}_{file_stamp(unix_s)}", data)
+        return WrittenFile(kind, path, len(records))
+
+    def _document(self, message: Message) -> WrittenFile:
+        kind = message["kind"]
+        folder = self._folder / kind if kind in _PREFIXES else self._folder
+        prefix = _PREFIXES.get(kind) or message["prefix"]
+        stem = f"{prefix}_{file_stamp(message['unix_s'])}"
+        return WrittenFile(kind, _publish_once(folder, stem, strict_json(message["record"])), 1)
+
+    def _checkpoint(self, message: Message) -> Done:
+        """The zip first: the JSON that points to it must never point to nothing."""
+        unix_s, record = message["unix_s"], message["record"]
+        if message["zip"] is None:
+            return Done(files=[self._document({**message, "kind": CHECKPOINTS})])
+        data = with_members(message["zip"], message["members"], message["manifest"], unix_s)
+        record["compatibility"]["sha256"] = hashlib.sha256(data).hexdigest()
+        first_stem = message["stem"]
+        for stem in _names(first_stem):
+            zip_path, path = (
+                self._zip_folder / f"{stem}.zip",
+                self._folder / CHECKPOINTS / f"{stem}.json",
+            )
+            text = strict_json(_renamed(record, first_stem, stem))
+            # Both names or neither: half a pair belongs to somebody else.
+            if path.exists() and path.read_bytes() != text:
+                continue
+            if _published(zip_path, data) and _published(path, text):
+                return Done(
+                    files=[WrittenFile(MODELS, zip_path, 0), WrittenFile(CHECKPOINTS, path, 1)]
+                )
+        raise AssertionError("names do not end")
+
+
+def _snapshots(snapshot: Message, columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """One record per environment.
+
+    Args:
+        snapshot: `common` keys of every record, `each` keys of each environment's own, and `nested`
+            details (or None) to lay over the columns.
+        columns: `detailed_info` by dotted path.
+    """
+    tree, finite = _tree(columns)
+    finite = finite and snapshot["nested"] is None
+    records = []
+    for i, each in enumerate(snapshot["each"]):
+        detail = _row(tree, i)
+        if snapshot["nested"] is not None:
+            _lay_over(detail, snapshot["nested"][i])
+        info = detail.setdefault("episode_info", {})
+        for name in ("episode_count", "success_count", "success_rate"):
+            if each[name] is not None:  # one count, wherever it is read
+                info[name] = each[name]
+        record = {"record": "snapshot", "timestep": snapshot["timestep"], "env_id": i, **each}
+        record |= snapshot["common"]
+        record["detailed_info"] = detail
+        if "performance_metrics" in detail:
+            record["performance_metrics"] = detail["performance_metrics"]
+        records.append(record if finite else strict(record))
+    return records
+
+
+def _tree(columns: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The columns as lists, nested by their paths, and whether no NaN is among them.
+
+    `nest` does as much for one row; for hundreds it pays to split the paths once, and to look for
+    NaN in whole arrays.
+    """
+    tree: dict[str, Any] = {}
+    finite = True
+    for path, column in columns.items():
+        *parents, leaf = path.split(".")
+        place = tree
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        if isinstance(column, np.ndarray):
+            finite = finite and bool(np.isfinite(column).all())
+            place[leaf] = column.tolist()
+        else:
+            finite = finite and all(type(value) in (str, bool, type(None)) for value in column)
+            place[leaf] = column
+    return tree, finite
+
+
+def _row(tree: dict[str, Any], i: int) -> dict[str, Any]:
+    return {key: _row(item, i) if type(item) is dict else item[i] for key, item in tree.items()}
+
+
+def _lay_over(record: dict[str, Any], upper: dict[str, Any]) -> None:
+    for key, value in upper.items():
+        below = record.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            _lay_over(below, value)
+        else:
+            record[key] = value
+
+
+def _renamed(record: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    """The record with the checkpoint's final name where the foreseen one stood."""
+    recovery = {
+        key: value.replace(old, new) if isinstance(value, str) else value
+        for key, value in record["recovery_info"].items()
+    }
+    return {**record, "recovery_info": recovery}
+
+
+def _names(stem: str) -> Iterator[str]:
+    yield stem
+    for number in itertools.count(2):
+        yield f"{stem}_{number}"
+
+
+def _publish_once(folder: Path, stem: str, data: bytes) -> Path:
+    """Publish under the first name that is free, or find that this very content is there already."""
+    for name in _names(stem):
+        path = folder / f"{name}.json"
+        if _published(path, data):
+            return path
+    raise AssertionError("names do not end")
+
+
+def _published(path: Path, data: bytes) -> bool:
+    """Whether the content now stands at that path; False where something else does."""
+    try:
+        if path.exists():
+            return path.stat().st_size == len(data) and path.read_bytes() == data
+        publish_new(path, data)
+    except FileExistsError:
+        if not path.exists():
+            raise  # not this name is taken, but a folder's on the way to it
+        return path.read_bytes() == data
+    return True
+
+
+if __name__ == "__main__":
+    serve(JsonLayout())

@@ -1,0 +1,225 @@
+"""Reads a training as it runs: its model, its environments, its episodes. Any of them may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from stable_baselines3.common.callbacks import BaseCallback
+
+from trackway.clock import Clock
+from trackway.frameworks.sb3.detail import (
+    Detail,
+    read_detail,
+    read_environment,
+    seen_columns,
+    tells_of_success,
+)
+from trackway.frameworks.sb3.environments import Environments
+from trackway.frameworks.sb3.episodes import Episodes
+from trackway.frameworks.sb3.hyperparameters import read_hyperparameters
+from trackway.frameworks.sb3.learner import UpdateMetrics, learner_settings
+from trackway.legacy.curriculum import CurriculumCallback
+from trackway.legacy.records import environment_configs, missing, running_columns, untold
+from trackway.probes.system import ProcessProbe
+from trackway.recorder.guard import Guard
+
+Counters = Mapping[str, Any]
+
+
+class Observer:
+    """What one call of `learn` shows, as parts of records.
+
+    Args:
+        model: The algorithm, or None where the callback is driven by hand.
+        episodes: Of an earlier call of `learn`; its counts go on.
+        counters: Of the checkpoint that this training goes on from.
+        guard: Counts what environments raise when they are asked.
+
+    Attributes:
+        envs: The environments, None without a model.
+        environment: Their common settings.
+        episodes: Their episodes; None until there is an environment or a step of one.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        episodes: Episodes | None,
+        counters: Counters | None,
+        guard: Guard,
+        clock: Clock,
+    ) -> None:
+        self.model, self._counters, self._guard, self._clock = model, counters, guard, clock
+        venv = model.get_env() if hasattr(model, "get_env") else None
+        self.envs = None if venv is None else Environments(venv)
+        self.environment: dict[str, Any] = {}
+        self.episodes = episodes
+        self.started_unix_s, self.started_s = clock.unix_s(), clock.monotonic_s()
+        self._updates, self._process = UpdateMetrics(), ProcessProbe()
+        self._speed_since = (self.started_s, int(getattr(model, "num_timesteps", 0)))
+        envs = self.envs
+        if envs is not None:
+            self.environment = guard.run("read the environment", lambda: read_environment(envs), {})
+            if episodes is None or len(episodes.counts) != envs.num_envs:
+                episodes = self._new_episodes(envs.num_envs)
+            elif np.all(getattr(model, "_last_episode_starts", False)):
+                episodes.begin()
+            episodes.success_known |= tells_of_success(self.detail())
+            self.episodes = episodes
+
+    def _new_episodes(self, num_envs: int) -> Episodes:
+        episodes = Episodes(num_envs)
+        if self._counters:
+            episodes.restore(self._counters)
+        return episodes
+
+    def step(self, timestep: int, seen: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Take in a step, given what the learner sees of it; the records of episodes that ended.
+
+        Args:
+            timestep: Timesteps so far, over all environments.
+            seen: `rewards`, `dones` and `infos`, each one per environment.
+        """
+        dones = np.asarray(seen["dones"], dtype=bool)
+        rewards: npt.NDArray[Any] = np.asarray(seen["rewards"])
+        if self.envs is not None:
+            rewards = self.envs.raw_rewards(rewards)
+        if self.episodes is None:
+            self.episodes = self._new_episodes(len(dones))
+        unix_s = self._clock.unix_s()
+        finished = self.episodes.step(rewards, dones, seen["infos"], timestep, unix_s)
+        return [record | missing(record) for record in finished]
+
+    def collect_updates(self) -> None:
+        """Take the metrics of the last update before the logger forgets them."""
+        self._updates.collect(self.model)
+
+    def detail(self) -> Detail:
+        """Ask the environments about their robots."""
+        envs = self._askable
+        return (
+            Detail()
+            if envs is None
+            else self._guard.run("read the robots", lambda: read_detail(envs), Detail())
+        )
+
+    def rand_power(self, detail: Detail) -> list[float] | None:
+        """The randomisation of each robot, as the robot has it."""
+        told: Any = detail.columns.get("env_config.rand_power")
+        if told is None and detail.nested:
+            values = [record.get("env_config", {}).get("rand_power") for record in detail.nested]
+            told = None if None in values else values
+        envs = self._askable
+        if told is None and envs is not None:
+            told = self._guard.run("read rand_power", envs.rand_power, None)
+        return None if told is None else [float(value) for value in told]
+
+    def snapshot(
+        self, detail: Detail, timestep: int, unix_s: float, seen: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The moment of every environment, as `json_layout` takes it: a message part and columns."""
+        episodes = self.episodes
+        common: dict[str, Any] = {"timestamp": unix_s}
+        snapshot: dict[str, Any] = {"timestep": timestep, "common": common, "nested": detail.nested}
+        if episodes is None:  # driven by hand: there is no environment to look at
+            nothing = dict.fromkeys(("env_id", "episode_count", "success_count", "success_rate"))
+            common["missing"] = [*nothing, "detailed_info"]
+            return {**snapshot, "each": [nothing]}, {}
+        columns = running_columns(episodes, self.environment, unix_s)
+        if not detail.columns:
+            columns |= self._seen(seen)
+        columns |= detail.columns
+        each = [episodes.counters(i) for i in range(len(episodes.counts))]
+        absent = [*missing(each[0]).get("missing", ()), *untold(detail)]
+        if absent:
+            common["missing"] = absent
+        return {**snapshot, "each": each}, columns
+
+    def _seen(self, seen: Mapping[str, Any]) -> dict[str, Any]:
+        envs = self.envs
+        if envs is None:
+            return {}
+        observation = seen.get("new_obs")
+        if envs.normalizer is not None:
+            observation = envs.normalizer.get_original_obs()
+        actions = seen.get("clipped_actions", seen.get("actions"))
+        return seen_columns(observation, actions, envs.num_envs)
+
+    def environment_state(
+        self, timestep: int, unix_s: float, rand_power: list[float] | None
+    ) -> dict[str, Any]:
+        """The environments' settings now; the writer adds their summary."""
+        state = {
+            "timestep": timestep,
+            "timestamp": unix_s,
+            "num_envs": self.envs.num_envs if self.envs else None,
+            "frame_skip": self.environment.get("frame_skip"),
+            "rand_power": rand_power,
+        }
+        return state | missing(state)
+
+    def metrics(
+        self,
+        timestep: int,
+        unix_s: float,
+        rand_power: list[float] | None,
+        total: int | None,
+        seen: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """How learning goes."""
+        now_s = self._clock.monotonic_s()
+        before_s, before = self._speed_since
+        self._speed_since = (now_s, timestep)
+        curriculum = self.curriculum(seen)
+        record: dict[str, Any] = {
+            "timestep": timestep,
+            "timestamp": unix_s,
+            "total_timesteps": timestep,
+            "planned_total_timesteps": total,
+            "training_progress": min(timestep / total, 1.0) if total else None,
+            "curriculum_rand_power_avg": None if rand_power is None else float(np.mean(rand_power)),
+            "curriculum_progress": curriculum.progress if curriculum else None,
+            "steps_per_second": (timestep - before) / max(now_s - before_s, 1e-9),
+            **self._process.read(),
+        }
+        run, model, nothing = self._guard.run, self.model, dict[str, Any]()
+        if model is not None:
+            record |= run("read the learner", lambda: learner_settings(model), nothing)
+            record |= run("read the last update", lambda: self._updates.read(model), nothing)
+        if self.episodes is not None:
+            record |= self.episodes.recent_metrics()
+        absent = missing(record).get("missing", [])
+        absent += [name for name in ("model", "episodes") if getattr(self, name) is None]
+        return record | ({"missing": absent} if absent else {})
+
+    def curriculum(self, seen: Mapping[str, Any]) -> CurriculumCallback | None:
+        """The curriculum beside this callback, if there is one."""
+        return _find_curriculum(seen.get("callback"))
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """Everything that was set when training started."""
+        detail = self.detail()
+        num_envs = self.envs.num_envs if self.envs else 0
+        configs = environment_configs(detail, self.environment, num_envs, self.rand_power(detail))
+        record = read_hyperparameters(self.model, self.envs, configs, self.started_unix_s)
+        return record | (missing(record) if self.model is not None else {"missing": ["model"]})
+
+    @property
+    def _askable(self) -> Environments | None:
+        # Between sending a step and its answer, a worker's next words are not for us.
+        waiting = self.envs is not None and getattr(self.envs.inner, "waiting", False)
+        return None if waiting else self.envs
+
+
+def _find_curriculum(callback: Any) -> CurriculumCallback | None:
+    """The curriculum among a training's callbacks, however they are nested."""
+    if isinstance(callback, CurriculumCallback):
+        return callback
+    for child in (*getattr(callback, "callbacks", ()), getattr(callback, "callback", None)):
+        found = _find_curriculum(child) if isinstance(child, BaseCallback) else None
+        if found is not None:
+            return found
+    return None

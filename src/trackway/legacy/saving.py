@@ -1,0 +1,247 @@
+"""The callbacks that record a training and its checkpoints while it runs.
+
+The training thread reads numbers and copies them into an outbox; encoding, files and their syncing
+happen in a process of its own (`recorder`). Nothing here ever stops a training.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.callbacks import BaseCallback
+
+from trackway.checkpoint.read import Checkpoint
+from trackway.clock import SYSTEM_CLOCK, Clock
+from trackway.errors import RecordingError
+from trackway.frameworks.sb3.episodes import Episodes
+from trackway.legacy.json_layout import CHECKPOINTS, MODELS
+from trackway.legacy.observer import Observer
+from trackway.legacy.session import Options, Session
+from trackway.recorder.guard import Guard
+from trackway.recorder.outbox import Delivery
+
+
+@dataclass(frozen=True)
+class SavingStatus:
+    """How the recording stands, for a progress display.
+
+    Attributes:
+        files: Safe on disk.
+        records: Safe on disk, by kind: `episodes`, `learning_metrics`, ….
+        checkpoints: Safe on disk; `last_checkpoint` is the newest one's zip.
+        failures: Writes the disk refused, each tried again, and errors in what was asked or read.
+        lost_records: Records that are gone for good.
+        trouble: What keeps the recording from writing now, if anything does.
+    """
+
+    files: int
+    records: Mapping[str, int]
+    checkpoints: int
+    failures: int
+    lost_records: int
+    last_checkpoint: Path | None
+    trouble: str | None
+
+
+class RealTimeSavingCallback(BaseCallback):
+    """Records episodes, environment states, learning metrics, hyperparameters and checkpoints.
+
+    Args:
+        save_dir: Where the folders of JSON files go. Zips of checkpoints go to `checkpoints/` beside
+            it if its name is `realtime_data`, else within it.
+        save_frequency: Timesteps between saves: at the first step at or past each multiple.
+        save_episode_data: Write `episodes/`.
+        save_environment_state: Write `environment_states/`.
+        save_hyperparameters: Write `hyperparameters/`.
+        save_checkpoints: Write `checkpoints/` and the zips.
+        checkpoint_frequency: Timesteps between checkpoints.
+        total_timesteps: The whole training; by default what `learn` was asked for.
+        verbose: 1 says where things go; failures are always said, through `logging`.
+        resume_command: Gives the shell command that resumes from a zip.
+        resume_from: The checkpoint that this training goes on from, for its counts.
+        config: Settings of the program, kept in every checkpoint as `trackway/config.json`.
+        close_timeout_s: How long the end of a training waits for a disk that refuses.
+    """
+
+    _comprehensive = False
+
+    def __init__(
+        self,
+        save_dir: str | Path = "realtime_data",
+        save_frequency: int = 1000,
+        save_episode_data: bool = True,
+        save_environment_state: bool = True,
+        save_hyperparameters: bool = True,
+        save_checkpoints: bool = True,
+        checkpoint_frequency: int = 10000,
+        total_timesteps: int | None = None,
+        verbose: int = 1,
+        *,
+        resume_command: Callable[[Path], str] | None = None,
+        resume_from: Checkpoint | None = None,
+        config: Mapping[str, Any] | None = None,
+        close_timeout_s: float = 60.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        super().__init__(verbose)
+        for name, value in (
+            ("save_frequency", save_frequency),
+            ("checkpoint_frequency", checkpoint_frequency),
+        ):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; give a number of timesteps, at least 1")
+        self.save_dir = Path(save_dir).absolute()
+        beside = self.save_dir.name == "realtime_data"
+        self.zip_folder = (self.save_dir.parent if beside else self.save_dir) / "checkpoints"
+        self.save_frequency = save_frequency
+        self.save_episode_data = save_episode_data
+        self.save_environment_state = save_environment_state
+        self.save_hyperparameters = save_hyperparameters
+        self.save_checkpoints = save_checkpoints
+        self.checkpoint_frequency = checkpoint_frequency
+        self.total_timesteps = total_timesteps
+        self._resume_command, self._config = resume_command, config
+        self._counters = resume_from.document("counters.json") if resume_from else None
+        self._close_timeout_s, self._clock = close_timeout_s, clock
+        self._guard = Guard()
+        self._session: Session | None = None
+        self._delivery = Delivery()
+        self._episodes: Episodes | None = None
+
+    # ── the training's events ──
+
+    def _on_training_start(self) -> None:
+        self._guard.run("begin", self._begin, None)
+
+    def _on_rollout_start(self) -> None:
+        self._guard.run("read the last update", self._collect_updates, None)
+
+    def _on_step(self) -> bool:
+        self._guard.run("take in a step", self._step, None)
+        return True
+
+    def _on_training_end(self) -> None:
+        self._guard.run("read the last update", self._collect_updates, None)
+        total = self._session.total_timesteps if self._session else None
+        self._close("completed" if total is None or self.num_timesteps >= total else "stopped")
+
+    # ── for the program around it ──
+
+    @property
+    def status(self) -> SavingStatus:
+        """How the recording stands."""
+        delivery = self._session.outbox.delivery if self._session else self._delivery
+        return SavingStatus(
+            files=sum(delivery.files.values()),
+            records={kind: count for kind, count in delivery.records.items() if count},
+            checkpoints=delivery.files.get(CHECKPOINTS, 0),
+            failures=delivery.failures + self._guard.errors,
+            lost_records=delivery.lost_records,
+            last_checkpoint=delivery.last.get(MODELS),
+            trouble=delivery.trouble,
+        )
+
+    def save_checkpoint(self, reason: str, timeout_s: float = 60.0) -> Path:
+        """Save a checkpoint now and return its zip once it is safe on disk.
+
+        Raises:
+            RecordingError: No training runs, or the disk refuses.
+        """
+        session = self._session
+        if session is None or session.observer.model is None:
+            raise RecordingError("a checkpoint can be saved while a training runs, and only then")
+        outbox = session.outbox
+        seq = session.checkpoint(reason, self.num_timesteps, self.locals)
+        if not outbox.wait(seq, timeout_s):
+            trouble = outbox.delivery.trouble or f"it takes longer than {timeout_s:.0f} s"
+            raise RecordingError(f"no checkpoint could be saved to {self.zip_folder}: {trouble}")
+        return outbox.delivery.last[MODELS]
+
+    def close(self) -> None:
+        """Write everything that is left and the summaries; done by itself when training ends."""
+        self._close("interrupted")
+
+    # ── what happens then ──
+
+    def _begin(self) -> None:
+        if self._session is not None:
+            return
+        model = getattr(self, "model", None)
+        self.num_timesteps = int(getattr(model, "num_timesteps", self.num_timesteps))
+        observer = Observer(model, self._episodes, self._counters, self._guard, self._clock)
+        self._session = Session(
+            self._options(), observer, self.num_timesteps, self._guard, self._clock
+        )
+        atexit.register(self.close)
+        self._say(f"recording to {self.save_dir}")
+
+    def _options(self) -> Options:
+        return Options(
+            folder=self.save_dir,
+            zip_folder=self.zip_folder,
+            save_frequency=self.save_frequency,
+            checkpoint_frequency=self.checkpoint_frequency,
+            episodes=self.save_episode_data,
+            environment_states=self.save_environment_state,
+            hyperparameters=self.save_hyperparameters,
+            checkpoints=self.save_checkpoints,
+            comprehensive=self._comprehensive,
+            total_timesteps=self.total_timesteps,
+            resume_command=self._resume_command,
+            config=self._config,
+            close_timeout_s=self._close_timeout_s,
+        )
+
+    def _collect_updates(self) -> None:
+        if self._session is not None:
+            self._session.observer.collect_updates()
+
+    def _step(self) -> None:
+        if self._session is None:
+            self._begin()  # driven by hand, without a beginning
+        if self._session is not None and self._session.step(self.num_timesteps, self.locals):
+            self._say(f"checkpoint at timestep {self.num_timesteps:,}")
+
+    def _close(self, status: str) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        atexit.unregister(self.close)
+        self._delivery = session.close(status, self.num_timesteps, self.locals)
+        self._episodes = session.observer.episodes  # of the next call of `learn`, too
+        records, files = sum(self.status.records.values()), self.status.files
+        self._say(f"training {status}: {records:,} records in {files:,} files in {self.save_dir}")
+
+    def _say(self, text: str) -> None:
+        if self.verbose >= 1:
+            sys.stdout.write(f"[trackway] {text}\n")
+
+
+class ComprehensiveSavingCallback(RealTimeSavingCallback):
+    """Records everything that `RealTimeSavingCallback` can, and sums it all up at the end.
+
+    `comprehensive_summary_<time>.json` says what was recorded where and how to go on from it.
+    """
+
+    _comprehensive = True
+
+    def __init__(
+        self,
+        save_dir: str | Path = "comprehensive_data",
+        save_frequency: int = 1000,
+        checkpoint_frequency: int = 10000,
+        verbose: int = 1,
+        **others: Any,
+    ) -> None:
+        super().__init__(
+            save_dir,
+            save_frequency,
+            checkpoint_frequency=checkpoint_frequency,
+            verbose=verbose,
+            **others,
+        )

@@ -1,0 +1,191 @@
+"""One recording, from the start of a training to its end: what is put into the outbox, and when."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trackway.clock import Clock
+from trackway.legacy.checkpoints import checkpoint_message, compatibility
+from trackway.legacy.json_layout import HYPERPARAMETERS, SUMMARIES
+from trackway.legacy.observer import Observer
+from trackway.legacy.summaries import comprehensive_summary, training_summary
+from trackway.probes.system import resume_command
+from trackway.recorder.guard import Guard
+from trackway.recorder.outbox import Delivery, Outbox
+
+_WRITER = "trackway.legacy.json_layout"
+_CUT_AT = 1000  # finished episodes between two saves; then they get a file without waiting longer
+
+_log = logging.getLogger("trackway")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is recorded where and how often; the arguments of the callbacks."""
+
+    folder: Path
+    zip_folder: Path
+    save_frequency: int
+    checkpoint_frequency: int
+    episodes: bool
+    environment_states: bool
+    hyperparameters: bool
+    checkpoints: bool
+    comprehensive: bool
+    total_timesteps: int | None
+    resume_command: Callable[[Path], str] | None
+    config: Mapping[str, Any] | None
+    close_timeout_s: float
+
+
+class Session:
+    """Puts records into the outbox as the training goes by.
+
+    Every method is given `seen`, the learner's local variables: `rewards`, `dones`, `infos`, …;
+    empty where the callback is driven by hand.
+    """
+
+    def __init__(
+        self, options: Options, observer: Observer, timestep: int, guard: Guard, clock: Clock
+    ) -> None:
+        self.options, self.observer = options, observer
+        self._guard, self._clock = guard, clock
+        self._next_save = _after(timestep, options.save_frequency)
+        self._next_checkpoint = _after(timestep, options.checkpoint_frequency)
+        self._saved_at = self._checkpoint_at = timestep
+        self._unsaved_episodes = 0
+        self.outbox = Outbox(
+            _WRITER,
+            {
+                "kind": "open",
+                "folder": str(options.folder),
+                "zip_folder": str(options.zip_folder),
+                "environment": observer.environment,
+                "last_words": self._summaries("killed", timestep, Delivery()),
+            },
+            clock=clock,
+        )
+        if options.hyperparameters:
+            nothing: dict[str, Any] = {}
+            record = guard.run("read the hyperparameters", observer.hyperparameters, nothing)
+            message = {"kind": HYPERPARAMETERS, "unix_s": observer.started_unix_s, "record": record}
+            self.outbox.put(message, records=1)
+
+    @property
+    def total_timesteps(self) -> int | None:
+        """The whole training: as the callback was told, else as `learn` was asked for."""
+        return self.options.total_timesteps or (
+            getattr(self.observer.model, "_total_timesteps", None) or None
+        )
+
+    def step(self, timestep: int, seen: Mapping[str, Any]) -> bool:
+        """Take in a step; whether it was one with a checkpoint."""
+        if "dones" in seen:
+            finished = self.observer.step(timestep, seen)
+            if finished and self.options.episodes:
+                self._put_episodes(finished)
+        if timestep >= self._next_save:
+            self._next_save = _after(timestep, self.options.save_frequency)
+            self.save(timestep, seen)
+        if timestep < self._next_checkpoint:
+            return False
+        self._next_checkpoint = _after(timestep, self.options.checkpoint_frequency)
+        if self.options.checkpoints:
+            self.checkpoint("periodic", timestep, seen)
+        return self.options.checkpoints
+
+    def save(self, timestep: int, seen: Mapping[str, Any]) -> None:
+        """Copy what is to be recorded of this moment."""
+        observer, unix_s, columns = self.observer, self._clock.unix_s(), None
+        detail = observer.detail()
+        rand_power = observer.rand_power(detail)
+        message: dict[str, Any] = {"kind": "save", "unix_s": unix_s}
+        records = 1
+        if self.options.episodes:
+            message["snapshot"], columns = observer.snapshot(detail, timestep, unix_s, seen)
+            records += len(message["snapshot"]["each"])
+        if self.options.environment_states:
+            message["environment"] = observer.environment_state(timestep, unix_s, rand_power)
+            records += 1
+        message["metrics"] = observer.metrics(
+            timestep, unix_s, rand_power, self.total_timesteps, seen
+        )
+        message["last_words"] = self._summaries("killed", timestep, Delivery())
+        self.outbox.put(message, columns, records=records)
+        self._saved_at, self._unsaved_episodes = timestep, 0
+
+    def checkpoint(self, reason: str, timestep: int, seen: Mapping[str, Any]) -> int:
+        """Copy the whole state of the learner; the number of its message."""
+        total = self.total_timesteps
+        message = checkpoint_message(
+            self.observer,
+            timestep,
+            self._clock.unix_s(),
+            self.options.zip_folder,
+            reason=reason,
+            resume_command=self.options.resume_command
+            or (lambda path: resume_command(path, total)),
+            total_timesteps=total,
+            curriculum=self.observer.curriculum(seen),
+            config=self.options.config,
+        )
+        self._checkpoint_at = timestep
+        return self.outbox.put(message, records=1)
+
+    def close(self, status: str, timestep: int, seen: Mapping[str, Any]) -> Delivery:
+        """Record the end, wait for the disk as long as allowed, and say what was lost."""
+        guard, outbox, options = self._guard, self.outbox, self.options
+        if timestep != self._saved_at or self._unsaved_episodes:
+            guard.run("save the end", lambda: self.save(timestep, seen), None)
+        # In the middle of an interrupted update the model is no state to go on from.
+        if options.checkpoints and timestep != self._checkpoint_at and status != "interrupted":
+            guard.run("save the end", lambda: self.checkpoint(status, timestep, seen), 0)
+        outbox.wait(timeout_s=options.close_timeout_s)
+        for summary in self._summaries(status, timestep, outbox.delivery):
+            outbox.put({**summary, "unix_s": self._clock.unix_s(), "last_words": []}, records=1)
+        hopeless = outbox.delivery.trouble is not None
+        delivery = outbox.close(1.0 if hopeless else options.close_timeout_s)
+        if delivery.failures or guard.errors or delivery.restarts:
+            _log.warning(
+                "recording: the disk refused %d writes (each was tried again), %d readings failed, "
+                "%d writer processes died",
+                delivery.failures,
+                guard.errors,
+                delivery.restarts,
+            )
+        if delivery.lost_records:
+            why = delivery.trouble or "there was no room left in memory"
+            _log.error("%d records are lost: %s", delivery.lost_records, why)
+        return delivery
+
+    def _put_episodes(self, finished: list[dict[str, Any]]) -> None:
+        # At once, though their file comes later: what the writer has, a killed trainer cannot lose.
+        self.outbox.put({"kind": "episodes", "records": finished}, records=len(finished))
+        self._unsaved_episodes += len(finished)
+        if self._unsaved_episodes >= _CUT_AT:
+            self._unsaved_episodes = 0
+            self.outbox.put({"kind": "save", "unix_s": self._clock.unix_s()}, records=0)
+
+    def _summaries(self, status: str, timestep: int, delivery: Delivery) -> list[dict[str, Any]]:
+        """The summaries of a training that ends now, in this way."""
+        observer, unix_s = self.observer, self._clock.unix_s()
+        span = (observer.started_unix_s, unix_s)
+        record = training_summary(status, timestep, observer.episodes, span, delivery)
+        summaries = [{"kind": SUMMARIES, "prefix": "training_summary", "record": record}]
+        if self.options.comprehensive:
+            record = comprehensive_summary(
+                status, timestep, self.options.folder, span, delivery, compatibility()
+            )
+            summaries.append(
+                {"kind": SUMMARIES, "prefix": "comprehensive_summary", "record": record}
+            )
+        return summaries
+
+
+def _after(timestep: int, frequency: int) -> int:
+    """The first multiple past a timestep."""
+    return frequency * (timestep // frequency + 1)

@@ -1,0 +1,1 @@
+"""What environments and machines can tell about themselves; reading never changes them."""

@@ -1,0 +1,97 @@
+"""The machine, the process and the program: memory, versions, the state of the code."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+_PACKAGES = ("trackway", "stable-baselines3", "torch", "mujoco", "gymnasium", "numpy")
+_GIT_TIMEOUT_S = 5.0
+
+
+class ProcessProbe:
+    """Memory and processor use of this process."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._process.cpu_percent()  # the first call only starts the measurement
+
+    def read(self) -> dict[str, float]:
+        """Resident memory, and processor use since the last reading (200 = two whole cores)."""
+        with self._process.oneshot():
+            return {
+                "memory_usage_mb": self._process.memory_info().rss / 2**20,
+                "cpu_percent": self._process.cpu_percent(),
+            }
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that decide whether a checkpoint fits; absent ones are left out."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Where the program runs."""
+    return {
+        "platform": platform.platform(),
+        "hostname": platform.node(),
+        "processor": platform.machine(),
+        "cpu_count": os.cpu_count(),
+        "memory_total_mb": round(psutil.virtual_memory().total / 2**20),
+    }
+
+
+def command_line() -> list[str]:
+    """The interpreter and its arguments, as this process was started."""
+    return list(sys.orig_argv)
+
+
+def resume_command(zip_path: Path, total_timesteps: int | None) -> str:
+    """A shell command that continues from a checkpoint, or how to do it where there is no train.py."""
+    script = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path()
+    if script.name != "train.py":
+        script = Path("train.py")
+    if not script.is_file():
+        return (
+            f"load it with the algorithm's own class, as in PPO.load({str(zip_path)!r}, env=env), and "
+            "go on with learn(total_timesteps=..., reset_num_timesteps=False)"
+        )
+    words = [sys.executable, str(script.resolve()), "--run", "train", "--model_path", str(zip_path)]
+    if total_timesteps is not None:
+        words += ["--total_timesteps", str(total_timesteps)]
+    return shlex.join(words)
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """The commit that is checked out and whether files differ from it; None outside of git."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *words],
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=_GIT_TIMEOUT_S,
+        ).stdout.strip()
+
+    try:
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None

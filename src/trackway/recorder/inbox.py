@@ -1,0 +1,156 @@
+"""The writer process: takes the trainer's messages, has a sink write them, and says what is safe.
+
+It outlives the trainer: when the connection ends, everything that was received is still written.
+A write that fails is tried again, ever more slowly, while the trainer lives; after that for
+`GRACE_S` more, and then it says what was lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+from trackway.clock import SYSTEM_CLOCK
+from trackway.format.message import Message, decode
+
+GRACE_S = 20.0
+INTAKE_BYTES = 64 << 20  # received and not yet written; beyond it the trainer keeps the rest
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file that is safe on disk, its kind (the folder it stands in) and its records."""
+
+    kind: str
+    path: Path
+    records: int
+
+
+@dataclass
+class Done:
+    """What one message led to: messages that are safe now, and the files they are in."""
+
+    seqs: list[int] = field(default_factory=list)
+    files: list[WrittenFile] = field(default_factory=list)
+
+
+class Sink(Protocol):
+    """Writes messages. Both methods may be called again after an OSError and write nothing twice."""
+
+    def handle(self, seq: int, message: Message, columns: dict[str, Any]) -> Done:
+        """Write a message, or hold it back for a later one."""
+        ...
+
+    def finish(self) -> Done:
+        """The trainer is gone: write what was held back."""
+        ...
+
+
+def serve(sink: Sink) -> None:
+    """Run as the writer process; the connection's file descriptor is the first argument."""
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)  # the end of the trainer is the signal to stop
+    with contextlib.suppress(OSError):
+        os.nice(19)
+    _Inbox(Connection(int(sys.argv[1])), sink).run()
+
+
+class _Inbox:
+    def __init__(self, connection: Connection, sink: Sink) -> None:
+        self._connection, self._sink = connection, sink
+        self._parent = os.getppid()
+        self._received: deque[bytes] = deque()
+        self._received_bytes = 0
+        self._ended_s: float | None = None
+        self._changed = threading.Condition()
+
+    def run(self) -> None:
+        # Received at once, written later: what lies in a pipe dies with the trainer.
+        threading.Thread(target=self._receive, daemon=True).start()
+        unwritten = 0
+        while (data := self._next()) is not None:
+            seq, message, columns = _opened(data)
+            unwritten += not self._until_written(seq, message, columns)
+        unwritten += not self._until_written(0, None, {})
+        if unwritten:
+            sys.stderr.write(
+                f"trackway: the disk refused until the end; {unwritten} of the last messages "
+                "of the training could not be written\n"
+            )
+
+    def _receive(self) -> None:
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._received_bytes < INTAKE_BYTES)
+                # Another process may have inherited the trainer's end and keep it open.
+                while not self._connection.poll(1.0):
+                    if os.getppid() != self._parent:
+                        raise EOFError
+                data = self._connection.recv_bytes()
+                with self._changed:
+                    self._received.append(data)
+                    self._received_bytes += len(data)
+                    self._changed.notify_all()
+        except (EOFError, OSError):
+            pass
+        finally:
+            with self._changed:
+                self._ended_s = SYSTEM_CLOCK.monotonic_s()
+                self._changed.notify_all()
+
+    def _next(self) -> bytes | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._received or self._ended_s is not None)
+            if not self._received:
+                return None
+            data = self._received.popleft()
+            self._received_bytes -= len(data)
+            self._changed.notify_all()
+            return data
+
+    def _until_written(self, seq: int, message: Message | None, columns: dict[str, Any]) -> bool:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                if message is None:
+                    done = self._sink.finish()
+                else:
+                    done = self._sink.handle(seq, message, columns)
+            except OSError as error:
+                self._tell({"trouble": str(error), "seq": seq})
+                if (
+                    self._ended_s is not None
+                    and SYSTEM_CLOCK.monotonic_s() > self._ended_s + GRACE_S
+                ):
+                    return False
+                with self._changed:
+                    ended = self._ended_s
+                    self._changed.wait_for(lambda was=ended: self._ended_s != was, pause_s)  # type: ignore[misc]
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            except Exception as error:  # noqa: BLE001 - one record that cannot be written is not all
+                self._tell({"rejected": f"{type(error).__name__}: {error}", "seq": seq})
+                return True
+            else:
+                files = [(file.kind, str(file.path), file.records) for file in done.files]
+                self._tell({"done": done.seqs, "files": files})
+                return True
+
+    def _tell(self, report: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # nobody listens any more
+            self._connection.send_bytes(marshal.dumps(report))
+
+
+def _opened(data: bytes) -> tuple[int, Message, dict[str, Any]]:
+    message, columns = decode(data[8:])
+    return int.from_bytes(data[:8], "little"), message, columns

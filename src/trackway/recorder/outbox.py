@@ -1,0 +1,360 @@
+"""The trainer's side: messages wait here until a writer process says that they are safe on disk.
+
+    training thread ── put ─▶ waiting ── sender thread ─▶ on the way ── writer process ─▶ files
+                                 ▲                            │
+                                 └── the writer died ─────────┤── "done" ─▶ forgotten
+
+A writer that dies is started anew and gets everything again that it had not confirmed. Memory is
+bounded: a slow disk makes the trainer wait, a failing one costs the oldest messages, counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import marshal
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any
+
+import trackway
+from trackway.clock import SYSTEM_CLOCK, Clock
+from trackway.format.columns import Columns
+from trackway.format.message import encode
+
+LIMIT_BYTES = 256 << 20
+_STALL_S = 30.0  # a writer silent for so long is as good as a failing disk
+_LONGEST_PAUSE_S = 10.0
+
+_log = logging.getLogger("trackway")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of the messages so far."""
+
+    files: Mapping[str, int] = field(default_factory=dict)  # per kind
+    records: Mapping[str, int] = field(default_factory=dict)  # per kind
+    failures: int = 0  # writes that the disk refused, each tried again
+    lost_records: int = 0
+    waiting_messages: int = 0
+    restarts: int = 0  # writer processes that died
+    waited_s: float = 0.0  # how long training stood still because the disk was slow
+    trouble: str | None = None  # the failure that has not gone away yet
+    last: Mapping[str, Path] = field(default_factory=dict)  # the newest file of each kind
+
+
+@dataclass
+class _Parcel:
+    seq: int
+    data: bytes
+    records: int
+
+
+class Outbox:
+    """Messages on their way to a writer process.
+
+    Args:
+        module: Run as the writer (`python -m module`), which calls `trackway.recorder.inbox.serve`.
+        preamble: The message that every writer gets first; it counts as no record.
+        limit_bytes: Memory for messages that are not on disk yet.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        preamble: Mapping[str, Any],
+        *,
+        limit_bytes: int = LIMIT_BYTES,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._module, self._limit_bytes, self._clock = module, limit_bytes, clock
+        self._preamble = _Parcel(0, _sealed(0, encode(preamble)), 0)
+        self._changed = threading.Condition()
+        self._waiting: deque[_Parcel] = deque()
+        self._on_the_way: dict[int, _Parcel] = {}
+        self._held_bytes = 0
+        self._next_seq = 1
+        self._closing = False
+        self._writer: _Writer | None = None
+        self._deaths = 0  # in a row, without a message written between them
+        self._said: set[str] = set()
+        self._lost: set[int] = set()
+        self._files: Counter[str] = Counter()
+        self._records: Counter[str] = Counter()
+        self._last: dict[str, Path] = {}
+        self._delivery = Delivery()
+        self._sender = threading.Thread(target=self._send, name="trackway-sender", daemon=True)
+        self._sender.start()
+
+    @property
+    def delivery(self) -> Delivery:
+        """How things stand now."""
+        with self._changed:
+            return replace(
+                self._delivery,
+                files=dict(self._files),
+                records=dict(self._records),
+                last=dict(self._last),
+                waiting_messages=len(self._waiting) + len(self._on_the_way),
+            )
+
+    @property
+    def writer_pid(self) -> int | None:
+        """The writer process, once it has been started."""
+        writer = self._writer
+        return writer.process.pid if writer else None
+
+    def put(
+        self, message: Mapping[str, Any], columns: Columns | None = None, *, records: int
+    ) -> int:
+        """Take a copy of a message and return its number; everything else happens elsewhere."""
+        data = encode(message, columns)
+        with self._changed:
+            self._make_room(len(data))
+            seq = self._next_seq
+            self._next_seq += 1
+            self._waiting.append(_Parcel(seq, _sealed(seq, data), records))
+            self._held_bytes += len(data)
+            self._changed.notify_all()
+        return seq
+
+    def wait(self, seq: int | None = None, timeout_s: float = 60.0) -> bool:
+        """Wait until a message (or every message so far) is safe on disk; False if it is not."""
+
+        def settled() -> bool:
+            if seq is None:
+                return not (self._waiting or self._on_the_way)
+            return seq not in self._on_the_way and all(p.seq != seq for p in self._waiting)
+
+        with self._changed:
+            return self._changed.wait_for(settled, timeout_s) and seq not in self._lost
+
+    def close(self, timeout_s: float = 60.0) -> Delivery:
+        """Deliver what is left, for so long at most, then count the rest as lost and end the writer."""
+        delivered = self.wait(timeout_s=timeout_s)
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        writer = self._writer
+        if writer is not None:
+            if not delivered:
+                writer.process.kill()  # else it might still write what is about to be called lost
+            writer.hang_up()
+            try:
+                writer.process.wait(timeout=5.0)
+            except subprocess.TimeoutExpired:
+                writer.process.kill()
+                writer.process.wait()
+        self._sender.join(timeout=5.0)
+        with self._changed:
+            for parcel in (*self._waiting, *self._on_the_way.values()):
+                self._lose(parcel)
+            self._waiting.clear()
+            self._on_the_way.clear()
+        return self.delivery
+
+    # ── on the training thread, with the condition held ──
+
+    def _make_room(self, size: int) -> None:
+        def fits() -> bool:
+            return self._held_bytes + size <= self._limit_bytes or not (
+                self._waiting or self._on_the_way
+            )
+
+        if not fits() and self._delivery.trouble is None:
+            start_s = self._clock.monotonic_s()
+            self._changed.wait_for(lambda: fits() or self._delivery.trouble is not None, _STALL_S)
+            waited_s = self._delivery.waited_s + self._clock.monotonic_s() - start_s
+            self._delivery = replace(self._delivery, waited_s=waited_s)
+        while not fits() and self._waiting:
+            self._lose(self._waiting.popleft())
+
+    def _lose(self, parcel: _Parcel) -> None:
+        self._held_bytes -= len(parcel.data) - 8
+        self._lost.add(parcel.seq)
+        lost = self._delivery.lost_records + parcel.records
+        self._delivery = replace(self._delivery, lost_records=lost)
+        if parcel.records:
+            self._say_once(
+                "lost", "records are being lost: %s", self._delivery.trouble or "no room"
+            )
+
+    # ── on the sender thread ──
+
+    def _send(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._something_to_do)
+                if self._closing:
+                    return
+                writer = self._writer
+            if writer is None or writer.gone:
+                self._replace_writer(writer)
+                continue
+            with self._changed:
+                if not self._waiting:
+                    continue
+                parcel = self._waiting.popleft()
+                self._on_the_way[parcel.seq] = parcel
+            writer.send(parcel)
+
+    def _something_to_do(self) -> bool:
+        died = self._writer is not None and self._writer.gone
+        return bool(self._waiting) or self._closing or (died and bool(self._on_the_way))
+
+    def _replace_writer(self, old: _Writer | None) -> None:
+        if old is not None:
+            old.process.kill()
+            old.process.wait()
+            with self._changed:
+                self._waiting.extendleft(
+                    self._on_the_way.pop(seq) for seq in sorted(self._on_the_way, reverse=True)
+                )
+                self._deaths += 1
+                restarts = self._delivery.restarts + 1
+                self._delivery = replace(self._delivery, restarts=restarts)
+                if self._deaths > 2:
+                    self._trouble_is("the writer process dies again and again")
+                pause_s = (
+                    min(0.1 * 2.0**self._deaths, _LONGEST_PAUSE_S) if self._deaths > 1 else 0.0
+                )
+                if self._changed.wait_for(lambda: self._closing, pause_s):
+                    return
+        try:
+            writer = _Writer(self._module, self._on_report, self._on_death)
+        except OSError as error:
+            with self._changed:
+                self._deaths += 1
+                self._trouble_is(f"no writer process could be started: {error}")
+                self._changed.wait_for(lambda: self._closing, min(0.1 * 2.0**self._deaths, 10.0))
+            return
+        writer.send(self._preamble)
+        self._writer = writer
+
+    # ── on the thread that listens to the writer ──
+
+    def _on_report(self, report: dict[str, Any]) -> None:
+        with self._changed:
+            if "trouble" in report:
+                failures = self._delivery.failures + 1
+                self._delivery = replace(self._delivery, failures=failures)
+                self._trouble_is(report["trouble"])
+            elif "rejected" in report:
+                self._say_once(
+                    report["rejected"], "a record could not be written: %s", report["rejected"]
+                )
+                parcel = self._on_the_way.pop(report["seq"], None)
+                if parcel is not None:
+                    self._lose(parcel)
+            else:
+                self._on_done(report["done"], report["files"])
+            self._changed.notify_all()
+
+    def _on_done(self, seqs: list[int], files: list[tuple[str, str, int]]) -> None:
+        for seq in seqs:
+            parcel = self._on_the_way.pop(seq, None)
+            if parcel is not None:
+                self._held_bytes -= len(parcel.data) - 8
+        for kind, path, records in files:
+            self._files[kind] += 1
+            self._records[kind] += records
+            self._last[kind] = Path(path)
+        if files:
+            self._deaths = 0
+            if self._delivery.trouble is not None:
+                self._delivery = replace(self._delivery, trouble=None)
+                self._said.discard("trouble")
+                _log.warning("writing works again")
+
+    def _trouble_is(self, what: str) -> None:
+        self._delivery = replace(self._delivery, trouble=what)
+        self._say_once(
+            "trouble",
+            "recording cannot write: %s; training goes on, the records wait in memory (up to %d MB) "
+            "and are tried again",
+            what,
+            self._limit_bytes >> 20,
+        )
+        self._changed.notify_all()
+
+    def _say_once(self, key: str, text: str, *facts: Any) -> None:
+        if key not in self._said:
+            self._said.add(key)
+            _log.warning(text, *facts)
+
+    def _on_death(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+class _Writer:
+    """One life of the writer process, and the thread that listens to it.
+
+    It starts as a fresh interpreter in a session of its own: nothing of the trainer is forked, and
+    the terminal's Ctrl-C does not reach it.
+    """
+
+    def __init__(self, module: str, on_report: Any, on_death: Any) -> None:
+        self._connection, theirs = Pipe()
+        root = str(Path(trackway.__file__).parents[1])
+        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        try:
+            self.process = subprocess.Popen(
+                # -P: a file in the working directory must not pass for a module of the writer.
+                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            )
+        except OSError:
+            self._connection.close()
+            raise
+        finally:
+            theirs.close()
+        self.gone = False
+        self._on_report, self._on_death = on_report, on_death
+        threading.Thread(target=self._listen, name="trackway-listener", daemon=True).start()
+
+    def send(self, parcel: _Parcel) -> None:
+        try:
+            self._connection.send_bytes(parcel.data)
+        except OSError:
+            self.gone = True
+
+    def hang_up(self) -> None:
+        """Say that nothing more comes: the writer finishes and ends."""
+        _shut(self._connection)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._on_report(marshal.loads(self._connection.recv_bytes()))
+        except (EOFError, OSError):
+            self.gone = True
+            self._on_death()
+
+
+def _shut(connection: Connection) -> None:
+    # Closing a descriptor does not wake a thread that reads it; a shutdown does.
+    import socket
+
+    duplicate = socket.socket(fileno=os.dup(connection.fileno()))
+    try:
+        duplicate.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+    finally:
+        duplicate.close()
+
+
+def _sealed(seq: int, data: bytes) -> bytes:
+    return seq.to_bytes(8, "little") + data

@@ -1,0 +1,1 @@
+"""Motion again: recorded states become videos, in processes that never hold training up."""
