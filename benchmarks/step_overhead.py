@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import json
 import mmap
 import os
@@ -34,19 +35,24 @@ BURST = 25
 SLOW = {"TensorBoard"}  # one short round: it takes minutes to close
 
 
-def source(num_envs: int, luck: np.random.Generator) -> dict[str, np.ndarray]:
-    columns = {f.name: luck.normal(size=(num_envs, *f.shape)).astype(f.dtype) for f in SCHEMA}
-    block = [column.view(np.uint8).reshape(-1) for column in columns.values()]
-    return columns | {"packed": np.concatenate(block)}
+def sources(name: str, num_envs: int) -> list[dict[str, np.ndarray]]:
+    """Some steps to be written in turn; noise, so that compressing formats are not flattered."""
+    luck = np.random.default_rng(0)
+    given = []
+    for _ in range(BURST):
+        columns = {f.name: luck.normal(size=(num_envs, *f.shape)).astype(f.dtype) for f in SCHEMA}
+        block = [column.view(np.uint8).reshape(-1) for column in columns.values()]
+        packed = {"packed": np.concatenate(block)}
+        given.append(packed if name == "trackway packed" else columns)
+    return given
 
 
 def drive(name: str, path: Path, num_envs: int, duration_s: float) -> dict[str, float]:
     """One round of one way of writing."""
-    given = source(num_envs, np.random.default_rng(0))
-    packed = given.pop("packed")
+    given = sources(name, num_envs)
     writer = PEERS[name](path, num_envs)
-    write, columns = writer.write, {"packed": packed} if name == "trackway packed" else given
-    for _ in range(BURST):
+    write = writer.write
+    for columns in given:
         write(columns)
     result = {}
     steps, cpu_s, began_s = BURST, used_s(), time.perf_counter()
@@ -55,10 +61,9 @@ def drive(name: str, path: Path, num_envs: int, duration_s: float) -> dict[str, 
         rest_s = burst / STEP_HZ.get(num_envs, 12_000 / num_envs)
         end_s = time.perf_counter() + duration_s / 2
         while time.perf_counter() < end_s:
-            given["time"][...] = time.perf_counter()
-            given["qpos"] += 1e-3
+            turn = given if burst > 1 else [given[len(walls_ns) % BURST]]
             cpu_ns, wall_ns = time.thread_time_ns(), time.perf_counter_ns()
-            for _ in range(burst):
+            for columns in turn:
                 write(columns)
             walls_ns.append(time.perf_counter_ns() - wall_ns)
             used_ns += time.thread_time_ns() - cpu_ns
@@ -83,14 +88,12 @@ def used_s() -> float:
 
 def victim(name: str, path: Path, told: Path, num_envs: int) -> None:
     """Write until killed, saying how much was given."""
-    given = source(num_envs, np.random.default_rng(0))
-    packed = given.pop("packed")
-    columns = {"packed": packed} if name == "trackway packed" else given
+    given = itertools.cycle(sources(name, num_envs))
     writer = PEERS[name](path, num_envs)
     with told.open("r+b") as file:
         count = memoryview(mmap.mmap(file.fileno(), 8)).cast("q")
     while True:
-        writer.write(columns)
+        writer.write(next(given))
         count[0] += num_envs
         time.sleep(1 / STEP_HZ.get(num_envs, 12_000 / num_envs))
 
@@ -134,8 +137,7 @@ def live_lag(folder: Path, num_envs: int, duration_s: float) -> tuple[float, flo
         "print(json.dumps(np.percentile(lags[len(lags) // 4:], [50, 99]).tolist()))\n"
     )
     writer = PEERS["trackway"](path, num_envs)
-    given = source(num_envs, np.random.default_rng(0))
-    del given["packed"]
+    given = sources("trackway", num_envs)[0]
     reader = subprocess.Popen(
         [sys.executable, "-c", code, str(path)],
         stdout=subprocess.PIPE,

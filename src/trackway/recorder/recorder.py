@@ -93,11 +93,17 @@ class Recorder:
                 finish_abandoned(earlier, clock)
             self.attempt = _begin_attempt(run, attempt)
             self._lock = _hold(self.attempt)
-            self._write_manifest()
-            self._writer = _start_writer(self.attempt, sync_s, subprocess.PIPE)
         except OSError as error:
             raise RecordingError(f"{run} cannot be recorded into: {error}") from error
-        _await_ready(self._writer, self.attempt)
+        try:
+            self._write_manifest()
+            self._writer = _start_writer(self.attempt, sync_s, subprocess.PIPE)
+            _await_ready(self._writer, self.attempt)
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, OSError):
+                raise RecordingError(f"{run} cannot be recorded into: {error}") from error
+            raise
         self._guard = threading.Thread(target=self._watch, name="trackway-writer", daemon=True)
         self._guard.start()
 
