@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
