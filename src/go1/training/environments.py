@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
