@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import itertools
 import json
 import mmap
 import os
@@ -35,24 +34,32 @@ BURST = 25
 SLOW = {"TensorBoard"}  # one short round: it takes minutes to close
 
 
-def sources(name: str, num_envs: int) -> list[dict[str, np.ndarray]]:
-    """Some steps to be written in turn; noise, so that compressing formats are not flattered."""
+def source(num_envs: int) -> dict[str, np.ndarray]:
     luck = np.random.default_rng(0)
-    given = []
-    for _ in range(BURST):
-        columns = {f.name: luck.normal(size=(num_envs, *f.shape)).astype(f.dtype) for f in SCHEMA}
-        block = [column.view(np.uint8).reshape(-1) for column in columns.values()]
-        packed = {"packed": np.concatenate(block)}
-        given.append(packed if name == "trackway packed" else columns)
-    return given
+    return {f.name: luck.normal(size=(num_envs, *f.shape)).astype(f.dtype) for f in SCHEMA}
+
+
+def move(columns: dict[str, np.ndarray], luck: np.random.Generator) -> None:
+    """As a simulation does between two steps: new digits everywhere, and warm in the caches."""
+    for column in columns.values():
+        if column.dtype != bool:
+            column += luck.normal()
+    columns["time"][...] = time.perf_counter()
+
+
+def packed(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same bytes as one block."""
+    block = [column.view(np.uint8).reshape(-1) for column in columns.values()]
+    return {"packed": np.concatenate(block)}
 
 
 def drive(name: str, path: Path, num_envs: int, duration_s: float) -> dict[str, float]:
     """One round of one way of writing."""
-    given = sources(name, num_envs)
+    given, luck = source(num_envs), np.random.default_rng(1)
     writer = PEERS[name](path, num_envs)
     write = writer.write
-    for columns in given:
+    columns = packed(given) if name == "trackway packed" else given
+    for _ in range(BURST):
         write(columns)
     result = {}
     steps, cpu_s, began_s = BURST, used_s(), time.perf_counter()
@@ -61,9 +68,10 @@ def drive(name: str, path: Path, num_envs: int, duration_s: float) -> dict[str, 
         rest_s = burst / STEP_HZ.get(num_envs, 12_000 / num_envs)
         end_s = time.perf_counter() + duration_s / 2
         while time.perf_counter() < end_s:
-            turn = given if burst > 1 else [given[len(walls_ns) % BURST]]
+            move(given, luck)
+            columns = packed(given) if name == "trackway packed" else given
             cpu_ns, wall_ns = time.thread_time_ns(), time.perf_counter_ns()
-            for columns in turn:
+            for _ in range(burst):
                 write(columns)
             walls_ns.append(time.perf_counter_ns() - wall_ns)
             used_ns += time.thread_time_ns() - cpu_ns
@@ -88,12 +96,13 @@ def used_s() -> float:
 
 def victim(name: str, path: Path, told: Path, num_envs: int) -> None:
     """Write until killed, saying how much was given."""
-    given = itertools.cycle(sources(name, num_envs))
+    given = source(num_envs)
+    columns = packed(given) if name == "trackway packed" else given
     writer = PEERS[name](path, num_envs)
     with told.open("r+b") as file:
         count = memoryview(mmap.mmap(file.fileno(), 8)).cast("q")
     while True:
-        writer.write(next(given))
+        writer.write(columns)
         count[0] += num_envs
         time.sleep(1 / STEP_HZ.get(num_envs, 12_000 / num_envs))
 
@@ -137,7 +146,7 @@ def live_lag(folder: Path, num_envs: int, duration_s: float) -> tuple[float, flo
         "print(json.dumps(np.percentile(lags[len(lags) // 4:], [50, 99]).tolist()))\n"
     )
     writer = PEERS["trackway"](path, num_envs)
-    given = sources("trackway", num_envs)[0]
+    given = source(num_envs)
     reader = subprocess.Popen(
         [sys.executable, "-c", code, str(path)],
         stdout=subprocess.PIPE,
