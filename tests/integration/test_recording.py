@@ -323,3 +323,17 @@ def test_every_file_is_strict_json_and_no_temporary_is_left(tmp_path):
         if path.suffix == ".json":
             strict_loads(path.read_bytes())
     assert callback.status.files == len(files)
+
+
+def test_a_batch_that_tells_little_is_completed_with_what_is_known(tmp_path):
+    class Batch(DummyVecEnv):
+        def detailed_info_columns(self):
+            return {"robot_state.position.x": np.arange(float(self.num_envs))}
+
+    callback = RealTimeSavingCallback(tmp_path, 64, verbose=0)
+    ppo(Batch([ToyRobot, ToyRobot])).learn(64, callback=callback)
+
+    _, second = snapshots_of(tmp_path)
+    assert second["detailed_info"]["robot_state"] == {"position": {"x": 1.0}}
+    assert second["detailed_info"]["episode_info"]["current_step"] == 2
+    assert second["missing"] == ["env_config", "contact_info", "stability_metrics"]

@@ -20,7 +20,7 @@ from trackway.frameworks.sb3.detail import (
 from trackway.frameworks.sb3.environments import Environments
 from trackway.frameworks.sb3.episodes import Episodes
 from trackway.frameworks.sb3.hyperparameters import read_hyperparameters
-from trackway.frameworks.sb3.learner import UpdateMetrics, learner_settings
+from trackway.frameworks.sb3.learner import UpdateMetrics, learner_settings, learning_rates
 from trackway.legacy.curriculum import CurriculumCallback
 from trackway.legacy.records import environment_configs, running_columns, untold
 from trackway.probes.system import ProcessProbe
@@ -62,6 +62,7 @@ class Observer:
         self.updates, self._process = UpdateMetrics(), ProcessProbe(clock)
         self._speed_since = (self.started_s, int(getattr(model, "num_timesteps", 0)))
         self._speed: float | None = None
+        self._settings: dict[str, Any] = {}
         envs = self.envs
         if envs is not None:
             self.environment = guard.run("read the environment", lambda: read_environment(envs), {})
@@ -129,10 +130,10 @@ class Observer:
             nothing = dict.fromkeys(("env_id", "episode_count", "success_count", "success_rate"))
             common["missing"] = [*nothing, "detailed_info"]
             return {**snapshot, "each": [nothing]}, {}
-        columns = running_columns(episodes, self.environment, unix_s)
-        if not detail.columns:
-            columns |= self._seen(seen)
-        columns |= detail.columns
+        columns = detail.columns
+        if "episode_info.current_step" not in columns:
+            known = running_columns(episodes, self.environment, unix_s)
+            columns = known | self._seen(seen) | columns
         each = [episodes.counters(i) for i in range(len(episodes.counts))]
         absent = [*missing(each[0]).get("missing", ()), *untold(detail)]
         if absent:
@@ -185,7 +186,10 @@ class Observer:
         }
         run, model, nothing = self._guard.run, self.model, dict[str, Any]()
         if model is not None:
-            record |= run("read the learner", lambda: learner_settings(model), nothing)
+            if not self._settings:
+                self._settings = run("read the learner", lambda: learner_settings(model), nothing)
+            record |= self._settings
+            record |= run("read the learning rate", lambda: learning_rates(model), nothing)
             record |= run("read the last update", lambda: self.updates.read(model), nothing)
         if self.episodes is not None:
             record |= self.episodes.recent_metrics()

@@ -67,16 +67,23 @@ def gradient_norm(model: Any) -> float | None:
 
 
 def learner_settings(model: Any) -> dict[str, Any]:
-    """The learner's part of a metrics record; None for what the algorithm does not have."""
+    """What never changes of the learner; None for what the algorithm does not have."""
     optimizer = find_optimizer(model)
-    schedule = getattr(model, "lr_schedule", None)
-    progress = getattr(model, "_current_progress_remaining", 1.0)
     return {
         **rollout_settings(model),
         "policy_type": type(model.policy).__name__ if hasattr(model, "policy") else None,
         "policy_device": str(model.device) if hasattr(model, "device") else None,
-        "policy_learning_rate": float(schedule(progress)) if callable(schedule) else None,
         "optimizer_type": type(optimizer).__name__ if optimizer is not None else None,
+    }
+
+
+def learning_rates(model: Any) -> dict[str, Any]:
+    """What the schedule says now, and what the optimizer was given last."""
+    optimizer = find_optimizer(model)
+    schedule = getattr(model, "lr_schedule", None)
+    progress = getattr(model, "_current_progress_remaining", 1.0)
+    return {
+        "policy_learning_rate": float(schedule(progress)) if callable(schedule) else None,
         "optimizer_lr": optimizer.param_groups[0]["lr"] if optimizer is not None else None,
     }
 
