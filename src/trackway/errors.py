@@ -7,6 +7,10 @@ TrackwayError
 │   ├── DamagedCheckpointError    it was one; its content does not match its checksums
 │   └── MismatchError             it is whole, but does not fit this environment or algorithm
 ├── RecordingError            records could not be kept
+│   └── AttemptInUseError         another process records into this attempt
+├── SchemaError               fields that no stream can have
+├── FormatError               bytes are not what they should be
+├── StreamError               a stream cannot be read as asked
 └── RenderError               a video could not be drawn
 
 Each is raised with the facts; its class writes the sentence, which says what to do.
@@ -46,6 +50,25 @@ class MismatchError(CheckpointError):
 
 class RecordingError(TrackwayError):
     """Records could not be kept; the message says how many and why."""
+
+
+class AttemptInUseError(RecordingError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"another process records into {path}: let it end, or start an attempt of your own"
+        )
+
+
+class SchemaError(TrackwayError):
+    """Fields that no stream can have; the message names the field and what would do."""
+
+
+class FormatError(TrackwayError):
+    """Bytes are not what they should be: another format, a later version, damage."""
+
+
+class StreamError(TrackwayError):
+    """A stream cannot be read as asked; the message says which there are."""
 
 
 class RenderError(TrackwayError):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,3 +86,161 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+class AppendFile:
+    """A file that only grows, and whose growth can be made durable.
+
+    Attributes:
+        size: Bytes in the file, as far as this object wrote or found them.
+    """
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self.path = path
+        self.size = os.fstat(handle).st_size
+        self._handle = handle
+
+    def append(self, data: bytes | memoryview) -> None:
+        """Write all of it at the end.
+
+        Raises:
+            OSError: The disk refused; some of it may stand in the file, beyond `size`.
+        """
+        view = memoryview(data)
+        while view:
+            view = view[os.pwrite(self._handle, view, self.size + len(data) - len(view)) :]
+        self.size += len(data)
+
+    def cut(self) -> None:
+        """Take back what a failed `append` left beyond `size`."""
+        os.ftruncate(self._handle, self.size)
+
+    def sync_data(self) -> None:
+        """Make content and size durable.
+
+        After a failure nobody knows what is on the disk, and a second try would claim success:
+        write it elsewhere.
+
+        Raises:
+            OSError: The disk refused, or the path no longer names this file.
+        """
+        os.fdatasync(self._handle)
+        # A file whose folder was deleted takes writes and syncs as before; nobody finds it again.
+        here, there = os.fstat(self._handle), self.path.stat()
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            raise FileNotFoundError(errno.ENOENT, "another file took this name", str(self.path))
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def create_append(path: Path, data: bytes) -> AppendFile:
+    """Begin a file with `data`, durably; it must not exist yet."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    file = AppendFile(path, handle)
+    try:
+        file.append(data)
+        file.sync_data()
+        sync_folder(path.parent)
+    except BaseException:
+        file.close()
+        path.unlink(missing_ok=True)
+        raise
+    return file
+
+
+def open_append(path: Path, size: int) -> AppendFile:
+    """Go on with a file after its first `size` bytes; what lies beyond is cut off."""
+    file = AppendFile(path, os.open(path, os.O_RDWR | os.O_CLOEXEC))
+    file.size = size
+    try:
+        file.cut()
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def rename(old: Path, new: Path) -> None:
+    """Give a file its name for good, durably. The content must be durable already."""
+    old.replace(new)
+    sync_folder(new.parent)
+
+
+def remove(path: Path) -> None:
+    """Take a file away, durably, if it is there."""
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+class Lock:
+    """Held while its file is open; the kernel lets go when the process ends, however it ends."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle: int | None = handle
+        _locks.add(self)
+
+    def release(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+_locks: weakref.WeakSet[Lock] = weakref.WeakSet()
+
+
+def lock(path: Path) -> Lock | None:
+    """Take the lock that `path` stands for, or None while someone holds it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except BaseException:
+        os.close(handle)
+        raise
+    return Lock(handle)
+
+
+class LockView:
+    """Looks whether somebody holds a lock; also after its file was deleted.
+
+    Raises:
+        FileNotFoundError: Nobody ever took it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def held(self) -> bool:
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._handle, fcntl.LOCK_UN)
+        return False
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock that `path` stands for."""
+    try:
+        view = LockView(path)
+    except FileNotFoundError:
+        return False
+    try:
+        return view.held()
+    finally:
+        view.close()
+
+
+def _forget_locks() -> None:
+    for held in list(_locks):
+        held.release()
+
+
+# A forked worker inherits the open file, and would hold the lock beyond its parent's death.
+os.register_at_fork(after_in_child=_forget_locks)

@@ -1,1 +1,1 @@
-"""The way from the training thread to files: an outbox here, a writer process there."""
+"""The way from the training thread to files: rings and an outbox here, writer processes there."""

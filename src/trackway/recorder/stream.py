@@ -1,0 +1,264 @@
+"""What training writes into: the current row of a stream, as arrays.
+
+steps = recorder.stream("steps", schema, num_envs=12)
+steps.row["qpos"][:] = qpos          # [12, 19], straight into shared memory
+steps.row["reward"][:] = reward      # [12]
+steps.commit()
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from trackway.format import pieces
+from trackway.storage import ring
+from trackway.storage.ring import Ring
+
+Array = npt.NDArray[Any]
+
+# Waiting longer than this for room means that nobody will ever make any.
+PATIENCE_S: Final = 30.0
+_NAP_S: Final = 0.0002
+
+
+class Stream:
+    """A stream that this process commits to; one thread at a time.
+
+    On the step path nothing is allocated, locked, logged or asked of the system: the arrays of
+    every row are made beforehand, a commit is two stores.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_capacity",
+        "_columns",
+        "_durable",
+        "_limit",
+        "_monotonic_ns",
+        "_number",
+        "_packed",
+        "_patient",
+        "_ring",
+        "_rows",
+        "_sequence",
+        "_sleep",
+        "_slot",
+        "_words",
+        "name",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        memory: Ring,
+        *,
+        durable: bool = False,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take a new ring.
+
+        Args:
+            name: The stream's name.
+            memory: Its ring.
+            durable: Whether a commit returns only once the row is on the disk.
+            sleep: Lets time pass while waiting for room.
+        """
+        self.name = name
+        self._ring = memory
+        self._words, self._sequence = memory.words, memory.sequence
+        self._capacity = self._limit = memory.spec.capacity
+        self._columns = memory.columns
+        self._rows = _views(memory)
+        self._packed: list[Array] = list(memory.packed)
+        self._number = self._slot = 0
+        self._durable, self._sleep, self._patient = durable, sleep, True
+        self._monotonic_ns = time.perf_counter_ns
+
+    @property
+    def row(self) -> dict[str, Array]:
+        """The current row, by field `[num_envs, *shape]`; another one after every commit."""
+        return self._rows[self._slot]
+
+    @property
+    def packed(self) -> Array:
+        """The current row as one block, uint8 `[row bytes]`, for sources that lie just so.
+
+        The fields lie one after another, each `[num_envs, *shape]`.
+        """
+        return self._packed[self._slot]
+
+    @property
+    def committed(self) -> int:
+        """Rows committed so far."""
+        return self._number
+
+    @property
+    def memory(self) -> Path:
+        """Where the ring lies."""
+        return self._ring.path
+
+    @property
+    def lost(self) -> int:
+        """Rows that were not kept: the disk refused, or nobody drained the ring."""
+        lost: int = self._words[ring.LOST] + self._words[ring.DISCARDED]
+        return lost
+
+    @property
+    def undrained(self) -> int:
+        """Rows committed that are not durable yet."""
+        tail: int = self._words[ring.TAIL]
+        return max(0, self._number - tail)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the disk refuses rows just now."""
+        return bool(self._words[ring.FAILING])
+
+    @property
+    def failure(self) -> str:
+        """Why the disk refused, the last time it did."""
+        return self._ring.said()
+
+    @property
+    def waited_s(self) -> float:
+        """How long training waited for room in the ring."""
+        waited_ns: int = self._words[ring.WAITED_NS]
+        return waited_ns / 1e9
+
+    def commit(self) -> None:
+        """Let the current row count, and go on to the next.
+
+        A committed row survives the death of this process at any later instant.
+        """
+        slot = self._slot
+        # The row's own number first: a row counts by it, the head only says where to look.
+        self._number = self._sequence[slot] = number = self._number + 1
+        self._words[ring.HEAD] = number
+        slot += 1
+        if slot == self._capacity:
+            slot = 0
+        self._slot = slot
+        if number >= self._limit:
+            self._make_room()
+        if self._durable:
+            self.sync()
+
+    def write(self, columns: Mapping[str, npt.ArrayLike]) -> None:
+        """Fill the current row from arrays `[num_envs, *shape]` by field, and commit it."""
+        into, slot = self._columns, self._slot
+        # By number rather than through `row`: after a step the caches hold little of what is
+        # ours, and the views of a row are more to fetch than the row itself.
+        for name, column in columns.items():
+            into[name][slot] = column
+        self.commit()
+
+    def sync(self, timeout_s: float = PATIENCE_S) -> bool:
+        """Wait until every committed row is durable.
+
+        Returns:
+            Whether they are; not so when the disk refuses, or the time is up.
+        """
+        words, number = self._words, self._number
+        words[ring.WANTED] = number
+        deadline_ns = self._monotonic_ns() + int(timeout_s * 1e9)
+        while words[ring.TAIL] < number:
+            if words[ring.FAILING] or self._monotonic_ns() > deadline_ns:
+                return False
+            self._sleep(_NAP_S)
+        return True
+
+    def slot(self, env: int) -> WorkerSlot:
+        """What a worker process needs to write environment `env` itself; can be pickled."""
+        return WorkerSlot(self._ring.path, env)
+
+    def close(self) -> None:
+        """Say that no row follows; the writer seals the journal."""
+        self._words[ring.CLOSED] = 1
+
+    def _make_room(self) -> None:
+        """Return when the slot of the current row is free."""
+        words, capacity = self._words, self._capacity
+        self._limit = words[ring.TAIL] + capacity
+        if self._number < self._limit:
+            return
+        began_ns = self._monotonic_ns()
+        while self._patient and self._number >= self._limit:
+            self._sleep(_NAP_S)
+            self._limit = words[ring.TAIL] + capacity
+            self._patient = self._monotonic_ns() - began_ns < PATIENCE_S * 1e9
+        if self._number >= self._limit:
+            self._give_up_newest()
+        else:
+            self._patient = True
+        words[ring.WAITED_NS] += self._monotonic_ns() - began_ns
+        words[ring.WAITS] += 1
+
+    def _give_up_newest(self) -> None:
+        """Take the last commit back, so that its slot serves as the current row again.
+
+        The ring is full of rows that nobody writes down. They stay; what comes after them is
+        counted as discarded until there is room.
+        """
+        self._number -= 1
+        self._slot = self._number % self._capacity
+        self._sequence[self._slot] = 0
+        self._words[ring.HEAD] = self._number
+        self._words[ring.DISCARDED] += 1
+
+
+class RecordStream:
+    """A stream of records with free fields, at a low rate; from any thread."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._lock = threading.Lock()
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Keep one record; its values are what JSON has, or are written as text."""
+        with self._lock:
+            for flags, piece in pieces.cut(record):
+                row = self.stream.row
+                row["flags"][0] = flags
+                row["size"][0] = len(piece)
+                row["data"][0, : len(piece)] = np.frombuffer(piece, np.uint8)
+                self.stream.commit()
+
+
+@dataclass(frozen=True)
+class WorkerSlot:
+    """One environment's place in a ring, for the process in which that environment lives."""
+
+    path: Path
+    env: int
+
+    def open(self) -> SlotWriter:
+        """Map the ring into this process."""
+        return SlotWriter(Ring(self.path, writable=True), self.env)
+
+
+class SlotWriter:
+    """Writes one environment's values; the trainer commits the row once all have stepped."""
+
+    def __init__(self, memory: Ring, env: int) -> None:
+        self._words, self._capacity = memory.words, memory.spec.capacity
+        self._rows = [
+            {name: column[env : env + 1] for name, column in row.items()} for row in _views(memory)
+        ]
+
+    @property
+    def row(self) -> dict[str, Array]:
+        """This environment's part of the current row, by field `[1, *shape]`."""
+        return self._rows[self._words[ring.HEAD] % self._capacity]
+
+
+def _views(memory: Ring) -> list[dict[str, Array]]:
+    names, columns = list(memory.columns), list(memory.columns.values())
+    return [dict(zip(names, row, strict=True)) for row in zip(*map(list, columns), strict=True)]

@@ -1,0 +1,132 @@
+import orjson
+import pytest
+from tests.support.segments import NUM_ENVS, SCHEMA, rows
+from tests.support.streams import Bench
+
+from trackway.errors import FormatError, RecordingError
+from trackway.format.schema import Field, Schema
+from trackway.storage import ring
+from trackway.storage.ring import RingSpec, capacity_for, create_ring, find_ring, place_ring
+
+NAMES = [field.name for field in SCHEMA]
+
+
+def spec(capacity=16):
+    return RingSpec("steps", "columns", NUM_ENVS, SCHEMA, capacity, 1000, None)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def test_committed_rows_lie_in_their_slots(bench):
+    bench.commit(5)
+    columns = bench.ring.rows(1, 4)
+
+    for column, given in zip(columns, rows(1, 4), strict=True):
+        assert column.tolist() == given.tolist()
+
+
+def test_rows_that_were_never_committed_are_not_given(bench):
+    bench.commit(5)
+
+    with pytest.raises(FormatError, match="rows 4 to 5"):
+        bench.ring.rows(4, 2)
+
+
+def test_a_row_counts_by_its_own_number_even_if_the_trainer_died_before_the_head(bench):
+    bench.commit(5)
+    bench.ring.words[ring.HEAD] = 4
+
+    assert bench.ring.head == 5
+
+
+def test_a_head_that_lies_gives_no_row(bench):
+    bench.commit(5)
+    bench.ring.words[ring.HEAD] = 9
+
+    with pytest.raises(FormatError):
+        bench.ring.rows(5, 4)
+    first, columns = bench.ring.snapshot(0, NAMES)
+    assert len(columns[0]) == 0 or first + len(columns[0]) <= 5
+
+
+def test_a_snapshot_leaves_out_the_row_that_is_being_overwritten(bench):
+    bench.ring.words[ring.TAIL] = 100  # somebody drains
+    bench.stream._limit = 1000
+    bench.commit(20)
+    first, columns = bench.ring.snapshot(0, NAMES)
+
+    assert first == 20 - 16 + 1
+    assert columns[0].tolist() == rows(5, 15)[0].tolist()
+
+
+def test_a_snapshot_begins_where_it_is_asked_to(bench):
+    bench.commit(9)
+    first, (reward,) = bench.ring.snapshot(6, ["reward"])
+
+    assert first == 6
+    assert reward.tolist() == rows(6, 3)[1].tolist()
+    assert len(bench.ring.snapshot(9, ["reward"])[1][0]) == 0
+
+
+def test_a_ring_from_before_the_machine_started_anew_is_not_believed(bench, monkeypatch):
+    bench.commit(3)
+    assert find_ring(bench.folder.ring_pointer) is not None
+
+    monkeypatch.setattr(ring, "boot_id", lambda: "another")
+    assert find_ring(bench.folder.ring_pointer) is None
+    with pytest.raises(FormatError, match="before it started anew"):
+        ring.Ring(bench.ring.path, writable=False)
+
+
+def test_what_is_no_ring_is_refused(tmp_path):
+    path = tmp_path / "ring"
+    for data in (b"", b"\0" * 9000, ring.MAGIC + b"\0" * 9000):
+        path.write_bytes(data)
+        with pytest.raises(FormatError):
+            ring.Ring(path, writable=False)
+    whole = create_ring(tmp_path / "whole", spec())
+    path.write_bytes(whole.path.read_bytes()[:-1])
+    with pytest.raises(FormatError, match="cut short"):
+        ring.Ring(path, writable=False)
+
+
+def test_a_pointer_to_nothing_is_no_ring(bench):
+    bench.folder.ring_pointer.write_bytes(
+        orjson.dumps({"ring": "/nowhere", "boot": ring.boot_id()})
+    )
+    assert find_ring(bench.folder.ring_pointer) is None
+
+    bench.folder.ring_pointer.write_bytes(b"{")
+    assert find_ring(bench.folder.ring_pointer) is None
+
+
+def test_a_ring_lies_in_the_run_when_shared_memory_is_missing(tmp_path):
+    made = place_ring(spec(), tmp_path / "ring", shared_memory=tmp_path / "no such folder")
+
+    assert made.path == tmp_path / "ring"
+
+
+def test_a_ring_lies_in_the_run_when_it_would_take_most_of_shared_memory(tmp_path, monkeypatch):
+    class Small:
+        f_bavail, f_frsize = 4, 4096
+
+    monkeypatch.setattr(ring.os, "statvfs", lambda _: Small())
+    made = place_ring(spec(), tmp_path / "ring", shared_memory=tmp_path)
+
+    assert made.path == tmp_path / "ring"
+
+
+def test_without_room_anywhere_one_sentence_says_so(tmp_path):
+    with pytest.raises(RecordingError, match="no room for the ring of stream 'steps'"):
+        place_ring(spec(), tmp_path / "gone" / "ring", shared_memory=tmp_path / "no such folder")
+
+
+def test_a_ring_has_slots_for_many_rows_but_bounded_views():
+    wide = Schema(*(Field(f"f{i}", "float32") for i in range(500)))
+
+    assert capacity_for(SCHEMA, NUM_ENVS, 16 << 20) == (1 << 16) // 3
+    assert capacity_for(wide, 1, 16 << 20) == (1 << 16) // 500
+    assert capacity_for(wide, 4096, 16 << 20) == ring.MINIMUM_SLOTS
