@@ -67,7 +67,8 @@ class Recorder:
             ring_bytes: Memory between training and writer, for every stream of columns.
             segment_bytes: A journal's file is sealed at about this size.
             close_timeout_s: How long `close` waits for the last rows to be durable.
-            shared_memory: Where rings lie when there is room; else in the run.
+            shared_memory: Where rings lie when there is room; else in the run, or on another local
+                disk when the run lies on a network disk.
             clock: Gives times.
 
         Raises:

@@ -20,10 +20,12 @@ only within the boot that wrote it, and the journal stands for everything before
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import secrets
 import struct
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ import orjson
 from trackway import files
 from trackway.errors import FormatError, RecordingError
 from trackway.format.schema import Schema
+from trackway.storage.local import is_local
 
 Array = npt.NDArray[Any]
 
@@ -221,28 +224,44 @@ def create_ring(path: Path, spec: RingSpec) -> Ring:
 
 
 def place_ring(spec: RingSpec, own: Path, shared_memory: Path = SHARED_MEMORY) -> Ring:
-    """Make a ring in shared memory, or at `own` in the run where that is too small.
+    """Make a ring in shared memory; where that is too small, in a file on a local disk.
+
+    That is at `own` in the run, or in the folder for temporary files when the run lies on a
+    network disk.
 
     Raises:
-        RecordingError: Neither has room.
+        RecordingError: None has room.
     """
+    refused = []
+    temporary = Path(tempfile.gettempdir())
+    for folder in (shared_memory, own.parent, temporary):
+        try:
+            if folder != shared_memory and not is_local(folder):
+                refused.append(f"{folder} lies on a network disk")
+            elif folder == own.parent:
+                return create_ring(own, spec)
+            else:
+                return _create_beside_others(folder, spec)
+        except OSError as error:
+            refused.append(f"{folder}: {error.strerror}")
+    raise RecordingError(
+        f"there is no room for the ring of stream {spec.stream!r} ({'; '.join(refused)}): "
+        "give Recorder a smaller ring_bytes, or as shared_memory a folder on a local disk"
+    )
+
+
+def _create_beside_others(folder: Path, spec: RingSpec) -> Ring:
+    """Make a ring in a folder that all users share."""
+    free = os.statvfs(folder)
     stride, _ = _stride(spec.schema, spec.num_envs)
-    try:
-        free = os.statvfs(shared_memory)
-        # Half of what is free: the rest belongs to others, such as data loaders.
-        if 2 * _file_size(_PAGE, spec.capacity, stride) < free.f_bavail * free.f_frsize:
-            folder = shared_memory / f"trackway-{os.getuid()}"
-            folder.mkdir(mode=0o700, exist_ok=True)
-            return create_ring(folder / f"{secrets.token_hex(8)}.ring", spec)
-    except OSError:
-        pass  # no such place, not ours, or just filled up: the run's folder does as well
-    try:
-        return create_ring(own, spec)
-    except OSError as error:
-        raise RecordingError(
-            f"there is no room for the ring of stream {spec.stream!r}, neither in {shared_memory} "
-            f"nor in the run: {error}"
-        ) from error
+    # Half of what is free: the rest belongs to others, such as data loaders.
+    if 2 * _file_size(_PAGE, spec.capacity, stride) >= free.f_bavail * free.f_frsize:
+        raise OSError(errno.ENOSPC, "it would be more than half full")
+    ours = folder / f"trackway-{os.getuid()}"
+    ours.mkdir(mode=0o700, exist_ok=True)
+    if ours.lstat().st_uid != os.getuid():
+        raise PermissionError(errno.EPERM, f"{ours.name} belongs to somebody else")
+    return create_ring(ours / f"{secrets.token_hex(8)}.ring", spec)
 
 
 def publish_pointer(pointer: Path, ring: Ring) -> None:
