@@ -20,6 +20,7 @@ only within the boot that wrote it, and the journal stands for everything before
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import mmap
 import os
@@ -28,7 +29,6 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,13 +39,14 @@ import orjson
 from trackway import files
 from trackway.errors import FormatError, RecordingError
 from trackway.format.schema import Schema
+from trackway.storage.limits import Limits
 from trackway.storage.local import is_local
 
 Array = npt.NDArray[Any]
 
 MAGIC: Final = b"\x89TWRING\n"
 _FIXED: Final = struct.Struct("<8sIII")  # magic, version, size of JSON, CRC of JSON
-_VERSION: Final = 1
+_VERSION: Final = 2
 _PAGE: Final = 4096
 SHARED_MEMORY: Final = Path("/dev/shm")
 MINIMUM_SLOTS: Final = 8
@@ -66,7 +67,7 @@ TOLD: Final = 48  # writer: added to WAITS, WAITED_NS, DISCARDED, how much of it
 _MESSAGE: Final = 1024  # byte offset in the control page: why, UTF-8, ended by a zero byte
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class RingSpec:
     """What a ring holds, and how its stream is to be kept."""
 
@@ -76,16 +77,18 @@ class RingSpec:
     schema: Schema
     capacity: int
     segment_rows: int
-    max_bytes: int | None
+    limits: Limits = dataclasses.field(default_factory=Limits)
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "schema": self.schema.to_json(), "boot": boot_id()}
+        own = {"schema": self.schema.to_json(), "limits": vars(self.limits), "boot": boot_id()}
+        return vars(self) | own
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> RingSpec:
         if told.pop("boot") != boot_id():
             raise FormatError("this ring was left by another machine or before it started anew")
-        return cls(**(told | {"schema": Schema.from_json(told["schema"])}))
+        schema, limits = Schema.from_json(told["schema"]), Limits(**told["limits"])
+        return cls(**(told | {"schema": schema, "limits": limits}))
 
 
 def boot_id() -> str:

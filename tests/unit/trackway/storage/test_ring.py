@@ -12,7 +12,7 @@ NAMES = [field.name for field in SCHEMA]
 
 
 def spec(capacity=16):
-    return RingSpec("steps", "columns", NUM_ENVS, SCHEMA, capacity, 1000, None)
+    return RingSpec("steps", "columns", NUM_ENVS, SCHEMA, capacity, 1000)
 
 
 @pytest.fixture
