@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 from rich.console import Console
 from rich.markup import escape
@@ -123,7 +124,8 @@ def print_tail(args: argparse.Namespace) -> None:
     folder = find_stream(_run(args), args.stream, args.attempt)
     finish_abandoned(folder.attempt, SYSTEM_CLOCK)
     of_records = describe(folder)[2] == pieces.KIND
-    first = 0 if of_records else max(0, end_row(folder) - args.rows)
+    first = _row_of_record(folder, args.rows) if of_records else end_row(folder) - args.rows
+    first = max(0, first)
     reader = Reader(folder, None if of_records else args.fields, first)
     if not 0 <= args.env < reader.num_envs:
         raise StreamError(f"stream {args.stream!r} has environments 0 to {reader.num_envs - 1}")
@@ -138,6 +140,18 @@ def print_tail(args: argparse.Namespace) -> None:
                 sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
             sys.stdout.flush()
             limit = sys.maxsize
+
+
+def _row_of_record(folder: StreamFolder, count: int) -> int:
+    """A row at or before the first piece of the last `count` records, not far before it."""
+    end = end_row(folder)
+    behind = 2 * count
+    while behind < end:
+        pieces_read = Reader(folder, ["flags"], end - behind).poll()
+        if np.count_nonzero(pieces_read["flags"] & pieces.FIRST) >= count:
+            break
+        behind *= 4
+    return end - behind
 
 
 def _rows(records: Records, env: int) -> Iterator[dict[str, Any]]:
