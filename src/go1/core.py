@@ -10,19 +10,18 @@ actions give the same bits, whatever the number of threads.
 
 from __future__ import annotations
 
-import os
-
 import mujoco
 import numpy as np
-from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 
 from go1 import gait, observation
 from go1.biped import BIPED
-from go1.config import Go1Config, check_rand_power
+from go1.config import Go1Config
 from go1.model import build_model, render_model
 from go1.motion import Motion, stability
 from go1.randomization import DomainRandomization, draw_commands
+from go1.simulation import Simulations
+from go1.state import NO_IDS, RobotState
 from go1.task import Step, WeightedTerms
 from go1.walking import WALKING
 
@@ -34,42 +33,18 @@ START_UP_S = 1.0
 """Time after an episode's start that does not count for how well commands were followed."""
 TRACKING_TOLERANCE = 0.2
 """Largest difference between mean velocity and command of a successful episode, m/s."""
-BALANCE_STEPS = 10
 MAX_ACTION = 3.0
-_BAD_STATE = [
-    int(mujoco.mjtWarning.mjWARN_BADQPOS),
-    int(mujoco.mjtWarning.mjWARN_BADQVEL),
-    int(mujoco.mjtWarning.mjWARN_BADQACC),
-    int(mujoco.mjtWarning.mjWARN_BADCTRL),
-]
-_NO_IDS: Ids = np.empty(0, np.intp)
 
 
-class Go1Core:
-    """N robots stepped together.
+class Go1Core(RobotState):
+    """N robots stepped together; their state is described at `RobotState` and `Motion`.
 
     `step` restarts robots whose episode has ended. Who wants to look at them first calls `advance`,
     reads `finished`, and then `restart_finished`, which is the same.
 
     Attributes:
-        obs: What the policy sees, float32 [N, 50]; a new array after each step.
-        reward: [N], of the latest action; `step_rewards` and `step_costs`, [N, terms], make it up
-            (weighted; costs as what was subtracted).
-        terminated: [N], the robot fell or its simulation diverged.
-        truncated: [N], its time was up.
-        finished: Ids of those, ascending.
-        diverged: [N], its simulation became non-finite in the latest action.
-        command: Ahead and sideways in m/s, turning in rad/s, [N, 3].
-        action, last_action: As applied, noise included, [N, 12], and the one before.
-        rand_power, action_noise: [N].
-        step_count: Actions since the episode began, [N]; a staggered first episode begins late.
-        episode_length: Actions since the episode began, not counting what staggering skipped, [N].
-        episode_return, episode_rewards, episode_costs: Sums over the episode: [N], [N, terms].
-        episode_count, success_count: Finished episodes, and those that succeeded, [N].
-        balance_history: The latest values of the task's up_z, newest last, NaN where the episode is
-            younger, [N, 10].
-        time_flipped_over: Seconds with the trunk's back down, [N].
-        motion: Velocities, feet, forces; see `go1.motion.Motion`.
+        qpos, qvel, ctrl, time: Of the simulations, live, [N, 19], [N, 18], [N, 12], [N].
+        motion: Velocities, feet, forces.
     """
 
     def __init__(
@@ -77,52 +52,22 @@ class Go1Core:
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1; got {num_envs}")
-        self.num_envs = num_envs
         self.config = config = config or Go1Config()
         self.task = BIPED if config.biped else WALKING
+        terms = WeightedTerms(self.task, config.ctrl_type, config.reward_weights)
+        super().__init__(num_envs, config, terms)
         self.dt = config.dt
         self.frame_skip = config.substeps
         self.max_steps = config.max_steps
         self.action_scale = config.action_scale or self.task.action_scale[config.ctrl_type]
         self.model = build_model(config.ctrl_type, config.physics)
-        if num_threads is None:
-            num_threads = min(num_envs, len(os.sched_getaffinity(0)))
-        self._batch = Batch(self.model, num_envs, num_threads)
-        self.qpos: Floats = self._batch.bind("qpos")
-        self.qvel: Floats = self._batch.bind("qvel")
-        self.ctrl: Floats = self._batch.bind("ctrl")
-        self.time: Floats = self._batch.bind("time")
-        self.motion = Motion(self._batch, self.dt)
-        self.randomization = DomainRandomization(self._batch, config)
-        self.terms = WeightedTerms(self.task, config.ctrl_type, config.reward_weights)
+        self._simulations = Simulations(self.model, num_envs, num_threads)
+        self.qpos, self.qvel = self._simulations.qpos, self._simulations.qvel
+        self.ctrl, self.time = self._simulations.ctrl, self._simulations.time
+        self.diverged = self._simulations.diverged
+        self.motion = Motion(self._simulations.batch, self.dt)
+        self.randomization = DomainRandomization(self._simulations.batch, config)
         self.rng = np.random.default_rng()
-
-        n = num_envs
-        self.obs = np.zeros((n, observation.SIZE), np.float32)
-        self.reward = np.zeros(n)
-        self.terminated = np.zeros(n, bool)
-        self.truncated = np.zeros(n, bool)
-        self.diverged = np.zeros(n, bool)
-        self.finished = _NO_IDS
-        self.command = np.zeros((n, 3))
-        self.action = np.zeros((n, 12))
-        self.last_action = np.zeros((n, 12))
-        self.rand_power = np.full(n, config.rand_power)
-        self.action_noise = np.full(n, config.action_noise)
-        self.gait_phase = np.zeros(n)
-        self.step_count = np.zeros(n, np.int64)
-        self.episode_length = np.zeros(n, np.int64)
-        self.episode_return = np.zeros(n)
-        self.episode_rewards = np.zeros((n, len(self.terms.reward_weights)))
-        self.episode_costs = np.zeros((n, len(self.terms.cost_weights)))
-        self.step_rewards = np.zeros_like(self.episode_rewards)
-        self.step_costs = np.zeros_like(self.episode_costs)
-        self.episode_count = np.zeros(n, np.int64)
-        self.success_count = np.zeros(n, np.int64)
-        self.balance_history = np.full((n, BALANCE_STEPS), np.nan)
-        self.time_flipped_over = np.zeros(n)
-        self._velocity_sum = np.zeros((n, 2))
-        self._front_foot_touched = np.zeros(n, bool)
 
         self._axes = np.array(self.task.axes)
         self._signs = np.array(self.task.signs)
@@ -142,13 +87,7 @@ class Go1Core:
         """
         if seed is not None:
             self.rng = np.random.default_rng(seed)
-        self._batch.reset()
-        self.obs = np.zeros_like(self.obs)
-        self.finished = _NO_IDS
-        for flags in (self.terminated, self.truncated, self.diverged):
-            flags[:] = False
-        for counts in (self.reward, self.episode_count, self.success_count):
-            counts[:] = 0
+        self._forget_everything()
         self.restart(np.arange(self.num_envs))
         if self.config.staggered_starts:
             self.step_count[:] = np.arange(self.num_envs) * self.max_steps // self.num_envs
@@ -170,7 +109,7 @@ class Go1Core:
     def advance(self, actions: NDArray[np.floating]) -> None:
         """Apply one action to every robot, [N, 12], and leave finished episodes to be looked at."""
         self._act(actions)
-        self._move()
+        self._simulations.advance(self.frame_skip)
         self.motion.update()
         self._judge()
 
@@ -180,7 +119,30 @@ class Go1Core:
             self.episode_count[self.finished] += 1
             self.success_count[self.finished] += self.succeeded(self.finished)
             self.restart(self.finished)
-            self.finished = _NO_IDS
+            self.finished = NO_IDS
+
+    def restart(self, ids: Ids) -> None:
+        """Put robots into the stance, with noise, and draw their episode's chances; nothing is counted."""
+        n, config, rng = len(ids), self.config, self.rng
+        self._simulations.clear(ids)
+        self._begin_episodes(ids)
+        power = self.rand_power[ids]
+        self.randomization.restart(ids, power, rng)
+        noise = config.reset_noise_scale * (1 + power)[:, None]
+        yaw = rng.uniform(-np.pi, np.pi, n)
+        self.qpos[ids, :2] = 0.0
+        self.qpos[ids, 2] = self.task.height
+        self.qpos[ids, 3:7] = _turned(yaw, self.task.quat)
+        self.qpos[ids, 7:] = self._stance + noise * rng.uniform(-1, 1, (n, 12))
+        self.qvel[ids] = noise * rng.uniform(-1, 1, (n, 18))
+        self.ctrl[ids] = self._ctrl_offset
+        self.command[ids] = draw_commands(config, n, rng)
+        self.gait_phase[ids] = rng.random(n)
+        self._simulations.settle(ids)
+        self.motion.restart(ids)
+        obs = np.empty((n, observation.SIZE), np.float32)
+        self._observe(ids, obs)
+        self.obs[ids] = obs
 
     # -- what happened ----------------------------------------------------------------------
 
@@ -198,24 +160,6 @@ class Go1Core:
         error = self._velocity_sum[ids] / steps[:, None] - self.command[ids, :2]
         followed: Bools = np.square(error).sum(axis=1) <= TRACKING_TOLERANCE**2
         return whole & followed
-
-    def termination_reason(self, robot: int) -> str | None:
-        """Why the robot's episode has ended: "diverged", "fell", "time_limit"; None if it goes on."""
-        if self.diverged[robot]:
-            return "diverged"
-        if self.terminated[robot]:
-            return "fell"
-        return "time_limit" if self.truncated[robot] else None
-
-    def reward_sums(self, robot: int) -> dict[str, float]:
-        """What each reward added in the robot's episode so far, by name."""
-        return dict(
-            zip(self.terms.reward_weights, self.episode_rewards[robot].tolist(), strict=True)
-        )
-
-    def cost_sums(self, robot: int) -> dict[str, float]:
-        """What each cost subtracted in the robot's episode so far, as positive numbers, by name."""
-        return dict(zip(self.terms.cost_weights, self.episode_costs[robot].tolist(), strict=True))
 
     @property
     def up_z(self) -> Floats:
@@ -237,11 +181,6 @@ class Go1Core:
         """How level and quiet the trunk is carried, 0 to 1, [N]; see `go1.motion.stability`."""
         return stability(self.up_z, self._to_task(self.motion.gyro)[:, :2])
 
-    @property
-    def curriculum_factor(self) -> Floats:
-        """How far each robot's perturbations have been taken away, 0 to 1, [N]."""
-        return 1.0 - self.rand_power
-
     def velocity_along_command(self) -> Floats:
         """Velocity in the task's frame, ahead and sideways, [N, 2], m/s."""
         return self._to_task(self.motion.velocity)[:, :2]
@@ -249,13 +188,6 @@ class Go1Core:
     def render_model(self) -> mujoco.MjModel:
         """The same robot with shapes to look at; its qpos is this one's."""
         return render_model(self.config.ctrl_type, self.config.physics)
-
-    # -- settings that may change while it runs ---------------------------------------------
-
-    def set_rand_power(self, value: float, ids: Ids | None = None) -> None:
-        """Set how much randomisation applies; pushes follow at once, the rest at the next start."""
-        check_rand_power(value)
-        self.rand_power[slice(None) if ids is None else ids] = value
 
     # -- steps of a step --------------------------------------------------------------------
 
@@ -268,21 +200,6 @@ class Go1Core:
         np.multiply(self.action, self.action_scale, out=self.ctrl)
         self.ctrl += self._ctrl_offset
         self.randomization.push(self.qvel, self.rand_power, self.dt, self.rng)
-
-    def _move(self) -> None:
-        """Physics. A robot whose simulation breaks is marked; the others do not notice."""
-        self.diverged[:] = False
-        try:
-            self._batch.step(nstep=self.frame_skip)
-        except SimulationError as error:
-            self.diverged[error.ids] = True
-        # MuJoCo resets what became non-finite and counts a warning
-        warned = self._batch.warning[:, _BAD_STATE, 1]
-        if warned.any():
-            self.diverged |= warned.any(axis=1)
-        finite = np.isfinite(self.qpos.sum(axis=1) + self.qvel.sum(axis=1))
-        if not finite.all():
-            self.diverged |= ~finite
 
     def _judge(self) -> None:
         """Rewards, sums, ends of episodes and the observation after one action."""
@@ -313,24 +230,13 @@ class Go1Core:
             self.step_rewards,
             self.step_costs,
         )
-        if self.diverged.any():
-            self.step_rewards[self.diverged] = 0.0
-            self.step_costs[self.diverged] = 0.0
-        np.sum(self.step_rewards, axis=1, out=self.reward)
-        self.reward -= self.step_costs.sum(axis=1)
-
-        self.step_count += 1
-        self.episode_length += 1
-        self.episode_return += self.reward
-        self.episode_rewards += self.step_rewards
-        self.episode_costs += self.step_costs
+        self._add_step()
         self._velocity_sum += (
             velocity[:, :2] * (self.episode_length > self._start_up_steps)[:, None]
         )
         self._front_foot_touched |= front_contact.any(axis=1)
         self.time_flipped_over += self.dt * self.is_flipped_over
-        self.balance_history[:, :-1] = self.balance_history[:, 1:]
-        self.balance_history[:, -1] = up[:, 2]
+        self._add_balance(up[:, 2])
 
         np.less(up[:, 2], task.min_up, out=self.terminated)
         self.terminated |= self.qpos[:, 2] < task.healthy_z_range[0]
@@ -343,45 +249,6 @@ class Go1Core:
         self._observe(slice(None), self.obs)
         if self.diverged.any():
             np.nan_to_num(self.obs, copy=False, posinf=0.0, neginf=0.0)
-
-    def restart(self, ids: Ids) -> None:
-        """Put robots into the stance, with noise, and draw their episode's chances; nothing is counted."""
-        n, config, rng = len(ids), self.config, self.rng
-        which = ids.astype(np.int32)
-        self._batch.reset(which, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
-        self._batch.warning[ids] = 0
-        power = self.rand_power[ids]
-        self.randomization.restart(ids, power, rng)
-        noise = config.reset_noise_scale * (1 + power)[:, None]
-        yaw = rng.uniform(-np.pi, np.pi, n)
-        self.qpos[ids, :2] = 0.0
-        self.qpos[ids, 2] = self.task.height
-        self.qpos[ids, 3:7] = _turned(yaw, self.task.quat)
-        self.qpos[ids, 7:] = self._stance + noise * rng.uniform(-1, 1, (n, 12))
-        self.qvel[ids] = noise * rng.uniform(-1, 1, (n, 18))
-        self.ctrl[ids] = self._ctrl_offset
-        self.command[ids] = draw_commands(config, n, rng)
-        self.gait_phase[ids] = rng.random(n)
-        self._batch.forward(which)
-
-        for array in (
-            self.action,
-            self.last_action,
-            self.step_count,
-            self.episode_length,
-            self.episode_return,
-            self.episode_rewards,
-            self.episode_costs,
-            self.time_flipped_over,
-            self._velocity_sum,
-            self._front_foot_touched,
-        ):
-            array[ids] = 0
-        self.balance_history[ids] = np.nan
-        self.motion.restart(ids)
-        obs = np.empty((n, observation.SIZE), np.float32)
-        self._observe(ids, obs)
-        self.obs[ids] = obs
 
     def _observe(self, rows: slice | Ids, out: NDArray[np.float32]) -> None:
         observation.observe(

@@ -8,7 +8,8 @@ without randomisation, noise or pushes. Measured after a start-up of two seconds
   sway of each step out of it; the error is its distance from the command; rms is over time and
   robots. A policy that is right on average but surges from cycle to cycle is thus found out.
 - falls: robots that fell at any time; what a robot does after its fall does not count.
-- foot lift: the highest a foot's sole gets in a gait cycle, mean over cycles, feet and robots.
+- foot lift: the highest a foot's sole gets in a gait cycle, mean over cycles, feet and robots; of a
+  biped's feet, the hind ones.
 - gait frequency: touchdowns per second and foot; a foot that bounces on its sole for less than a
   tenth of a second has not touched down anew.
 """
@@ -126,7 +127,8 @@ def _try(
     steps = core.max_steps
     first = round(START_UP_S / core.dt)
     velocity = np.full((steps, num_robots, 2), np.nan)
-    height = np.full((steps, num_robots, 4), np.nan)
+    feet = np.array(core.task.feet)
+    height = np.full((steps, num_robots, len(feet)), np.nan)
     front_contact = 0
     touchdowns = 0
     qpos = np.full((steps, core.model.nq), np.nan)
@@ -142,9 +144,10 @@ def _try(
         contact = core.motion.foot_contact[walking]
         front_contact += contact[:, :2].any(axis=1).sum()
         if t >= first:
-            touchdowns += (contact & (air_time[walking] >= SHORTEST_SWING_S)).sum()
+            landed = contact & (air_time[walking] >= SHORTEST_SWING_S)
+            touchdowns += landed[:, feet].sum()
         velocity[t, walking] = core.velocity_along_command()[walking]
-        height[t, walking] = core.motion.foot_height[walking]
+        height[t, walking] = core.motion.foot_height[walking][:, feet]
         if walking[shown_robot]:
             qpos[t] = core.qpos[shown_robot]
         ended = core.finished[walking[core.finished]]
@@ -156,7 +159,7 @@ def _try(
         core.restart_finished()
         obs = core.obs
     cycle = max(1, round(1 / (config.gait_frequency_hz * core.dt)))
-    foot_seconds = 4 * core.dt * np.maximum(lasted - first, 0).sum()
+    foot_seconds = len(feet) * core.dt * np.maximum(lasted - first, 0).sum()
     return EvaluationRow(
         command=command,
         mean_speed=_mean(velocity[first:, :, 0]),
@@ -184,7 +187,7 @@ def _rms_error(velocity: Floats, command: tuple[float, float, float], cycle: int
 
 
 def _foot_lift(height: Floats, cycle: int) -> float:
-    """Mean over cycles, robots and feet of the highest point, from [steps, N, 4]."""
+    """Mean over cycles, robots and feet of the highest point, from [steps, N, feet]."""
     cycles = len(height) // cycle
     if not cycles:
         return float("nan")

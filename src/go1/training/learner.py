@@ -32,18 +32,22 @@ def make_learner(settings: Settings, envs: VecEnv, origin: Origin | None) -> PPO
         MismatchError: The model does not fit the robots.
         SettingsError: A setting makes no learner.
     """
+    if origin is not None:
+        origin.check_fits(envs)
     arguments = _ppo_arguments(settings)
     device = settings.train.device
     try:
         if origin is None or origin.ours:
             network = _policy_arguments(settings.policy)
             learner = PPO("MlpPolicy", envs, device=device, policy_kwargs=network, **arguments)
-            if origin is not None:
-                learner.set_parameters(str(origin.path), device=device)
-                learner._n_updates = origin.described.get("_n_updates", 0)
         else:
             learner = PPO.load(origin.path, env=envs, device=device, **arguments)
+        if origin is not None and origin.ours:
+            learner.set_parameters(str(origin.path), device=device)
+            learner._n_updates = origin.described.get("_n_updates", 0)
     except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        if origin is not None:
+            raise origin.mismatch(str(error)) from error
         raise SettingsError(f"these settings make no learner: {error}") from error
     if origin is None:
         return learner

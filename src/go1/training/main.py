@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
 
     Returns:
         The exit status: 0 when all was done or a signal ended it tidily, 1 with one sentence on
-        the standard error when something could not be done.
+        the standard error when something could not be done, 130 after a second Ctrl-C.
     """
     typed = parse(argv)
     console = Console(highlight=False)
@@ -47,4 +47,7 @@ def main(argv: list[str]) -> int:
     except TrackwayError as error:
         complaints.print(f"train.py: {error}", markup=False)
         return 1
+    except KeyboardInterrupt:
+        complaints.print("train.py: stopped at once; what was saved before is whole")
+        return 130
     return 0

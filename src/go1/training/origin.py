@@ -92,12 +92,15 @@ class Origin:
         Raises:
             MismatchError: The model sees or does something else than these robots offer.
         """
-        for what, space in (("obs", envs.observation_space), ("action", envs.action_space)):
-            key = "observation_space" if what == "obs" else "action_space"
+        for key in ("observation_space", "action_space"):
             shape = tuple(self.described.get(key, {}).get("_shape", ()))
+            space = getattr(envs, key)
             if shape != space.shape:
-                raise MismatchError(
-                    self.path,
-                    f"its {key.replace('_', ' ')} has shape {shape}, this robot's {space.shape}; "
-                    "choose the robot it was trained with (--ctrl_type, --biped, --physics)",
+                raise self.mismatch(
+                    f"its {key.replace('_', ' ')} has shape {shape}, this robot's {space.shape}"
                 )
+
+    def mismatch(self, what: str) -> MismatchError:
+        """The error of a model that belongs to another robot."""
+        hint = "choose the robot it was trained with (--ctrl_type, --biped, --physics)"
+        return MismatchError(self.path, f"{what}; {hint}")

@@ -15,8 +15,6 @@ from go1.training.settings import Settings
 from trackway.legacy.saving import SavingStatus
 from trackway.run import RunFolder
 
-_TOLD = ("episodes", "environment_states", "learning_metrics")
-
 
 def beginning(console: Console, run: RunFolder, settings: Settings, origin: Origin | None) -> None:
     """One paragraph: which robots, how long, from where, kept where."""
@@ -35,9 +33,8 @@ def beginning(console: Console, run: RunFolder, settings: Settings, origin: Orig
 
 def saved(status: SavingStatus) -> str:
     """One line on what is safe on disk, and on what went wrong."""
-    parts = [f"{count:,} {kind}" for kind, count in status.records.items() if kind in _TOLD]
-    parts.append(f"{status.checkpoints} checkpoints")
-    text = f"{', '.join(parts)} in {status.files:,} files".replace("_", " ")
+    records = sum(status.records.values())
+    text = f"{records:,} records in {status.files:,} files, {status.checkpoints} checkpoints"
     if status.lost_records:
         text += f"; {status.lost_records:,} records LOST"
     if status.trouble:

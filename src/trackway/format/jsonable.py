@@ -29,10 +29,15 @@ def jsonable(value: Any, depth: int = 0) -> Any:
 
     What has no such form (a module, a function, a space) is described in words.
     """
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN:
         return value
     if depth > _MAX_DEPTH:
         return described(value)
+    if kind is list and _PLAIN.issuperset(map(type, value)):
+        return value.copy()  # the usual cases first: this runs on the training thread
+    if kind is dict:
+        return _plain_dict(value, depth)
     if isinstance(value, Enum):
         return jsonable(value.value, depth + 1)
     if isinstance(value, np.generic | np.ndarray):
@@ -41,7 +46,7 @@ def jsonable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return jsonable(value._asdict(), depth + 1)
     if isinstance(value, Mapping):
-        return {_key(key): jsonable(item, depth + 1) for key, item in value.items()}
+        return _plain_dict(value, depth)
     if isinstance(value, list | tuple | AbstractSet) or type(value).__name__ == "deque":
         return [jsonable(item, depth + 1) for item in value]
     if isinstance(value, bool | int | float | str):  # subclasses: their value is what counts
@@ -52,6 +57,15 @@ def jsonable(value: Any, depth: int = 0) -> Any:
     if callable(getattr(value, "detach", None)) and callable(getattr(value, "tolist", None)):
         return jsonable(value.detach().cpu().tolist(), depth + 1)  # a tensor
     return described(value)
+
+
+def _plain_dict(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    return {
+        key if type(key) is str else str(jsonable(key, _MAX_DEPTH)): (
+            item if type(item) in _PLAIN else jsonable(item, depth + 1)
+        )
+        for key, item in value.items()
+    }
 
 
 def described(value: Any) -> str:
@@ -85,6 +99,12 @@ def json_bytes(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2)
 
 
+def missing(record: Mapping[str, Any]) -> dict[str, list[str]]:
+    """`{"missing": names}` of what is null in a record, or nothing where all is known."""
+    names = [name for name, value in record.items() if value is None]
+    return {"missing": names} if names else {}
+
+
 def _strict(value: Any) -> tuple[Any, bool]:
     """The value without NaN, and whether it had none."""
     kind = type(value)
@@ -112,7 +132,3 @@ def _strict(value: Any) -> tuple[Any, bool]:
 
 def _text(value: str) -> str:
     return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-
-
-def _key(key: Any) -> str:
-    return key if type(key) is str else str(jsonable(key, _MAX_DEPTH))

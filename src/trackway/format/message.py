@@ -16,6 +16,7 @@ from trackway.format.columns import Columns
 from trackway.format.jsonable import jsonable
 
 Message = dict[str, Any]
+_NUMBERS = frozenset("?bBhHiIlLqQefd")
 
 
 def encode(message: Mapping[str, Any], columns: Columns | None = None) -> bytes:
@@ -36,8 +37,10 @@ def decode(data: bytes) -> tuple[Message, dict[str, Any]]:
 
 
 def _pack(path: str, column: Any) -> tuple[Any, ...]:
-    if isinstance(column, np.ndarray) and column.dtype.kind in "biuf":
-        return (path, column.dtype.str, column.shape, column.tobytes())
+    if type(column) is np.ndarray:
+        dtype = column.dtype
+        if dtype.isnative and dtype.char in _NUMBERS:
+            return (path, dtype.char, column.shape, column.tobytes())
     return (path, None, None, jsonable(column))
 
 

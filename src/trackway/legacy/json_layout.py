@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
 from trackway.files import publish_new
 from trackway.format.jsonable import json_bytes, strict, strict_json
 from trackway.format.message import Message
+from trackway.legacy.summaries import summaries
 from trackway.recorder.inbox import Done, WrittenFile, serve
 
 EPISODES, STATES, METRICS = "episodes", "environment_states", "learning_metrics"
@@ -47,16 +49,19 @@ class JsonLayout:
         self._held: list[dict[str, Any]] = []
         self._held_seqs: list[int] = []
         self._environment: dict[str, Any] = {}
-        self._last_words: list[Message] = []
+        self._recording: Message | None = None  # None: there is nothing left to say at the end
+        self._totals: Message = {}
         self._files: Counter[str] = Counter()
+        self._last_checkpoint: str | None = None
         self._finished_s: float | None = None
 
     def handle(self, seq: int, message: Message, columns: dict[str, Any]) -> Done:
         kind = message["kind"]
         if kind == "open":
-            self._folder, self._zip_folder = Path(message["folder"]), Path(message["zip_folder"])
+            self._recording, self._totals = message["recording"], message["totals"]
             self._environment = message["environment"]
-            self._last_words = message["last_words"]
+            self._folder = Path(message["recording"]["folder"])
+            self._zip_folder = Path(message["recording"]["zip_folder"])
             return Done()
         if kind == "episodes":
             if seq not in self._held_seqs:
@@ -71,16 +76,29 @@ class JsonLayout:
             done = Done(files=[self._document(message)])
         done.seqs.append(seq)
         self._files.update(file.kind for file in done.files)
-        self._last_words = message.get("last_words", self._last_words)
+        self._totals = message.get("totals", self._totals)
+        if kind == SUMMARIES:
+            self._recording = None
         return done
 
     def finish(self) -> Done:
         """Write the episodes that no save came for, and how far an interrupted training got."""
         unix_s = self._finished_s = self._finished_s or self._clock.unix_s()
         done = self._save({"unix_s": unix_s}, {})
-        for document in self._last_words:
-            done.files.append(self._document({**document, "unix_s": unix_s}))
-        self._last_words = []
+        if self._recording is None:
+            return done
+        documents = summaries(
+            "killed",
+            self._recording,
+            self._totals,
+            unix_s,
+            self._files + Counter(file.kind for file in done.files),
+            self._last_checkpoint,
+            {},
+        )
+        for document in documents:
+            done.files.append(self._document({"kind": SUMMARIES, "unix_s": unix_s, **document}))
+        self._recording = None
         return done
 
     def _save(self, message: Message, columns: dict[str, Any]) -> Done:
@@ -135,6 +153,7 @@ class JsonLayout:
             if path.exists() and path.read_bytes() != text:
                 continue
             if _published(zip_path, data) and _published(path, text):
+                self._last_checkpoint = str(zip_path)
                 return Done(
                     files=[WrittenFile(MODELS, zip_path, 0), WrittenFile(CHECKPOINTS, path, 1)]
                 )
@@ -186,9 +205,17 @@ def _tree(columns: dict[str, Any]) -> tuple[dict[str, Any], bool]:
             finite = finite and bool(np.isfinite(column).all())
             place[leaf] = column.tolist()
         else:
-            finite = finite and all(type(value) in (str, bool, type(None)) for value in column)
+            finite = finite and _is_finite(column)
             place[leaf] = column
     return tree, finite
+
+
+def _is_finite(value: Any) -> bool:
+    if type(value) is float:
+        return math.isfinite(value)
+    if type(value) is list:
+        return all(map(_is_finite, value))
+    return value is None or type(value) is bool or (type(value) is str and value.isascii())
 
 
 def _row(tree: dict[str, Any], i: int) -> dict[str, Any]:

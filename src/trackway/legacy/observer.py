@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from stable_baselines3.common.callbacks import BaseCallback
 
 from trackway.clock import Clock
+from trackway.format.jsonable import missing
 from trackway.frameworks.sb3.detail import (
     Detail,
     read_detail,
@@ -22,7 +22,7 @@ from trackway.frameworks.sb3.episodes import Episodes
 from trackway.frameworks.sb3.hyperparameters import read_hyperparameters
 from trackway.frameworks.sb3.learner import UpdateMetrics, learner_settings
 from trackway.legacy.curriculum import CurriculumCallback
-from trackway.legacy.records import environment_configs, missing, running_columns, untold
+from trackway.legacy.records import environment_configs, running_columns, untold
 from trackway.probes.system import ProcessProbe
 from trackway.recorder.guard import Guard
 
@@ -58,7 +58,7 @@ class Observer:
         self.environment: dict[str, Any] = {}
         self.episodes = episodes
         self.started_unix_s, self.started_s = clock.unix_s(), clock.monotonic_s()
-        self._updates, self._process = UpdateMetrics(), ProcessProbe()
+        self._updates, self._process = UpdateMetrics(), ProcessProbe(clock)
         self._speed_since = (self.started_s, int(getattr(model, "num_timesteps", 0)))
         envs = self.envs
         if envs is not None:
@@ -83,8 +83,7 @@ class Observer:
             timestep: Timesteps so far, over all environments.
             seen: `rewards`, `dones` and `infos`, each one per environment.
         """
-        dones = np.asarray(seen["dones"], dtype=bool)
-        rewards: npt.NDArray[Any] = np.asarray(seen["rewards"])
+        dones, rewards = np.asarray(seen["dones"], dtype=bool), np.asarray(seen["rewards"])
         if self.envs is not None:
             rewards = self.envs.raw_rewards(rewards)
         if self.episodes is None:
@@ -194,6 +193,16 @@ class Observer:
         absent = missing(record).get("missing", [])
         absent += [name for name in ("model", "episodes") if getattr(self, name) is None]
         return record | ({"missing": absent} if absent else {})
+
+    def totals(self, timestep: int) -> dict[str, Any]:
+        """The counts that a summary needs; None for what is not known."""
+        episodes = self.episodes
+        known = episodes is not None and episodes.success_known
+        return {
+            "timestep": timestep,
+            "episodes": int(episodes.counts.sum()) if episodes is not None else None,
+            "successes": int(episodes.successes.sum()) if episodes is not None and known else None,
+        }
 
     def curriculum(self, seen: Mapping[str, Any]) -> CurriculumCallback | None:
         """The curriculum beside this callback, if there is one."""

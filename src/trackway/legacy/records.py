@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trackway.format.columns import nest
+from trackway.format.jsonable import missing
 from trackway.frameworks.sb3.detail import Detail
 from trackway.frameworks.sb3.episodes import Episodes
 
@@ -45,12 +46,6 @@ def untold(detail: Detail) -> list[str]:
     if detail.nested:
         told |= detail.nested[0].keys()
     return [section for section in _TOLD if section not in told]
-
-
-def missing(record: Mapping[str, Any]) -> dict[str, list[str]]:
-    """`{"missing": names}` of what is null in a record, or nothing where all is known."""
-    names = [name for name, value in record.items() if value is None]
-    return {"missing": names} if names else {}
 
 
 def environment_configs(

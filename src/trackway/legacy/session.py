@@ -10,9 +10,9 @@ from typing import Any
 
 from trackway.clock import Clock
 from trackway.legacy.checkpoints import checkpoint_message, compatibility
-from trackway.legacy.json_layout import HYPERPARAMETERS, SUMMARIES
+from trackway.legacy.json_layout import HYPERPARAMETERS, MODELS, SUMMARIES
 from trackway.legacy.observer import Observer
-from trackway.legacy.summaries import comprehensive_summary, training_summary
+from trackway.legacy.summaries import summaries
 from trackway.probes.system import resume_command
 from trackway.recorder.guard import Guard
 from trackway.recorder.outbox import Delivery, Outbox
@@ -58,17 +58,20 @@ class Session:
         self._next_checkpoint = _after(timestep, options.checkpoint_frequency)
         self._saved_at = self._checkpoint_at = timestep
         self._unsaved_episodes = 0
-        self.outbox = Outbox(
-            _WRITER,
-            {
-                "kind": "open",
-                "folder": str(options.folder),
-                "zip_folder": str(options.zip_folder),
-                "environment": observer.environment,
-                "last_words": self._summaries("killed", timestep, Delivery()),
-            },
-            clock=clock,
-        )
+        self._recording = {
+            "folder": str(options.folder),
+            "zip_folder": str(options.zip_folder),
+            "started_unix_s": observer.started_unix_s,
+            "comprehensive": options.comprehensive,
+            "compatibility": compatibility(),
+        }
+        opening = {
+            "kind": "open",
+            "recording": self._recording,
+            "environment": observer.environment,
+            "totals": observer.totals(timestep),
+        }
+        self.outbox = Outbox(_WRITER, opening, clock=clock)
         if options.hyperparameters:
             nothing: dict[str, Any] = {}
             record = guard.run("read the hyperparameters", observer.hyperparameters, nothing)
@@ -114,7 +117,7 @@ class Session:
         message["metrics"] = observer.metrics(
             timestep, unix_s, rand_power, self.total_timesteps, seen
         )
-        message["last_words"] = self._summaries("killed", timestep, Delivery())
+        message["totals"] = observer.totals(timestep)
         self.outbox.put(message, columns, records=records)
         self._saved_at, self._unsaved_episodes = timestep, 0
 
@@ -145,8 +148,7 @@ class Session:
         if options.checkpoints and timestep != self._checkpoint_at and status != "interrupted":
             guard.run("save the end", lambda: self.checkpoint(status, timestep, seen), 0)
         outbox.wait(timeout_s=options.close_timeout_s)
-        for summary in self._summaries(status, timestep, outbox.delivery):
-            outbox.put({**summary, "unix_s": self._clock.unix_s(), "last_words": []}, records=1)
+        self._put_summaries(status, timestep)
         hopeless = outbox.delivery.trouble is not None
         delivery = outbox.close(1.0 if hopeless else options.close_timeout_s)
         if delivery.failures or guard.errors or delivery.restarts:
@@ -170,20 +172,21 @@ class Session:
             self._unsaved_episodes = 0
             self.outbox.put({"kind": "save", "unix_s": self._clock.unix_s()}, records=0)
 
-    def _summaries(self, status: str, timestep: int, delivery: Delivery) -> list[dict[str, Any]]:
-        """The summaries of a training that ends now, in this way."""
-        observer, unix_s = self.observer, self._clock.unix_s()
-        span = (observer.started_unix_s, unix_s)
-        record = training_summary(status, timestep, observer.episodes, span, delivery)
-        summaries = [{"kind": SUMMARIES, "prefix": "training_summary", "record": record}]
-        if self.options.comprehensive:
-            record = comprehensive_summary(
-                status, timestep, self.options.folder, span, delivery, compatibility()
-            )
-            summaries.append(
-                {"kind": SUMMARIES, "prefix": "comprehensive_summary", "record": record}
-            )
-        return summaries
+    def _put_summaries(self, status: str, timestep: int) -> None:
+        unix_s, delivery = self._clock.unix_s(), self.outbox.delivery
+        last_checkpoint = delivery.last.get(MODELS)
+        documents = summaries(
+            status,
+            self._recording,
+            self.observer.totals(timestep),
+            unix_s,
+            delivery.files,
+            None if last_checkpoint is None else str(last_checkpoint),
+            {"lost_records": delivery.lost_records, "failed_writes": delivery.failures},
+        )
+        for document in documents:
+            message = {"kind": SUMMARIES, "unix_s": unix_s, **document}
+            self.outbox.put(message, records=1)
 
 
 def _after(timestep: int, frequency: int) -> int:

@@ -1,90 +1,77 @@
-"""What a training left behind, said at its end."""
+"""What a training left behind: said by the trainer at its end, or by the writer if it was killed."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from trackway.frameworks.sb3.episodes import Episodes
-from trackway.legacy.json_layout import (
-    CHECKPOINTS,
-    EPISODES,
-    HYPERPARAMETERS,
-    METRICS,
-    MODELS,
-    STATES,
-)
-from trackway.legacy.records import missing
-from trackway.recorder.outbox import Delivery
+from trackway.format.jsonable import missing
 
 _DESCRIPTIONS = {
-    EPISODES: "every finished episode, and a snapshot of every environment at each save",
-    STATES: "settings of the environments and their randomisation at each save",
-    METRICS: "losses, rates, recent episodes, memory and speed at each save",
-    CHECKPOINTS: "what each checkpoint is and how to resume from it",
-    HYPERPARAMETERS: "everything that was set when training started",
-    MODELS: "the checkpoints' models, in a folder of zips",
+    "episodes": "every finished episode, and a snapshot of every environment at each save",
+    "environment_states": "settings of the environments and their randomisation at each save",
+    "learning_metrics": "losses, rates, recent episodes, memory and speed at each save",
+    "checkpoints": "what each checkpoint is and how to resume from it",
+    "hyperparameters": "everything that was set when training started",
+    "models": "the checkpoints' models, in a folder of zips",
 }
 
 
-def training_summary(
+def summaries(
     status: str,
-    timestep: int,
-    episodes: Episodes | None,
-    span: tuple[float, float],
-    delivery: Delivery,
-) -> dict[str, Any]:
-    """How a training ended: `status` is completed, stopped, interrupted or killed.
+    recording: Mapping[str, Any],
+    totals: Mapping[str, Any],
+    unix_s: float,
+    files: Mapping[str, int],
+    last_checkpoint: str | None,
+    losses: Mapping[str, int],
+) -> list[dict[str, Any]]:
+    """The documents that end a recording: `prefix` of the file name and `record`.
 
-    `span` is its start and end in unix seconds.
+    Args:
+        status: completed, stopped (before its end), interrupted (by an exception or the program) or
+            killed.
+        recording: `folder`, `started_unix_s`, `comprehensive` and `compatibility`.
+        totals: `timestep`, `episodes` and `successes`; None for what is not known.
+        unix_s: When it ended.
+        files: Files on disk, by kind.
+        last_checkpoint: The newest zip.
+        losses: Further keys of the summary, of what went wrong.
     """
-    count = int(episodes.counts.sum()) if episodes else None
-    known = episodes is not None and episodes.success_known
-    successes = int(episodes.successes.sum()) if episodes and known else None
+    episodes, successes = totals["episodes"], totals["successes"]
     record: dict[str, Any] = {
         "training_completed": status == "completed",
         "status": status,
-        "final_timestep": timestep,
-        "total_episodes": count,
+        "final_timestep": totals["timestep"],
+        "total_episodes": episodes,
         "total_successes": successes,
-        "final_success_rate": None if successes is None else successes / max(count or 0, 1),
-        "training_duration": span[1] - span[0],
-        "completion_timestamp": span[1],
-        "data_files": dict(delivery.files),
-        "lost_records": delivery.lost_records,
-        "failed_writes": delivery.failures,
+        "final_success_rate": None if successes is None else successes / max(episodes, 1),
+        "training_duration": unix_s - recording["started_unix_s"],
+        "completion_timestamp": unix_s,
+        "data_files": dict(files),
+        **losses,
     }
-    return record | missing(record)
-
-
-def comprehensive_summary(
-    status: str,
-    timestep: int,
-    folder: Path,
-    span: tuple[float, float],
-    delivery: Delivery,
-    compatibility: dict[str, Any],
-) -> dict[str, Any]:
-    """What was recorded where, and how to go on from it."""
-    last = delivery.last.get(MODELS)
-    return {
-        "training_session": {
-            "start_time": span[0],
-            "completion_time": span[1],
-            "status": status,
-            "total_timesteps": timestep,
-        },
-        "data_storage": {
-            "realtime_data_dir": str(folder),
-            "total_files": sum(delivery.files.values()),
-            "counts": dict(delivery.files),
-            "records": dict(delivery.records),
-            "description": _DESCRIPTIONS,
-        },
-        "compatibility": compatibility,
-        "recovery_instructions": {
-            "last_checkpoint": None if last is None else str(last),
-            "how": f"the newest file in {folder / CHECKPOINTS} holds the command "
-            "under recovery_info.resume_instructions",
-        },
-    }
+    documents = [{"prefix": "training_summary", "record": record | missing(record)}]
+    if recording["comprehensive"]:
+        comprehensive = {
+            "training_session": {
+                "start_time": recording["started_unix_s"],
+                "completion_time": unix_s,
+                "status": status,
+                "total_timesteps": totals["timestep"],
+            },
+            "data_storage": {
+                "realtime_data_dir": recording["folder"],
+                "total_files": sum(files.values()),
+                "counts": dict(files),
+                "description": _DESCRIPTIONS,
+            },
+            "compatibility": recording["compatibility"],
+            "recovery_instructions": {
+                "last_checkpoint": last_checkpoint,
+                "how": "the newest file in checkpoints/ holds the command under "
+                "recovery_info.resume_instructions",
+            },
+        }
+        documents.append({"prefix": "comprehensive_summary", "record": comprehensive})
+    return documents

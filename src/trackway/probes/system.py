@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import shlex
 import subprocess
 import sys
@@ -13,24 +14,45 @@ from typing import Any
 
 import psutil
 
+from trackway.clock import Clock
+
 _PACKAGES = ("trackway", "stable-baselines3", "torch", "mujoco", "gymnasium", "numpy")
 _GIT_TIMEOUT_S = 5.0
+_FRESH_S = 0.25
 
 
 class ProcessProbe:
     """Memory and processor use of this process."""
 
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        self._process.cpu_percent()  # the first call only starts the measurement
+    def __init__(self, clock: Clock) -> None:
+        self._process, self._clock = psutil.Process(), clock
+        self._since_s, self._used_s = clock.monotonic_s(), _cpu_s()
+        self._latest = {"memory_usage_mb": self._memory_mb(), "cpu_percent": 0.0}
 
     def read(self) -> dict[str, float]:
-        """Resident memory, and processor use since the last reading (200 = two whole cores)."""
-        with self._process.oneshot():
-            return {
-                "memory_usage_mb": self._process.memory_info().rss / 2**20,
-                "cpu_percent": self._process.cpu_percent(),
+        """Resident memory, and processor use since the last reading (200 = two whole cores).
+
+        Readings are `_FRESH_S` old at most: asked more often, the same one is given again.
+        """
+        now_s = self._clock.monotonic_s()
+        passed_s = now_s - self._since_s
+        if passed_s >= _FRESH_S:
+            used_s = _cpu_s()
+            self._latest = {
+                "memory_usage_mb": self._memory_mb(),
+                "cpu_percent": 100.0 * (used_s - self._used_s) / passed_s,
             }
+            self._since_s, self._used_s = now_s, used_s
+        return self._latest
+
+    def _memory_mb(self) -> float:
+        return float(self._process.memory_info().rss / 2**20)
+
+
+def _cpu_s() -> float:
+    # psutil's cpu_percent reads several files of /proc; this is one system call.
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def versions() -> dict[str, str]:

@@ -142,6 +142,8 @@ class _Inbox:
                 self._tell({"rejected": f"{type(error).__name__}: {error}", "seq": seq})
                 return True
             else:
+                if not done.seqs and not done.files:
+                    return True  # held back: no news, and none for the trainer to wake up for
                 files = [(file.kind, str(file.path), file.records) for file in done.files]
                 self._tell({"done": done.seqs, "files": files})
                 return True

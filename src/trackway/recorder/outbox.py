@@ -1,11 +1,14 @@
 """The trainer's side: messages wait here until a writer process says that they are safe on disk.
 
-    training thread ── put ─▶ waiting ── sender thread ─▶ on the way ── writer process ─▶ files
-                                 ▲                            │
-                                 └── the writer died ─────────┤── "done" ─▶ forgotten
+    training thread ── put ─▶ new ─▶ waiting ── sender thread ─▶ on the way ── writer ─▶ files
+                                        ▲                            │
+                                        └── the writer died ─────────┤── "done" ─▶ forgotten
 
 A writer that dies is started anew and gets everything again that it had not confirmed. Memory is
 bounded: a slow disk makes the trainer wait, a failing one costs the oldest messages, counted.
+
+`put` takes no lock and wakes nobody (a woken thread asks for the interpreter, and the training
+would stand still for it): the sender looks for new messages every `_LOOK_S`.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from trackway.format.message import encode
 LIMIT_BYTES = 256 << 20
 _STALL_S = 30.0  # a writer silent for so long is as good as a failing disk
 _LONGEST_PAUSE_S = 10.0
+_LOOK_S = 0.02
 
 _log = logging.getLogger("trackway")
 
@@ -79,7 +83,7 @@ class Outbox:
         self._changed = threading.Condition()
         self._waiting: deque[_Parcel] = deque()
         self._on_the_way: dict[int, _Parcel] = {}
-        self._held_bytes = 0
+        self._put_bytes = self._gone_bytes = 0  # the first is the training thread's alone
         self._next_seq = 1
         self._closing = False
         self._writer: _Writer | None = None
@@ -115,14 +119,14 @@ class Outbox:
         self, message: Mapping[str, Any], columns: Columns | None = None, *, records: int
     ) -> int:
         """Take a copy of a message and return its number; everything else happens elsewhere."""
-        data = encode(message, columns)
-        with self._changed:
-            self._make_room(len(data))
-            seq = self._next_seq
-            self._next_seq += 1
-            self._waiting.append(_Parcel(seq, _sealed(seq, data), records))
-            self._held_bytes += len(data)
-            self._changed.notify_all()
+        seq = self._next_seq
+        parcel = _Parcel(seq, _sealed(seq, encode(message, columns)), records)
+        size = len(parcel.data)
+        if not self._fits(size):
+            self._make_room(size)
+        self._next_seq += 1
+        self._put_bytes += size
+        self._waiting.append(parcel)
         return seq
 
     def wait(self, seq: int | None = None, timeout_s: float = 60.0) -> bool:
@@ -134,6 +138,7 @@ class Outbox:
             return seq not in self._on_the_way and all(p.seq != seq for p in self._waiting)
 
         with self._changed:
+            self._changed.notify_all()
             return self._changed.wait_for(settled, timeout_s) and seq not in self._lost
 
     def close(self, timeout_s: float = 60.0) -> Delivery:
@@ -160,24 +165,26 @@ class Outbox:
             self._on_the_way.clear()
         return self.delivery
 
-    # ── on the training thread, with the condition held ──
+    def _fits(self, size: int) -> bool:
+        held_bytes = self._put_bytes - self._gone_bytes
+        return held_bytes + size <= self._limit_bytes or held_bytes == 0
 
     def _make_room(self, size: int) -> None:
-        def fits() -> bool:
-            return self._held_bytes + size <= self._limit_bytes or not (
-                self._waiting or self._on_the_way
-            )
+        with self._changed:
+            if self._delivery.trouble is None:
+                start_s = self._clock.monotonic_s()
+                self._changed.wait_for(
+                    lambda: self._fits(size) or self._delivery.trouble is not None, _STALL_S
+                )
+                waited_s = self._delivery.waited_s + self._clock.monotonic_s() - start_s
+                self._delivery = replace(self._delivery, waited_s=waited_s)
+            while not self._fits(size) and self._waiting:
+                self._lose(self._waiting.popleft())
 
-        if not fits() and self._delivery.trouble is None:
-            start_s = self._clock.monotonic_s()
-            self._changed.wait_for(lambda: fits() or self._delivery.trouble is not None, _STALL_S)
-            waited_s = self._delivery.waited_s + self._clock.monotonic_s() - start_s
-            self._delivery = replace(self._delivery, waited_s=waited_s)
-        while not fits() and self._waiting:
-            self._lose(self._waiting.popleft())
+    # ── on any thread, with the condition held ──
 
     def _lose(self, parcel: _Parcel) -> None:
-        self._held_bytes -= len(parcel.data) - 8
+        self._gone_bytes += len(parcel.data)
         self._lost.add(parcel.seq)
         lost = self._delivery.lost_records + parcel.records
         self._delivery = replace(self._delivery, lost_records=lost)
@@ -191,7 +198,8 @@ class Outbox:
     def _send(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(self._something_to_do)
+                while not self._changed.wait_for(self._something_to_do, _LOOK_S):
+                    pass
                 if self._closing:
                     return
                 writer = self._writer
@@ -261,7 +269,7 @@ class Outbox:
         for seq in seqs:
             parcel = self._on_the_way.pop(seq, None)
             if parcel is not None:
-                self._held_bytes -= len(parcel.data) - 8
+                self._gone_bytes += len(parcel.data)
         for kind, path, records in files:
             self._files[kind] += 1
             self._records[kind] += records

@@ -191,8 +191,8 @@ def test_power_of_randomisation_reaches_friction_mass_and_pushes():
     core = Go1Core(200, Go1Config(push_interval_sec=0.2))
     core.set_rand_power(1.0, np.arange(100))
     core.reset(0)
-    friction = core._batch.expand("geom_friction")[:, core.model.geom("FR").id, 0]
-    mass = core._batch.expand("body_mass")[:, core.model.body("trunk").id]
+    friction = core._simulations.batch.expand("geom_friction")[:, core.model.geom("FR").id, 0]
+    mass = core._simulations.batch.expand("body_mass")[:, core.model.body("trunk").id]
     before = core.qvel[:, :2].copy()
     core.randomization.push(core.qvel, core.rand_power, core.dt, core.rng)
     pushed = np.abs(core.qvel[:, :2] - before).max(axis=1)

@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import pytest
 
@@ -7,8 +8,8 @@ from go1.training.arguments import parse
 from go1.training.settings import ROLLOUT_SAMPLES, Settings, SettingsError, TrainSettings, resolve
 
 
-def typed(*flags: str) -> dict[str, object]:
-    return parse(["--run", "train", *flags])
+def typed(line: str = "") -> dict[str, object]:
+    return parse(shlex.split(f"--run train {line}"))
 
 
 def test_without_flags_the_documented_defaults_hold():
@@ -29,11 +30,11 @@ def test_without_flags_the_documented_defaults_hold():
 def test_every_flag_reaches_its_setting():
     settings = resolve(
         typed(
-            *"--num_parallel_envs 4 --total_timesteps 1_000 --eval_frequency 2000".split(),
-            *"--ctrl_type torque --biped --video_duration 5 --video_interval 77".split(),
-            *"--rand_power 0.5 --learning_rate 3e-4 --action_noise 0.1 --seed 7".split(),
-            *"--n_steps 32 --batch_size 64 --device cpu --vec_env dummy --frame_skip 2".split(),
-            *"--save_frequency 10 --checkpoint_frequency 20 --physics fast --no_record".split(),
+            "--num_parallel_envs 4 --total_timesteps 1_000 --eval_frequency 2000 "
+            "--ctrl_type torque --biped --video_duration 5 --video_interval 77 "
+            "--rand_power 0.5 --learning_rate 3e-4 --action_noise 0.1 --seed 7 "
+            "--n_steps 32 --batch_size 64 --device cpu --vec_env dummy --frame_skip 2 "
+            "--save_frequency 10 --checkpoint_frequency 20 --physics fast --no_record"
         )
     )
 
@@ -67,7 +68,7 @@ def test_what_was_typed_wins_over_the_file_and_the_file_over_the_checkpoint(tmp_
     file.write_text("[env]\nrand_power = 0.2\n[train]\nseed = 5\n")
     saved = {"env": {"rand_power": 0.1, "action_noise": 0.3}, "train": {"seed": 4}}
 
-    settings = resolve(typed("--seed", "6"), file, saved)
+    settings = resolve(typed("--seed 6"), file, saved)
 
     assert settings.env.rand_power == 0.2
     assert settings.env.action_noise == 0.3
@@ -76,13 +77,13 @@ def test_what_was_typed_wins_over_the_file_and_the_file_over_the_checkpoint(tmp_
 
 def test_a_rollout_has_the_same_size_for_any_number_of_robots():
     for num_envs in (1, 12, 256):
-        settings = resolve(typed("--num_parallel_envs", str(num_envs)))
+        settings = resolve(typed(f"--num_parallel_envs {num_envs}"))
 
         assert settings.ppo["n_steps"] * num_envs == ROLLOUT_SAMPLES
 
 
 def test_settings_survive_json():
-    settings = resolve(typed("--rand_power", "0.25", "--biped"))
+    settings = resolve(typed("--rand_power 0.25 --biped"))
 
     assert Settings.from_tables(json.loads(json.dumps(settings.tables()))) == settings
 
@@ -116,6 +117,6 @@ def test_a_missing_file_is_one_sentence(tmp_path):
 @pytest.mark.parametrize("count", ["0", "-3", "many", "1.5"])
 def test_a_count_that_is_none_is_refused_by_the_parser(count, capsys):
     with pytest.raises(SystemExit):
-        typed("--num_parallel_envs", count)
+        typed(f"--num_parallel_envs={count}")
 
     assert "is not a whole number above 0" in capsys.readouterr().err

@@ -8,16 +8,22 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecEnvWrapper, VecNormalize
 
 
 class Environments:
-    """The environments of a VecEnv, addressed at their innermost layer."""
+    """The environments of a VecEnv, addressed at their innermost layer.
+
+    Attributes:
+        inner: The VecEnv below all wrappers.
+        normalizer: The VecNormalize among the wrappers, if there is one.
+    """
 
     def __init__(self, venv: VecEnv) -> None:
         self.venv = venv
         self.inner: VecEnv = venv.unwrapped
         self.num_envs: int = venv.num_envs
+        self.normalizer = _find_normalizer(venv)
         self._has: dict[str, bool] = {}
 
     @property
@@ -27,16 +33,6 @@ class Environments:
         if not isinstance(envs, list) or not all(isinstance(env, gymnasium.Env) for env in envs):
             return None
         return [env.unwrapped for env in envs]
-
-    @property
-    def normalizer(self) -> VecNormalize | None:
-        """The VecNormalize around the environments, if there is one."""
-        venv = self.venv
-        while isinstance(venv, VecEnvWrapper):
-            if isinstance(venv, VecNormalize):
-                return venv
-            venv = venv.venv
-        return None
 
     def has(self, name: str) -> bool:
         """Whether every environment has that attribute or method, in itself or in a wrapper.
@@ -92,7 +88,17 @@ class Environments:
         """The class of the environment itself, below its wrappers."""
         if self.local is not None:
             return type(self.local[0]).__name__
+        if not isinstance(self.inner, SubprocVecEnv):
+            return type(self.inner).__name__
         # Gymnasium writes wrappers as <Outer<Inner<CartPoleEnv<CartPole-v1>>>>.
-        text = (self.call("__str__", only=0) or [""])[0] if self.has("__str__") else ""
-        found = re.search(r"<([^<>]+?)(?: instance|<[^<>]*>)>*$", str(text))
+        text = str((self.call("__str__", only=0) or [""])[0])
+        found = re.search(r"<([^<>]+?)(?: instance|<[^<>]*>)>*$", text)
         return found.group(1) if found else None
+
+
+def _find_normalizer(venv: VecEnv) -> VecNormalize | None:
+    while isinstance(venv, VecEnvWrapper):
+        if isinstance(venv, VecNormalize):
+            return venv
+        venv = venv.venv
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +23,6 @@ class Episodes:
         lengths: Steps of the running episodes, (num_envs,).
         counts, successes: Finished episodes and those of them that succeeded, (num_envs,).
         success_known: Whether the environments say what success is.
-        recent: The last finished episodes, as records.
     """
 
     def __init__(self, num_envs: int) -> None:
@@ -31,7 +31,7 @@ class Episodes:
         self.counts = np.zeros(num_envs, dtype=np.int64)
         self.successes = np.zeros(num_envs, dtype=np.int64)
         self.success_known = False
-        self.recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
+        self._recent = _Recent()
         self._component_keys: list[str] | None = None
         self._components: list[dict[str, float]] = [{} for _ in range(num_envs)]
 
@@ -92,7 +92,7 @@ class Episodes:
         performance = record["detailed_info"].get("performance_metrics")
         if performance is not None:
             record["performance_metrics"] = performance
-        self.recent.append(record)
+        self._recent.add(record)
         self.returns[i], self.lengths[i], self._components[i] = 0.0, 0, {}
         return record
 
@@ -126,18 +126,8 @@ class Episodes:
         }
 
     def recent_metrics(self) -> dict[str, Any]:
-        """Means over the last episodes, as a metrics record has them; None where there are none."""
-        recent = list(self.recent)
-        successes = [record["is_success"] for record in recent if "is_success" in record]
-        return {
-            "recent_success_rate_avg": float(np.mean(successes)) if successes else None,
-            "recent_success_rate_std": float(np.std(successes)) if successes else None,
-            "recent_episodes_count": len(recent),
-            "recent_episode_return_mean": _mean(recent, "episode_return"),
-            "recent_episode_length_mean": _mean(recent, "episode_length"),
-            "reward_components": _mean_components(recent, "reward_components"),
-            "cost_components": _mean_components(recent, "cost_components"),
-        }
+        """Means over the last 100 episodes, as a metrics record has them; None where there are none."""
+        return self._recent.metrics()
 
     def state(self) -> dict[str, Any]:
         """The counts, to go on from in another process."""
@@ -185,13 +175,41 @@ def _components(
     return rewards, costs
 
 
-def _mean(records: list[dict[str, Any]], key: str) -> float | None:
-    return float(np.mean([record[key] for record in records])) if records else None
+class _Recent:
+    """Windows over the last episodes, one per quantity, so that a mean is a sum of floats."""
 
+    def __init__(self) -> None:
+        self._windows: dict[tuple[str, ...], deque[float]] = {}
 
-def _mean_components(records: list[dict[str, Any]], key: str) -> dict[str, float]:
-    names = {name for record in records for name in record[key]}
-    return {
-        name: float(np.mean([r[key][name] for r in records if name in r[key]]))
-        for name in sorted(names)
-    }
+    def add(self, record: Mapping[str, Any]) -> None:
+        for name in ("episode_return", "episode_length", "is_success"):
+            if name in record:
+                self._push((name,), record[name])
+        for group in ("reward_components", "cost_components"):
+            for name, value in record[group].items():
+                self._push((group, name), value)
+
+    def _push(self, key: tuple[str, ...], value: float) -> None:
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = deque(maxlen=_RECENT)
+        window.append(value)
+
+    def metrics(self) -> dict[str, Any]:
+        rate = self._mean("is_success")
+        return {
+            "recent_success_rate_avg": rate,
+            # Of zeros and ones, the mean says all.
+            "recent_success_rate_std": None if rate is None else math.sqrt(rate * (1.0 - rate)),
+            "recent_episodes_count": len(self._windows.get(("episode_return",), ())),
+            "recent_episode_return_mean": self._mean("episode_return"),
+            "recent_episode_length_mean": self._mean("episode_length"),
+            **{group: self._means(group) for group in ("reward_components", "cost_components")},
+        }
+
+    def _mean(self, *key: str) -> float | None:
+        window = self._windows.get(key)
+        return sum(window) / len(window) if window else None
+
+    def _means(self, group: str) -> dict[str, float | None]:
+        return {key[1]: self._mean(*key) for key in self._windows if key[0] == group}

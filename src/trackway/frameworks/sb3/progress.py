@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -105,14 +105,15 @@ class ProgressDisplay(BaseCallback):
         }
         return rows | (self.figures() if self.figures else {})
 
-    def _table(self, rows: dict[str, str]) -> Group:
+    def _table(self, rows: dict[str, str]) -> Table:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="cyan", justify="right")
         # A long path breaks over lines instead of being cut: it is there to be copied.
         table.add_column(overflow="fold")
+        table.add_row("", ProgressBar(self.total_timesteps, self.num_timesteps, width=60))
         for name, text in rows.items():
             table.add_row(name, text)
-        return Group(ProgressBar(self.total_timesteps, self.num_timesteps, width=60), table)
+        return table
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,133 @@
+"""What recording costs a training: throughput with the callbacks over throughput without.
+
+    python benchmarks/callback_overhead.py                 12 robots, one quiet minute or two
+    python benchmarks/callback_overhead.py --num_envs 256  the showpiece's settings
+
+The same learner trains on the same robots in turns: a stretch without callbacks, one that saves
+every 1000 timesteps, one every 100, and again, each round in another order. The ratio of a round is
+taken within the round, because machines are noisy; the median over rounds is printed. The writer
+process is not in the trainer's CPU time, but it is in the wall time, which counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+
+from go1.vec_env import Go1VecEnv
+from trackway.legacy import ComprehensiveSavingCallback, CurriculumCallback
+
+# The curriculum belongs to the callbacks, its effect on the robots does not: they have it always.
+TRAINING, RAND_POWER = 5_000_000, 0.1
+GOALS = {1000: 0.97, 100: 0.93}
+
+
+def learner(num_envs: int) -> PPO:
+    """PPO as `train.py` sets it up, on so many robots."""
+    envs = Go1VecEnv(num_envs, seed=0)
+    envs.env_method("set_rand_power", RAND_POWER)
+    network = {"net_arch": [128, 128], "activation_fn": torch.nn.ELU, "log_std_init": -0.5}
+    return PPO(
+        "MlpPolicy",
+        envs,
+        learning_rate=1e-3,
+        n_steps=6144 // num_envs,
+        batch_size=1536,
+        n_epochs=5,
+        ent_coef=0.005,
+        max_grad_norm=1.0,
+        policy_kwargs=network,
+        device="cpu",
+        seed=0,
+    )
+
+
+class Stopwatch(BaseCallback):
+    """The first callback of a list: its events enclose the training and nothing else."""
+
+    def _on_training_start(self) -> None:
+        self.started: tuple[float, float] | None = None
+
+    def _on_rollout_start(self) -> None:
+        self.started = self.started or (time.perf_counter(), time.process_time())
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        started = self.started or (0.0, 0.0)
+        self.wall_s = time.perf_counter() - started[0]
+        self.cpu_s = time.process_time() - started[1]
+
+
+def stretch(model: PPO, steps: int, *callbacks: BaseCallback) -> tuple[float, float, float]:
+    """Train so many steps: seconds of training, of it on processors, and around it."""
+    watch, start_s = Stopwatch(), time.perf_counter()
+    model.learn(steps, callback=CallbackList([watch, *callbacks]), log_interval=None)
+    return watch.wall_s, watch.cpu_s, time.perf_counter() - start_s - watch.wall_s
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--num_envs", type=int, default=12)
+    parser.add_argument("--steps", type=int, help="timesteps of a stretch")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frequencies", type=int, nargs="+", default=[1000, 100])
+    arguments = parser.parse_args()
+    steps = arguments.steps or (24_576 if arguments.num_envs < 128 else 98_304)
+
+    model = learner(arguments.num_envs)
+    stretch(model, steps // 4)  # warm
+    cases: list[int | None] = [None, *arguments.frequencies]
+    wall: dict[int | None, list[float]] = {case: [] for case in cases}
+    cpu: dict[int | None, list[float]] = {case: [] for case in cases}
+    around: dict[int | None, list[float]] = {case: [] for case in cases}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(arguments.rounds):
+            turn = number % len(cases)
+            for case in cases[turn:] + cases[:turn]:
+                callbacks = []
+                if case is not None:
+                    saving = ComprehensiveSavingCallback(
+                        Path(folder) / f"{number}_{case}" / "realtime_data",
+                        save_frequency=case,
+                        checkpoint_frequency=10_000,
+                        verbose=0,
+                    )
+                    callbacks = [CurriculumCallback(TRAINING, RAND_POWER), saving]
+                for figures, figure in zip(
+                    (wall, cpu, around), stretch(model, steps, *callbacks), strict=True
+                ):
+                    figures[case].append(figure)
+                if case is not None and (saving.status.lost_records or saving.status.failures):
+                    raise SystemExit(f"the recording went wrong: {saving.status}")
+
+    plain = statistics.median(wall[None])
+    print(f"{arguments.num_envs} robots, {steps} timesteps a stretch, {arguments.rounds} rounds")
+    print(f"without callbacks      {steps / plain:8.0f} steps/s")
+    for case in arguments.frequencies:
+        ratios = [a / b for a, b in zip(wall[None], wall[case], strict=True)]
+        cpus = [a / b for a, b in zip(cpu[None], cpu[case], strict=True)]
+        goal = f", goal {GOALS[case]}" if case in GOALS and arguments.num_envs < 128 else ""
+        print(
+            f"save_frequency {case:6d}  throughput ratio {statistics.median(ratios):.3f} "
+            f"(rounds {min(ratios):.3f} to {max(ratios):.3f}{goal}), "
+            f"trainer CPU ratio {statistics.median(cpus):.3f}, "
+            f"start and end {statistics.median(around[case]):.2f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.clock import FakeClock
+from tests.support.trainings import strict_loads
+
+from trackway.clock import file_stamp
+from trackway.legacy.json_layout import JsonLayout
+
+NOW_S = 1_735_700_000.0
+STAMP = file_stamp(NOW_S)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "realtime_data"
+
+
+@pytest.fixture
+def layout(folder: Path) -> JsonLayout:
+    return opened(folder)
+
+
+def opened(folder: Path, comprehensive: bool = False) -> JsonLayout:
+    layout = JsonLayout(FakeClock(NOW_S))
+    recording = {
+        "folder": str(folder),
+        "zip_folder": str(folder.parent / "checkpoints"),
+        "started_unix_s": NOW_S - 60,
+        "comprehensive": comprehensive,
+        "compatibility": {},
+    }
+    totals = {"timestep": 0, "episodes": 0, "successes": None}
+    opening = {"kind": "open", "recording": recording, "environment": {"dt": 0.02}, "totals": totals}
+    layout.handle(0, opening, {})
+    return layout
+
+
+def save(timestep: int, **parts) -> dict:
+    return {"kind": "save", "unix_s": NOW_S, "metrics": {"timestep": timestep}, **parts}
+
+
+def episode(number: int) -> dict:
+    return {"kind": "episodes", "records": [{"record": "episode", "number": number}]}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("**/*") if path.is_file())
+
+
+def test_files_of_one_second_have_names_of_their_own(layout, folder):
+    for timestep in range(3):
+        layout.handle(timestep + 1, save(timestep), {})
+
+    assert names(folder) == [
+        f"learning_metrics_{STAMP}.json",
+        f"learning_metrics_{STAMP}_2.json",
+        f"learning_metrics_{STAMP}_3.json",
+    ]
+
+
+def test_a_message_that_comes_again_writes_nothing_again(layout, folder):
+    first = layout.handle(1, save(1), {})
+    again = opened(folder).handle(1, save(1), {})
+
+    assert first.files == again.files
+    assert len(names(folder)) == 1
+
+
+def test_a_file_of_somebody_else_is_never_overwritten(layout, folder):
+    other = folder / "learning_metrics" / f"learning_metrics_{STAMP}.json"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"mine")
+
+    layout.handle(1, save(1), {})
+
+    assert other.read_bytes() == b"mine"
+    assert names(folder) == [other.name, f"learning_metrics_{STAMP}_2.json"]
+
+
+def test_episodes_wait_for_a_save_and_are_safe_only_then(layout, folder):
+    held = layout.handle(1, episode(1), {})
+    layout.handle(2, episode(2), {})
+
+    assert held.seqs == []
+    assert names(folder) == []
+
+    done = layout.handle(3, save(1000), {})
+
+    assert done.seqs == [1, 2, 3]
+    [written] = (folder / "episodes").iterdir()
+    assert [record["number"] for record in strict_loads(written.read_bytes())] == [1, 2]
+
+
+def test_episodes_that_no_save_came_for_are_written_at_the_end(layout, folder):
+    layout.handle(1, episode(1), {})
+    layout.finish()
+
+    assert len(list((folder / "episodes").iterdir())) == 1
+
+
+def test_a_killed_training_is_summed_up_with_what_is_on_disk(folder):
+    layout = opened(folder, comprehensive=True)
+    layout.handle(1, save(500, totals={"timestep": 500, "episodes": 4, "successes": 1}), {})
+
+    layout.finish()
+
+    [summary] = folder.glob("training_summary_*.json")
+    found = strict_loads(summary.read_bytes())
+    assert (found["status"], found["training_completed"]) == ("killed", False)
+    assert (found["final_timestep"], found["final_success_rate"]) == (500, 0.25)
+    assert found["data_files"] == {"learning_metrics": 1}
+    assert len(list(folder.glob("comprehensive_summary_*.json"))) == 1
+
+
+def test_a_training_that_said_its_own_summary_gets_no_second_one(layout, folder):
+    message = {"kind": "summaries", "prefix": "training_summary", "unix_s": NOW_S, "record": {"a": 1}}
+    layout.handle(1, message, {})
+    layout.finish()
+
+    assert names(folder) == [f"training_summary_{STAMP}.json"]
+
+
+def test_a_write_that_failed_half_way_is_completed_without_a_second_copy(layout, folder):
+    layout.handle(1, episode(1), {})
+    blocked = folder / "learning_metrics"
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("a file where a folder has to be")
+    with pytest.raises(OSError, match="learning_metrics"):
+        layout.handle(2, save(1000), {})
+    blocked.unlink()
+
+    done = layout.handle(2, save(1000), {})
+
+    assert done.seqs == [1, 2]
+    assert names(folder) == [f"episodes_{STAMP}.json", f"learning_metrics_{STAMP}.json"]
+
+
+def test_a_snapshot_lays_nested_details_over_columns_and_keeps_one_count(layout, folder):
+    snapshot = {
+        "timestep": 8,
+        "common": {"timestamp": NOW_S},
+        "each": [{"episode_count": 5, "success_count": None, "success_rate": None}],
+        "nested": [{"robot_state": {"position": {"x": float("nan")}}, "episode_info": {"episode_count": 1}}],
+    }
+    columns = {"robot_state.position.y": np.array([2.0]), "episode_info.current_step": np.array([3])}
+
+    layout.handle(1, save(8, snapshot=snapshot), columns)
+
+    [written] = (folder / "episodes").iterdir()
+    [record] = strict_loads(written.read_bytes())
+    assert record["detailed_info"] == {
+        "robot_state": {"position": {"x": None, "y": 2.0, "nonfinite": ["x"]}},
+        "episode_info": {"current_step": 3, "episode_count": 5},
+    }
+
+
+def test_nan_in_a_column_is_null_and_named(layout, folder):
+    each = [{"episode_count": 0, "success_count": 0, "success_rate": 0.0}]
+    snapshot = {"timestep": 1, "common": {}, "each": each, "nested": None}
+
+    layout.handle(1, save(1, snapshot=snapshot), {"reward_info.x": np.array([np.inf])})
+
+    [written] = (folder / "episodes").iterdir()
+    [record] = strict_loads(written.read_bytes())
+    assert record["detailed_info"]["reward_info"] == {"x": None, "nonfinite": ["x"]}
+
+
+def test_the_writer_does_without_torch():
+    program = (
+        "import sys, trackway.legacy.json_layout;"
+        "sys.exit(any(m in sys.modules for m in ('torch', 'stable_baselines3', 'gymnasium')))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
