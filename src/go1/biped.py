@@ -18,8 +18,8 @@ _REWARDS = {
     "upright": 1.0,
     "progress": 0.5,
     "velocity_tracking": 1.0,
-    "yaw_tracking": 0.5,
-    "gait": 0.5,
+    "yaw_tracking": 1.0,
+    "gait": 1.5,  # with .5 it stands and shuffles
     "pose": 0.5,
 }
 _COSTS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import runs
+from trackway.cli import runs, streams
 from trackway.errors import TrackwayError
 
 
@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
     show.add_argument("--json", action="store_true", help="for programs")
     show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
+    streams.add_commands(commands)
     return top
 
 
@@ -39,11 +40,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit status: 0, or 1 with one sentence on the standard error.
+        The exit status: 0, or 1 with one sentence on the standard error, or what the command
+        says of what it found.
     """
     args = parser().parse_args(argv)
+    status: int | None = 0
     try:
-        args.act(args)
+        status = args.act(args)
     except TrackwayError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"trackway: {error}", markup=False
@@ -52,4 +55,4 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         # `trackway runs | head` closed the pipe: nobody reads on, and that is no fault.
         sys.stderr.close()
-    return 0
+    return status or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,9 +31,11 @@ class Cursor:
                 yield from self._rest()
             if not later:
                 return
-            while len(later) > 1 and _begins_by(later[1], wanted):
-                del later[0]
-            self._number, self._opening, self._offset = later[0].number, None, 0
+            for segment, successor in itertools.pairwise(later):
+                self._number, self._opening, self._offset = segment.number, None, 0
+                if not _begins_by(successor, wanted):
+                    yield from self._rest()
+            self._number, self._opening, self._offset = later[-1].number, None, 0
 
     def _rest(self) -> Iterator[tuple[Frame, SegmentHeader]]:
         data = self._bytes()

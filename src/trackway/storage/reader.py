@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import StreamError
+from trackway.errors import FormatError, StreamError
 from trackway.format import pieces
 from trackway.format.schema import Schema
 from trackway.format.segment import NOTE, ROWS, split
@@ -21,6 +21,7 @@ from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.cursor import Cursor, read_header
 from trackway.storage.places import StreamFolder, find_stream
 from trackway.storage.ring import Ring
+from trackway.storage.segments import load
 
 Array = npt.NDArray[Any]
 
@@ -132,6 +133,19 @@ def describe(folder: StreamFolder) -> tuple[Schema, int, str]:
     if found is None:
         raise StreamError(f"{folder.path} holds no segment that can be read")
     return found.spec.schema, found.spec.num_envs, found.spec.kind
+
+
+def end_row(folder: StreamFolder) -> int:
+    """The number after the last row that was committed, told without reading the stream."""
+    found = ring.find_ring(folder.ring_pointer)
+    if found is not None:
+        return found.head
+    for file in reversed(folder.segments()):
+        try:
+            return load(file.path).next_row
+        except (FormatError, FileNotFoundError):
+            continue
+    return 0
 
 
 def read(

@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 # However much is allowed, training is never held up longer than this at one step (s).
 _SLICE_S = 0.05
+# Less than this is saved up: resuming an evaluation costs something each time (s).
+_LEAST_SLICE_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ class BackgroundEvaluation:
                 self._merge()
             self._waiting = True
         if self._running is not None or self._waiting:
-            self._advance(min(self.budget.allowance_s(), _SLICE_S))
+            allowance_s = self.budget.allowance_s()
+            if allowance_s >= _LEAST_SLICE_S:
+                self._advance(min(allowance_s, _SLICE_S))
 
     def finish(self, within_s: float) -> bool:
         """Training is over: play what runs or waits to its end; False if the time was too short."""
@@ -135,8 +139,6 @@ class BackgroundEvaluation:
 
     def _advance(self, slice_s: float) -> None:
         """Work for `slice_s` seconds at most, but for the last step's own length."""
-        if slice_s <= 0:
-            return
         clock = self.budget.clock
         end_s = clock.monotonic_s() + slice_s
         with self.budget.spending(), self._randomness.installed():

@@ -14,7 +14,7 @@ from tests.support.videos import decode
 from trackway.errors import RenderError
 from trackway.replay.render import FrameFile, render_video
 
-WAIT_S = 60
+WAIT_S = 100
 
 
 @pytest.fixture

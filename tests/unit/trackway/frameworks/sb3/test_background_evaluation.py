@@ -122,19 +122,19 @@ def test_a_resumed_training_goes_on_to_the_next_multiple(clock, model):
 
 
 def test_an_evaluation_is_of_the_policy_at_its_begin(clock, model):
-    evaluation, notes = background(clock, model, episodes=1)
+    evaluation, notes = background(clock, model, episodes=1, share=1.0)
     evaluation.on_step(1000)
-    assert not notes.results
-    weight = next(model.policy.parameters())
+    evaluated = next(evaluation._policy._copy.parameters())
+    at_its_begin = evaluated.clone()
+    learned = next(model.policy.parameters())
 
-    frozen = next(evaluation._policy._copy.parameters()).clone()
-    weight.data += 1.0
-    train(evaluation, clock, 1012, 6000)
-    still = next(evaluation._policy._copy.parameters())
-    weight.data -= 1.0
+    learned.data += 1.0
+    train(evaluation, clock, 1012, 1900)
+    kept = evaluated.equal(at_its_begin)
+    learned.data -= 1.0
 
-    assert notes.results[0].timestep == 1000
-    assert evaluation._began_at == 1000 or not frozen.equal(still)
+    assert kept
+    assert [result.timestep for result in notes.results] == [1000]
 
 
 def test_at_the_end_what_runs_and_what_waits_is_played_out(clock, model):

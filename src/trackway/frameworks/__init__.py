@@ -1,0 +1,1 @@
+"""Reinforcement learning libraries, a folder each: what only they know about themselves."""

@@ -1,0 +1,1 @@
+"""Stable-Baselines3: its environments, learners and callbacks as Trackway needs them."""
