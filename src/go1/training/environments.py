@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -42,7 +43,9 @@ def evaluation_envs(settings: Settings, num_envs: int) -> VecEnv:
     """Robots of the same kind for evaluation; their seed differs from the training's."""
     seed = settings.train.seed + 10_000
     if settings.env.physics != "upstream":
-        return Go1VecEnv(num_envs, settings.env, seed=seed)
+        # An evaluation plays first episodes, and those a staggered start would shorten.
+        config = replace(settings.env, staggered_starts=False)
+        return Go1VecEnv(num_envs, config, seed=seed)
     envs = DummyVecEnv([partial(_single, settings.env, in_worker=False)] * num_envs)
     envs.seed(seed)
     return envs
