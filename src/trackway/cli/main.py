@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import runs, streams
+from trackway.cli import probes, runs, streams
 from trackway.errors import TrackwayError
 
 
