@@ -58,6 +58,11 @@ class TellsStarts(Protocol):
         ...
 
 
+def start_of(probe: Any, env: int) -> dict[str, Any]:
+    """What the probe tells of an episode's start; nothing where it does not tell."""
+    return probe.start(env) if isinstance(probe, TellsStarts) else {}
+
+
 def empty_row(schema: Schema | tuple[Field, ...], num_envs: int) -> dict[str, Array]:
     """A row in private memory, all zero."""
     return {f.name: np.zeros((num_envs, *f.shape), f.dtype) for f in schema}

@@ -20,6 +20,75 @@ STEP_FIELDS = (
 )
 
 
+LARGEST_OBS = 1024
+"""Numbers in an observation that is recorded without being asked for; images are larger."""
+
+
+class Transition:
+    """What an environment takes and gives in a step, by its spaces.
+
+    Args:
+        observation_space: Of one environment.
+        action_space: Of one environment.
+        obs: Whether to record observations; None: where they are the only thing known of the
+            state, and small.
+        has_state: Whether a probe reads the state.
+
+    Attributes:
+        fields: `action…`, `obs…`, `reward`, `terminated`, `truncated`.
+        left_out: Parts of the spaces that cannot be recorded.
+    """
+
+    def __init__(
+        self,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+        obs: bool | None,
+        has_state: bool,
+    ) -> None:
+        seen = SpaceColumns("obs", observation_space, "what the step returned")
+        self._action = SpaceColumns("action", action_space, "what the step was given")
+        if obs is None:
+            obs = not has_state and seen.size <= LARGEST_OBS
+        self._obs = seen if obs else None
+        self.fields = (*self._action.fields, *(seen.fields if obs else ()), *STEP_FIELDS)
+        self.left_out = self._action.left_out + (seen.left_out if obs else [])
+
+    def write(
+        self, row: Row, action: Any, obs: Any, reward: Any, terminated: Any, truncated: Any
+    ) -> None:
+        """Write a batch, `[num_envs, ...]` each."""
+        self._action.write(row, action)
+        if self._obs is not None:
+            self._obs.write(row, obs)
+        row["reward"][...] = reward
+        row["terminated"][...] = terminated
+        row["truncated"][...] = truncated
+
+    def write_one(
+        self,
+        row: Row,
+        action: Any,
+        obs: Any,
+        reward: float,
+        terminated: bool,
+        truncated: bool,
+        env: int = 0,
+    ) -> None:
+        """Write the step of one environment."""
+        self._action.write_one(row, env, action)
+        if self._obs is not None:
+            self._obs.write_one(row, env, obs)
+        row["reward"][env] = reward
+        row["terminated"][env] = terminated
+        row["truncated"][env] = truncated
+
+    def write_last_obs(self, row: Row, env: int, obs: Any) -> None:
+        """Correct the observation of an environment that was reset within the step."""
+        if self._obs is not None and obs is not None:
+            self._obs.write_one(row, env, obs)
+
+
 class SpaceColumns:
     """The columns of one space: a Dict or Tuple has several, named `obs.camera`, `obs.0`.
 
