@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gymnasium
@@ -141,7 +141,7 @@ def _leaves(space: gymnasium.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gymn
             yield (key, *path), leaf
 
 
-def numbers_in(info: dict[str, Any]) -> list[str]:
+def numbers_in(info: Mapping[str, Any]) -> list[str]:
     """Keys of an info whose values are plain numbers, in order."""
     return [
         key

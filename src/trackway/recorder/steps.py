@@ -7,7 +7,7 @@ any environment starts again. What an episode began with is in `starts`, how it 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,32 +85,34 @@ class EpisodeLog:
         self._counts = np.zeros(num_envs, np.int64)
         self._sums: dict[str, Array] = {}
 
-    def begin(self, row: int, starts: Iterable[Mapping[str, Any]], **facts: Any) -> None:
-        """All environments were reset; `row` will be their first."""
-        self.returns[:] = 0.0
-        self._lengths[:] = 0
-        for sums in self._sums.values():
-            sums[:] = 0.0
-        for env, start in enumerate(starts):
-            self.started(env, row, start, **facts)
-
     def started(self, env: int, row: int, start: Mapping[str, Any], **facts: Any) -> None:
         """An environment was reset; `row` of `steps` will be its episode's first."""
+        self._forget(env)
         told = {"row": row, "env": env, "episode": int(self._counts[env])}
         self._starts.append(told | facts | {"start": start})
 
-    def add(self, rewards: Array, infos: Mapping[str, Array]) -> None:
-        """Take in a step of all environments: rewards and the numbers of their infos."""
+    def add(self, rewards: Array, infos: Mapping[str, Array], reset: Sequence[int] = ()) -> None:
+        """Take in a step of all environments but those that were reset instead of stepped.
+
+        Args:
+            rewards: `[num_envs]`.
+            infos: The numbers of their infos, `[num_envs]` each.
+            reset: Which of them were only reset.
+        """
         self.returns += rewards
         self._lengths += 1
         for key, column in infos.items():
             if key.startswith(_SUMMED):
                 sums = self._sums.setdefault(key, np.zeros(len(self.returns)))
                 sums += column
+        for env in reset:
+            self._forget(env)
 
-    def skip(self, envs: Array) -> None:
-        """These were reset instead of stepped: the row does not count for them."""
-        self._lengths[envs] -= 1
+    def _forget(self, env: int) -> None:
+        self.returns[env] = 0.0
+        self._lengths[env] = 0
+        for sums in self._sums.values():
+            sums[env] = 0.0
 
     def end(
         self,
@@ -149,10 +151,7 @@ class EpisodeLog:
                 record[kind] = jsonable(told)
         self._ends.append(record)
         self._counts[env] += 1
-        self.returns[env] = 0.0
-        self._lengths[env] = 0
-        for sums in self._sums.values():
-            sums[env] = 0.0
+        self._forget(env)
         return record
 
     def broken(self) -> list[int]:

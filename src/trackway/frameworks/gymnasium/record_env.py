@@ -9,7 +9,7 @@ import numpy as np
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.schema import Schema
-from trackway.frameworks.gymnasium.tap import EnvTap, FixedRow
+from trackway.frameworks.tap import EnvTap, FixedRow
 from trackway.probes.find import MakeProbe
 from trackway.probes.spaces import info_field, numbers_in
 from trackway.recorder.guard import Guard
@@ -78,7 +78,7 @@ class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         steps = self._steps
         if steps is not None:
             facts = {"unix_s": self._clock.unix_s(), "seed": seed}
-            self._episodes.begin(steps.committed, [self._tap.start()], **facts)
+            self._episodes.started(0, steps.committed, self._tap.start(), **facts)
 
     def _commit(
         self, steps: Steps, reward: SupportsFloat, terminated: bool, truncated: bool, info: Any

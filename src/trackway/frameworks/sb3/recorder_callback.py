@@ -18,7 +18,9 @@ from trackway.format.jsonable import jsonable
 from trackway.frameworks.sb3.environments import Environments
 from trackway.frameworks.sb3.learner import gradient_norm
 from trackway.frameworks.sb3.recorded_envs import RecordedEnvs
+from trackway.frameworks.sb3.step_source import source_of
 from trackway.frameworks.sb3.stop import StopOnSignal
+from trackway.frameworks.vector_recording import VectorRecording
 from trackway.probes.find import MakeProbe
 from trackway.probes.machine import SYSTEM_SCHEMA, MachineProbe
 from trackway.recorder.guard import Guard
@@ -64,6 +66,7 @@ class RecorderCallback(BaseCallback):
         self._guard = Guard()
         self._recorder: Recorder | None = None
         self._recorded: RecordedEnvs | None = None
+        self._recording: VectorRecording | None = None
 
     @property
     def errors(self) -> int:
@@ -74,8 +77,8 @@ class RecorderCallback(BaseCallback):
         """Keep an event, such as `callback.event("phase", name="second")`; between steps."""
         if self._recorder is not None:
             told = {"event": kind, "timestep": self.num_timesteps, "unix_s": self._clock.unix_s()}
-            if self._recorded is not None:
-                told["row"] = self._recorded.rows
+            if self._recording is not None:
+                told["row"] = self._recording.rows
             self._recorder.records("events").append(told | jsonable(facts))
 
     def close(self) -> None:
@@ -136,17 +139,18 @@ class RecorderCallback(BaseCallback):
     # -- what is told -------------------------------------------------------------------------
 
     def _tap(self, recorder: Recorder) -> RecordedEnvs:
-        return RecordedEnvs(
-            self._envs,
+        envs = self._envs
+        self._recording = VectorRecording(
+            source_of(envs, self._probe, self._obs),
             recorder,
-            self.num_timesteps,
-            make_probe=self._probe,
-            obs=self._obs,
+            envs.num_envs,
+            timestep=self.num_timesteps,
             max_bytes=self._max_bytes,
             guard=self._guard,
             clock=self._clock,
             tell=self.event,
         )
+        return RecordedEnvs(envs.inner, self._recording, self._guard)
 
     def _tell_beginning(self) -> None:
         envs, model = self._envs, self.model
@@ -162,8 +166,8 @@ class RecorderCallback(BaseCallback):
             self.event("scene", **scenes)
         # The environments were reset before anybody was told. They stand at their start, or within
         # an episode of an earlier `learn`: then no start is known.
-        if self._recorded is not None and np.all(getattr(model, "_last_episode_starts", True)):
-            self._recorded.begin()
+        if self._recording is not None and np.all(getattr(model, "_last_episode_starts", True)):
+            self._recording.begin()
         self._tell_curriculum()
 
     def _tell_update(self) -> None:
@@ -183,7 +187,7 @@ class RecorderCallback(BaseCallback):
         self._tell_curriculum()
         record = {
             "timestep": self.num_timesteps,
-            "row": self._recorded.rows if self._recorded else None,
+            "row": self._recording.rows if self._recording else None,
             "unix_s": self._clock.unix_s(),
             "n_updates": number,
             "gradient_norm": gradient_norm(self.model),
@@ -208,8 +212,8 @@ class RecorderCallback(BaseCallback):
             self.event("checkpoint", path=path)
         if not getattr(self._envs.inner, "waiting", False):
             self._tell_curriculum()
-        if self._recorded is not None:
-            broken = set(self._recorded.episodes.broken())
+        if self._recording is not None:
+            broken = set(self._recording.episodes.broken())
             for env in sorted(broken - self._broken):
                 self.event("not_finite", where="reward", env=env)
             self._broken = broken
@@ -236,7 +240,7 @@ class RecorderCallback(BaseCallback):
             self._guard.run("let go of the environments", self._recorded.close, None)
         self._recorder = recorder
         self.event("end", how=how, errors=self._guard.errors)
-        self._recorder = self._recorded = None
+        self._recorder = self._recorded = self._recording = None
         if recorder is not self._given:
             self._guard.run("close the recorder", recorder.close, None)
 

@@ -1,32 +1,49 @@
-"""Who writes the columns of `steps`: four kinds of VecEnv, by what can be seen of them."""
+"""Who writes the columns of `steps`: by what can be seen of a vector of environments."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
+import gymnasium
 
 from trackway.format.schema import Field, Schema
-from trackway.frameworks.gymnasium.tap import EnvTap, FixedRow
 from trackway.frameworks.patch import Patch
-from trackway.frameworks.sb3.environments import Environments
-from trackway.probes.find import MakeProbe, find_probe
+from trackway.frameworks.tap import EnvTap, FixedRow
+from trackway.probes.find import MakeProbe
 from trackway.probes.probe import Array, Probe, blank, empty_row, start_of
 from trackway.probes.spaces import Transition
 from trackway.recorder.steps import Steps
 from trackway.recorder.stream import Stream
 
+Space = gymnasium.Space[Any]
+
 
 @dataclass(slots=True)
 class VecStep:
-    """A step of the innermost VecEnv: what it was given and what it returned."""
+    """A step of all environments: what they were given and what came back, raw.
+
+    Attributes:
+        actions, obs: Batches, `[num_envs, ...]` at every leaf.
+        rewards, terminated, truncated: `[num_envs]`.
+        infos: One per environment; of those whose episode ended, the last of the old episode.
+        ended: Environments whose episode ended with this step.
+        last_obs: By environment, the last observation of an episode where `obs` has the next one's.
+        restarted: Environments that began an episode within this step, after it was made …
+        reset: … and those that were reset instead of stepped.
+    """
 
     actions: Any
     obs: Any
     rewards: Array
-    dones: Array
-    infos: list[dict[str, Any]]
+    terminated: Array
+    truncated: Array
+    infos: Sequence[Mapping[str, Any]]
+    ended: Sequence[int] = ()
+    last_obs: Mapping[int, Any] | None = None
+    restarted: Sequence[int] = ()
+    reset: Sequence[int] = ()
 
 
 class StepSource(Protocol):
@@ -47,35 +64,22 @@ class StepSource(Protocol):
         """Leave the environments as they were found; how often reading them failed."""
 
 
-def source_of(envs: Environments, make_probe: MakeProbe | None, obs: bool | None) -> StepSource:
-    """The best there is for a VecEnv."""
-    inner = envs.inner
-    if hasattr(inner, "before_restart") and (make_probe or hasattr(inner, "recorder_probe")):
-        return Batch(inner, (make_probe or find_probe)(inner), obs)
-    if envs.has("trackway_attach"):
-        return Workers(envs)
-    if envs.local is not None:
-        return Local(inner, make_probe, obs)
-    return Outside(inner, obs)
-
-
 class Outside:
     """Only what goes in and comes out is seen."""
 
-    def __init__(self, inner: Any, obs: bool | None, has_state: bool = False) -> None:
-        spaces = inner.observation_space, inner.action_space
-        self._transition = Transition(*spaces, obs, has_state)
+    def __init__(
+        self, obs_space: Space, action_space: Space, obs: bool | None, has_state: bool = False
+    ) -> None:
+        self._transition = Transition(obs_space, action_space, obs, has_state)
         self.fields = self._transition.fields
 
     def write(self, steps: Steps, step: VecStep) -> None:
-        row, dones = steps.row, step.dones
-        self._transition.write(row, step.actions, step.obs, step.rewards, dones, False)
-        if dones.any():
-            for env in np.flatnonzero(dones).tolist():
-                info = step.infos[env]
-                cut = bool(info.get("TimeLimit.truncated", False))
-                row["terminated"][env], row["truncated"][env] = not cut, cut
-                self._transition.write_last_obs(row, env, info.get("terminal_observation"))
+        row = steps.row
+        self._transition.write(
+            row, step.actions, step.obs, step.rewards, step.terminated, step.truncated
+        )
+        for env, obs in (step.last_obs or {}).items():
+            self._transition.write_last_obs(row, env, obs)
 
     def begun(self, stream: Stream) -> None:
         """Nothing has to be told to anybody."""
@@ -90,8 +94,15 @@ class Outside:
 class Batch(Outside):
     """All environments are simulated here at once; their state is read before any starts again."""
 
-    def __init__(self, inner: Any, probe: Probe | None, obs: bool | None) -> None:
-        super().__init__(inner, obs, probe is not None)
+    def __init__(
+        self,
+        inner: Any,
+        obs_space: Space,
+        action_space: Space,
+        obs: bool | None,
+        probe: Probe | None,
+    ) -> None:
+        super().__init__(obs_space, action_space, obs, probe is not None)
         self._inner, self._probe, self._errors = inner, probe, 0
         self._state = () if probe is None else probe.schema.fields
         self.fields += self._state
@@ -134,8 +145,8 @@ class Batch(Outside):
 class Local:
     """Environments of this process, one by one: their `step` is tapped while training lasts."""
 
-    def __init__(self, inner: Any, make_probe: MakeProbe | None, obs: bool | None) -> None:
-        self._taps = [EnvTap(env, make_probe, obs) for env in inner.envs]
+    def __init__(self, envs: Sequence[Any], make_probe: MakeProbe | None, obs: bool | None) -> None:
+        self._taps = [EnvTap(env, make_probe, obs) for env in envs]
         schemas = {tap.schema for tap in self._taps}
         if len(schemas) > 1:
             raise ValueError("the environments of a VecEnv must have the same fields")
@@ -143,11 +154,14 @@ class Local:
         self.fields = schema.fields
         self._rows = empty_row(schema, len(self._taps))
         self._patches = []
-        for i, (env, tap) in enumerate(zip(inner.envs, self._taps, strict=True)):
+        for i, (env, tap) in enumerate(zip(envs, self._taps, strict=True)):
             tap.target = FixedRow({name: col[i : i + 1] for name, col in self._rows.items()})
             self._patches.append(Patch(env, step=_tapped(env.step, tap)))
 
     def write(self, steps: Steps, step: VecStep) -> None:
+        for env in step.reset:
+            action, obs = _of(step.actions, env), _of(step.obs, env)
+            self._taps[env].write(action, obs, 0.0, False, False)
         row = steps.row
         for name, column in self._rows.items():
             row[name][...] = column
@@ -174,24 +188,10 @@ def _tapped(step: Any, tap: EnvTap) -> Any:
     return tapped_step
 
 
-class Workers:
-    """Environments wrapped in `RecordEnv` write their own slots, mostly in other processes."""
-
-    def __init__(self, envs: Environments) -> None:
-        self._envs = envs
-        (schema,) = set(envs.call("trackway_schema") or [])
-        self.fields: tuple[Field, ...] = schema.fields
-
-    def write(self, steps: Steps, step: VecStep) -> None:
-        """They did so before they answered."""
-
-    def begun(self, stream: Stream) -> None:
-        for env in range(self._envs.num_envs):
-            self._envs.call("trackway_attach", stream.slot(env), only=env)
-
-    def start(self, env: int) -> dict[str, Any]:
-        told = self._envs.call("trackway_start", only=env)
-        return dict(told[0]) if told else {}
-
-    def close(self) -> int:
-        return sum(self._envs.call("trackway_errors") or [])
+def _of(batch: Any, env: int) -> Any:
+    """One environment's part of a batch."""
+    if isinstance(batch, Mapping):
+        return {key: _of(part, env) for key, part in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(_of(part, env) for part in batch)
+    return batch[env]
