@@ -146,7 +146,10 @@ class Local:
     """Environments of this process, one by one: their `step` is tapped while training lasts."""
 
     def __init__(self, envs: Sequence[Any], make_probe: MakeProbe | None, obs: bool | None) -> None:
-        self._taps = [EnvTap(env, make_probe, obs) for env in envs]
+        brought = [_own_tap(env) for env in envs]
+        self._taps = [
+            tap or EnvTap(env, make_probe, obs) for env, tap in zip(envs, brought, strict=True)
+        ]
         schemas = {tap.schema for tap in self._taps}
         if len(schemas) > 1:
             raise ValueError("the environments of a VecEnv must have the same fields")
@@ -156,7 +159,8 @@ class Local:
         self._patches = []
         for i, (env, tap) in enumerate(zip(envs, self._taps, strict=True)):
             tap.target = FixedRow({name: col[i : i + 1] for name, col in self._rows.items()})
-            self._patches.append(Patch(env, step=_tapped(env.step, tap)))
+            if tap is not brought[i]:
+                self._patches.append(Patch(env, step=_tapped(env.step, tap)))
 
     def write(self, steps: Steps, step: VecStep) -> None:
         for env in step.reset:
@@ -176,6 +180,15 @@ class Local:
         for patch in self._patches:
             patch.undo()
         return sum(tap.errors for tap in self._taps)
+
+
+def _own_tap(env: Any) -> EnvTap | None:
+    """The tap of an environment that is wrapped in RecordEnv already."""
+    try:
+        tap: EnvTap = env.get_wrapper_attr("trackway_tap")
+    except AttributeError:
+        return None
+    return tap
 
 
 def _tapped(step: Any, tap: EnvTap) -> Any:

@@ -32,6 +32,9 @@ class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         obs: Whether to record observations; by default where no probe reads the state.
         max_bytes: Keep only about this much of `steps` on disk.
         clock: Gives times.
+
+    Attributes:
+        trackway_tap: Writes the columns; for a trainer in this process.
     """
 
     def __init__(
@@ -45,11 +48,11 @@ class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(env)
-        self._tap = EnvTap(env, probe, obs)
+        self.trackway_tap = EnvTap(env, probe, obs)
         self._clock, self._guard = clock, Guard()
         self._steps: Steps | None = None
         if recorder is not None:
-            self._steps = Steps(recorder, 1, self._tap.schema.fields, max_bytes=max_bytes)
+            self._steps = Steps(recorder, 1, self.trackway_tap.schema.fields, max_bytes=max_bytes)
             self._episodes = EpisodeLog(recorder, 1)
         self._info_keys: list[str] = []
 
@@ -67,8 +70,8 @@ class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         result = self.env.step(action)
         obs, reward, terminated, truncated, _ = result
         if self._steps is not None:
-            self._tap.target = FixedRow(self._steps.row)
-        self._tap.write(action, obs, reward, terminated, truncated)
+            self.trackway_tap.target = FixedRow(self._steps.row)
+        self.trackway_tap.write(action, obs, reward, terminated, truncated)
         if self._steps is not None:
             steps = self._steps
             self._guard.run("record a step", lambda: self._commit(steps, *result[1:]), None)
@@ -78,7 +81,7 @@ class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         steps = self._steps
         if steps is not None:
             facts = {"unix_s": self._clock.unix_s(), "seed": seed}
-            self._episodes.started(0, steps.committed, self._tap.start(), **facts)
+            self._episodes.started(0, steps.committed, self.trackway_tap.start(), **facts)
 
     def _commit(
         self, steps: Steps, reward: SupportsFloat, terminated: bool, truncated: bool, info: Any
@@ -105,16 +108,16 @@ class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def trackway_schema(self) -> Schema:
         """The fields that it writes."""
-        return self._tap.schema
+        return self.trackway_tap.schema
 
     def trackway_attach(self, slot: WorkerSlot) -> None:
         """Write into that slot, the step just made included."""
-        self._tap.attach(slot)
+        self.trackway_tap.attach(slot)
 
     def trackway_start(self) -> dict[str, Any]:
         """What the running episode began with; asked for right after the reset."""
-        return self._tap.start()
+        return self.trackway_tap.start()
 
     def trackway_errors(self) -> int:
         """How often recording failed."""
-        return self._tap.errors
+        return self.trackway_tap.errors

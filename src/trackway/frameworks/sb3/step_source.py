@@ -18,15 +18,15 @@ def source_of(envs: Environments, make_probe: MakeProbe | None, obs: bool | None
     spaces = inner.observation_space, inner.action_space
     if hasattr(inner, "before_restart") and (make_probe or hasattr(inner, "recorder_probe")):
         return Batch(inner, *spaces, obs, (make_probe or find_probe)(inner))
-    if envs.has("trackway_attach"):
-        return Workers(envs)
     if envs.local is not None:
         return Local(inner.envs, make_probe, obs)
+    if envs.has("trackway_attach"):
+        return Workers(envs)
     return Outside(*spaces, obs)
 
 
 class Workers:
-    """Environments wrapped in `RecordEnv` write their own slots, mostly in other processes."""
+    """Environments wrapped in `RecordEnv` write their own slots, from their own processes."""
 
     def __init__(self, envs: Environments) -> None:
         self._envs = envs
