@@ -8,7 +8,7 @@ STAMP  := .venv/setup-$(shell cat pyproject.toml constraints.txt | sha256sum | c
 # Two cores, many processes: one thread each, and the same hashes in every run.
 TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 MUJOCO_GL=egl
 
-.PHONY: help setup train test lint bench clean
+.PHONY: help setup train test lint bench soak clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -34,6 +34,9 @@ test: lint  ## everything that must hold before a change lands
 
 bench: setup  ## what it costs, in ratios against peers in the same run
 	for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
+
+soak: setup  ## kill recording 200 times at random instants
+	TRACKWAY_KILLS=200 $(TEST_ENV) $(PY) -m pytest tests/crash/test_kills.py
 
 clean:  ## remove .venv and caches; never a run
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

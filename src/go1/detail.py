@@ -193,19 +193,20 @@ def _stability(core: Robots, rows: Ids) -> Columns:
 
 def _performance(core: Robots, rows: Ids, now_s: float) -> Columns:
     steps, terms = core.step_count[rows], core.terms
-    gained, paid = core.step_rewards[rows], core.step_costs[rows]
+    # Transposed copies: their rows are the columns.
+    gained, paid = core.step_rewards[rows].T.copy(), core.step_costs[rows].T.copy()
     at = "performance_metrics"
     return {
         f"{at}.episode_progress": steps / core.max_steps,
         f"{at}.current_step": steps,
         f"{at}.max_steps": _same(rows, core.max_steps),
         **{
-            f"{at}.reward_components.{name}": gained[:, i].copy()
-            for i, name in enumerate(terms.reward_weights)
+            f"{at}.reward_components.{name}": column
+            for name, column in zip(terms.reward_weights, gained, strict=True)
         },
         **{
-            f"{at}.cost_components.{name}": paid[:, i].copy()
-            for i, name in enumerate(terms.cost_weights)
+            f"{at}.cost_components.{name}": column
+            for name, column in zip(terms.cost_weights, paid, strict=True)
         },
         f"{at}.stability_score": core.stability_score[rows],
         f"{at}.is_healthy": core.is_healthy[rows],
@@ -218,7 +219,9 @@ def _performance(core: Robots, rows: Ids, now_s: float) -> Columns:
 def _same(rows: Ids, value: Any) -> NDArray[Any]:
     """One value for every robot."""
     value = np.asarray(value)
-    return np.broadcast_to(value, (len(rows), *value.shape)).copy()
+    column = np.empty((len(rows), *value.shape), value.dtype)
+    column[...] = value
+    return column
 
 
 def _describe_box(space: Any) -> dict[str, Any]:

@@ -203,19 +203,38 @@ def lock(path: Path) -> Lock | None:
     return Lock(handle)
 
 
+class LockView:
+    """Looks whether somebody holds a lock; also after its file was deleted.
+
+    Raises:
+        FileNotFoundError: Nobody ever took it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def held(self) -> bool:
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._handle, fcntl.LOCK_UN)
+        return False
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
 def is_locked(path: Path) -> bool:
     """Whether a living process holds the lock that `path` stands for."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        view = LockView(path)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return view.held()
     finally:
-        os.close(handle)
-    return False
+        view.close()
 
 
 def _forget_locks() -> None:

@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -297,6 +298,50 @@ print(stream.committed, stream.lost)
     assert sum(note["count"] for note in told if note["note"] == "gap") == lost
     assert (records["x"][:-1, 0, 0] == records.rows[:-1]).all()
     assert records["x"][-1, 0, 0] == -1.0
+
+
+def test_a_run_folder_deleted_under_the_recorder_is_made_again(tmp_path):
+    run = tmp_path / "run"
+    with Recorder(run) as recorder:
+        steps = recorder.stream("steps", SCHEMA, NUM_ENVS)
+        write(steps, 20)
+        assert recorder.sync()
+        shutil.rmtree(run)
+        write(steps, 20)
+        while steps.undrained:
+            write(steps, 1)
+            time.sleep(0.05)
+    assert_rows(read(run, "steps"), range(20, steps.committed))
+    assert steps.lost == 0
+    assert steps.waited_s == 0
+
+
+def test_a_writer_that_cannot_start_is_one_sentence_and_leaves_the_attempt_free(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    for _ in range(2):
+        with pytest.raises(RecordingError, match="did not start: it said nothing"):
+            Recorder(tmp_path)
+    monkeypatch.setattr(sys, "executable", "/no such python")
+    with pytest.raises(RecordingError, match="cannot be recorded into"):
+        Recorder(tmp_path)
+
+
+def test_many_columns_and_many_environments_fit(tmp_path):
+    wide = Schema(*(Field(f"column {i}", "float32") for i in range(500)))
+    with Recorder(tmp_path) as recorder:
+        steps = recorder.stream("wide", wide, 4)
+        many = recorder.stream("many", SCHEMA, 4096)
+        for number in range(30):
+            for column in steps.row.values():
+                column[...] = number
+            steps.commit()
+            many.row["reward"][...] = np.arange(4096) + number
+            many.commit()
+    assert (read(tmp_path, "wide")["column 499"] == np.arange(30)[:, None]).all()
+    expected = np.arange(4096) + np.arange(30)[:, None]
+    assert (read(tmp_path, "many", fields=["reward"])["reward"] == expected).all()
 
 
 def test_the_public_names_are_sorted_and_exist():

@@ -47,7 +47,6 @@ def test(typed: Mapping[str, Any], config: Path | None, models: Path, console: C
     num_episodes = typed.get("num_test_episodes", NUM_EPISODES)
     settings = replace(
         settings,
-        env=replace(settings.env, staggered_starts=False),
         ppo={**settings.ppo, "n_steps": 2, "batch_size": 2 * num_episodes},  # nothing is learnt
         train=replace(settings.train, num_parallel_envs=num_episodes),
     )

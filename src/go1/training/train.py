@@ -38,6 +38,9 @@ from trackway.legacy import (
 from trackway.probes.system import git_state, machine, versions
 from trackway.run import RunFolder
 
+# A running evaluation or video gets so long at the end; whoever sent a signal waits for it.
+_FINISH_WITHIN_S = 4.0
+
 
 def train(
     settings: Settings,
@@ -128,7 +131,11 @@ class _Session:
         callbacks: list[BaseCallback] = []
         if env.rand_power > 0:
             callbacks.append(CurriculumCallback(self.total, env.rand_power))
-        callbacks += [
+        if self.saving is not None:
+            # Before the rest: what must be safe comes first when a signal ends the training.
+            callbacks.append(self.saving)
+        return [
+            *callbacks,
             EnhancedVisualCallback(
                 evaluation_envs(self.settings, train.num_eval_episodes),
                 eval_freq=train.eval_frequency,
@@ -136,6 +143,7 @@ class _Session:
                 save_videos=False,  # the next one makes the videos
                 verbose=0,
                 best_model_save_path=self.run.path,
+                finish_within_s=_FINISH_WITHIN_S,
             ),
             VideoRecordingCallback(
                 evaluation_envs(self.settings, 1),
@@ -143,9 +151,9 @@ class _Session:
                 video_folder=self.run.videos,
                 show_duration_seconds=train.video_duration,
                 verbose=0,
+                finish_within_s=_FINISH_WITHIN_S,
             ),
         ]
-        return [*callbacks, self.saving] if self.saving else callbacks
 
     def _saving(self) -> ComprehensiveSavingCallback:
         return ComprehensiveSavingCallback(

@@ -35,7 +35,7 @@ def with_members(
     """
     buffer = io.BytesIO(model_zip)
     buffer.seek(0, io.SEEK_END)
-    date = time.localtime(unix_s)[:6]
+    date = max(time.localtime(unix_s)[:6], (1980, 1, 1, 0, 0, 0))  # zip begins there
     with zipfile.ZipFile(buffer, "a") as archive:
         checksums = {name: _sha256(archive.read(name)) for name in archive.namelist()}
         for name, content in members.items():

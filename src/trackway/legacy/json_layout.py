@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,8 @@ class JsonLayout:
         self._files: Counter[str] = Counter()
         self._last_checkpoint: str | None = None
         self._finished_s: float | None = None
+        # Per folder: the stem, number and content of the newest file.
+        self._latest: dict[Path, tuple[str, int, bytes]] = {}
 
     def handle(self, seq: int, message: Message, columns: dict[str, Any]) -> Done:
         kind = message["kind"]
@@ -125,7 +126,8 @@ class JsonLayout:
 
     def _records(self, kind: str, records: list[dict[str, Any]], unix_s: float) -> WrittenFile:
         data = json_bytes(records)
-        path = _publish_once(self._folder / kind, f"{_PREFIXES[kind]}_{file_stamp(unix_s)}", data)
+        stem = f"{_PREFIXES[kind]}_{file_stamp(unix_s)}"
+        path = self._publish_once(self._folder / kind, stem, data)
         return WrittenFile(kind, path, len(records))
 
     def _document(self, message: Message) -> WrittenFile:
@@ -133,7 +135,23 @@ class JsonLayout:
         folder = self._folder / kind if kind in _PREFIXES else self._folder
         prefix = _PREFIXES.get(kind) or message["prefix"]
         stem = f"{prefix}_{file_stamp(message['unix_s'])}"
-        return WrittenFile(kind, _publish_once(folder, stem, strict_json(message["record"])), 1)
+        return WrittenFile(
+            kind, self._publish_once(folder, stem, strict_json(message["record"])), 1
+        )
+
+    def _publish_once(self, folder: Path, stem: str, data: bytes) -> Path:
+        """Publish under the first free name, or find that this very content is there already."""
+        latest_stem, number, latest = self._latest.get(folder, ("", 1, b""))
+        if latest_stem != stem:
+            number = 1
+        elif latest != data:
+            number += 1  # many files a second: names up to here are taken by other content
+        while True:
+            path = folder / f"{_numbered(stem, number)}.json"
+            if _published(path, data):
+                self._latest[folder] = (stem, number, data)
+                return path
+            number += 1
 
     def _checkpoint(self, message: Message) -> Done:
         """The zip first: the JSON that points to it must never point to nothing."""
@@ -143,7 +161,8 @@ class JsonLayout:
         data = with_members(message["zip"], message["members"], message["manifest"], unix_s)
         record["compatibility"]["sha256"] = hashlib.sha256(data).hexdigest()
         first_stem = message["stem"]
-        for stem in _names(first_stem):
+        for number in itertools.count(1):
+            stem = _numbered(first_stem, number)
             zip_path, path = (
                 self._zip_folder / f"{stem}.zip",
                 self._folder / CHECKPOINTS / f"{stem}.json",
@@ -240,19 +259,8 @@ def _renamed(record: dict[str, Any], old: str, new: str) -> dict[str, Any]:
     return {**record, "recovery_info": recovery}
 
 
-def _names(stem: str) -> Iterator[str]:
-    yield stem
-    for number in itertools.count(2):
-        yield f"{stem}_{number}"
-
-
-def _publish_once(folder: Path, stem: str, data: bytes) -> Path:
-    """Publish under the first name that is free, or find that this very content is there already."""
-    for name in _names(stem):
-        path = folder / f"{name}.json"
-        if _published(path, data):
-            return path
-    raise AssertionError("names do not end")
+def _numbered(stem: str, number: int) -> str:
+    return stem if number == 1 else f"{stem}_{number}"
 
 
 def _published(path: Path, data: bytes) -> bool:

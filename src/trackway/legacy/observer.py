@@ -20,7 +20,7 @@ from trackway.frameworks.sb3.detail import (
 from trackway.frameworks.sb3.environments import Environments
 from trackway.frameworks.sb3.episodes import Episodes
 from trackway.frameworks.sb3.hyperparameters import read_hyperparameters
-from trackway.frameworks.sb3.learner import UpdateMetrics, learner_settings
+from trackway.frameworks.sb3.learner import UpdateMetrics, learner_settings, learning_rates
 from trackway.legacy.curriculum import CurriculumCallback
 from trackway.legacy.records import environment_configs, running_columns, untold
 from trackway.probes.system import ProcessProbe
@@ -42,6 +42,7 @@ class Observer:
         envs: The environments, None without a model.
         environment: Their common settings.
         episodes: Their episodes; None until there is an environment or a step of one.
+        updates: The metrics of the last update.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class Observer:
         self.environment: dict[str, Any] = {}
         self.episodes = episodes
         self.started_unix_s, self.started_s = clock.unix_s(), clock.monotonic_s()
-        self._updates, self._process = UpdateMetrics(), ProcessProbe(clock)
+        self.updates, self._process = UpdateMetrics(), ProcessProbe(clock)
         self._speed_since = (self.started_s, int(getattr(model, "num_timesteps", 0)))
+        self._speed: float | None = None
+        self._settings: dict[str, Any] = {}
         envs = self.envs
         if envs is not None:
             self.environment = guard.run("read the environment", lambda: read_environment(envs), {})
@@ -94,7 +97,7 @@ class Observer:
 
     def collect_updates(self) -> None:
         """Take the metrics of the last update before the logger forgets them."""
-        self._updates.collect(self.model)
+        self.updates.collect(self.model)
 
     def detail(self) -> Detail:
         """Ask the environments about their robots."""
@@ -127,10 +130,10 @@ class Observer:
             nothing = dict.fromkeys(("env_id", "episode_count", "success_count", "success_rate"))
             common["missing"] = [*nothing, "detailed_info"]
             return {**snapshot, "each": [nothing]}, {}
-        columns = running_columns(episodes, self.environment, unix_s)
-        if not detail.columns:
-            columns |= self._seen(seen)
-        columns |= detail.columns
+        columns = detail.columns
+        if "episode_info.current_step" not in columns:
+            known = running_columns(episodes, self.environment, unix_s)
+            columns = known | self._seen(seen) | columns
         each = [episodes.counters(i) for i in range(len(episodes.counts))]
         absent = [*missing(each[0]).get("missing", ()), *untold(detail)]
         if absent:
@@ -169,9 +172,6 @@ class Observer:
         seen: Mapping[str, Any],
     ) -> dict[str, Any]:
         """How learning goes."""
-        now_s = self._clock.monotonic_s()
-        before_s, before = self._speed_since
-        self._speed_since = (now_s, timestep)
         curriculum = self.curriculum(seen)
         record: dict[str, Any] = {
             "timestep": timestep,
@@ -181,18 +181,29 @@ class Observer:
             "training_progress": min(timestep / total, 1.0) if total else None,
             "curriculum_rand_power_avg": None if rand_power is None else float(np.mean(rand_power)),
             "curriculum_progress": curriculum.progress if curriculum else None,
-            "steps_per_second": (timestep - before) / max(now_s - before_s, 1e-9),
+            "steps_per_second": self._steps_per_second(timestep),
             **self._process.read(),
         }
         run, model, nothing = self._guard.run, self.model, dict[str, Any]()
         if model is not None:
-            record |= run("read the learner", lambda: learner_settings(model), nothing)
-            record |= run("read the last update", lambda: self._updates.read(model), nothing)
+            if not self._settings:
+                self._settings = run("read the learner", lambda: learner_settings(model), nothing)
+            record |= self._settings
+            record |= run("read the learning rate", lambda: learning_rates(model), nothing)
+            record |= run("read the last update", lambda: self.updates.read(model), nothing)
         if self.episodes is not None:
             record |= self.episodes.recent_metrics()
         absent = missing(record).get("missing", [])
         absent += [name for name in ("model", "episodes") if getattr(self, name) is None]
         return record | ({"missing": absent} if absent else {})
+
+    def _steps_per_second(self, timestep: int) -> float | None:
+        now_s = self._clock.monotonic_s()
+        before_s, before = self._speed_since
+        if timestep > before and now_s > before_s:
+            self._speed = (timestep - before) / (now_s - before_s)
+            self._speed_since = (now_s, timestep)
+        return self._speed
 
     def totals(self, timestep: int) -> dict[str, Any]:
         """The counts that a summary needs; None for what is not known."""

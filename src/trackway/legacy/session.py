@@ -108,10 +108,12 @@ class Session:
         rand_power = observer.rand_power(detail)
         message: dict[str, Any] = {"kind": "save", "unix_s": unix_s}
         records = 1
-        if self.options.episodes:
+        # At the end of a training that was saved at its last step, only the last update is news.
+        news = timestep != self._saved_at
+        if news and self.options.episodes:
             message["snapshot"], columns = observer.snapshot(detail, timestep, unix_s, seen)
             records += len(message["snapshot"]["each"])
-        if self.options.environment_states:
+        if news and self.options.environment_states:
             message["environment"] = observer.environment_state(timestep, unix_s, rand_power)
             records += 1
         message["metrics"] = observer.metrics(
@@ -142,7 +144,8 @@ class Session:
     def close(self, status: str, timestep: int, seen: Mapping[str, Any]) -> Delivery:
         """Record the end, wait for the disk as long as allowed, and say what was lost."""
         guard, outbox, options = self._guard, self.outbox, self.options
-        if timestep != self._saved_at or self._unsaved_episodes:
+        unsaved = self._unsaved_episodes or self.observer.updates.unread
+        if timestep != self._saved_at or unsaved:
             guard.run("save the end", lambda: self.save(timestep, seen), None)
         # In the middle of an interrupted update the model is no state to go on from.
         if options.checkpoints and timestep != self._checkpoint_at and status != "interrupted":

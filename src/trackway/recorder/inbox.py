@@ -25,6 +25,7 @@ from trackway.format.message import Message, decode
 GRACE_S = 20.0
 INTAKE_BYTES = 64 << 20  # received and not yet written; beyond it the trainer keeps the rest
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
+_TELL_EVERY_S = 0.05  # each report wakes a thread of the trainer
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def serve(sink: Sink) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)  # the end of the trainer is the signal to stop
     with contextlib.suppress(OSError):
-        os.nice(19)
+        os.setpriority(os.PRIO_PROCESS, 0, 19)
     _Inbox(Connection(int(sys.argv[1])), sink).run()
 
 
@@ -72,6 +73,8 @@ class _Inbox:
         self._received: deque[bytes] = deque()
         self._received_bytes = 0
         self._ended_s: float | None = None
+        self._untold = Done()
+        self._told_s = 0.0
         self._changed = threading.Condition()
 
     def run(self) -> None:
@@ -110,8 +113,13 @@ class _Inbox:
                 self._changed.notify_all()
 
     def _next(self) -> bytes | None:
+        def ready() -> bool:
+            return bool(self._received) or self._ended_s is not None
+
+        self._tell_done()
         with self._changed:
-            self._changed.wait_for(lambda: self._received or self._ended_s is not None)
+            while not self._changed.wait_for(ready, _TELL_EVERY_S if self._untold.seqs else None):
+                self._tell_done()
             if not self._received:
                 return None
             data = self._received.popleft()
@@ -142,11 +150,17 @@ class _Inbox:
                 self._tell({"rejected": f"{type(error).__name__}: {error}", "seq": seq})
                 return True
             else:
-                if not done.seqs and not done.files:
-                    return True  # held back: no news, and none for the trainer to wake up for
-                files = [(file.kind, str(file.path), file.records) for file in done.files]
-                self._tell({"done": done.seqs, "files": files})
+                self._untold.seqs += done.seqs
+                self._untold.files += done.files
                 return True
+
+    def _tell_done(self) -> None:
+        """Confirm what was written, but not too often."""
+        now_s, untold = SYSTEM_CLOCK.monotonic_s(), self._untold
+        if untold.seqs and now_s - self._told_s >= _TELL_EVERY_S:
+            files = [(file.kind, str(file.path), file.records) for file in untold.files]
+            self._tell({"done": untold.seqs, "files": files})
+            self._untold, self._told_s = Done(), now_s
 
     def _tell(self, report: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # nobody listens any more

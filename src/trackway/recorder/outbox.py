@@ -34,7 +34,7 @@ from trackway.format.message import encode
 LIMIT_BYTES = 256 << 20
 _STALL_S = 30.0  # a writer silent for so long is as good as a failing disk
 _LONGEST_PAUSE_S = 10.0
-_LOOK_S = 0.02
+_LOOK_S = 0.05
 
 _log = logging.getLogger("trackway")
 

@@ -11,10 +11,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import selectors
 import socket
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -28,13 +26,13 @@ from trackway.errors import AttemptInUseError, RecordingError
 from trackway.format import pieces
 from trackway.format.schema import Schema
 from trackway.recorder.stream import RecordStream, Stream
+from trackway.recorder.writer_process import await_ready, start_writer
 from trackway.storage import ring
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import AttemptFolder, attempts, named_attempt, new_attempt
 
 _log = logging.getLogger(__name__)
 
-_READY_S: Final = 60.0
 _LOOK_S: Final = 0.25
 _RECORDS_RING_BYTES: Final = 256 * 1024
 
@@ -93,11 +91,17 @@ class Recorder:
                 finish_abandoned(earlier, clock)
             self.attempt = _begin_attempt(run, attempt)
             self._lock = _hold(self.attempt)
-            self._write_manifest()
-            self._writer = _start_writer(self.attempt, sync_s, subprocess.PIPE)
         except OSError as error:
             raise RecordingError(f"{run} cannot be recorded into: {error}") from error
-        _await_ready(self._writer, self.attempt)
+        try:
+            self._write_manifest()
+            self._writer = start_writer(self.attempt, sync_s, subprocess.PIPE)
+            await_ready(self._writer, self.attempt)
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, OSError):
+                raise RecordingError(f"{run} cannot be recorded into: {error}") from error
+            raise
         self._guard = threading.Thread(target=self._watch, name="trackway-writer", daemon=True)
         self._guard.start()
 
@@ -222,7 +226,7 @@ class Recorder:
                 self._writer.returncode,
             )
             with contextlib.suppress(OSError):
-                self._writer = _start_writer(self.attempt, self._sync_s, subprocess.DEVNULL)
+                self._writer = start_writer(self.attempt, self._sync_s, subprocess.DEVNULL)
             # Not in a tight circle, should it die again at once.
             nap_s = min(2 * nap_s, 5.0)
 
@@ -270,38 +274,3 @@ def _hold(attempt: AttemptFolder) -> files.Lock:
     if held is None:
         raise AttemptInUseError(attempt.path)
     return held
-
-
-def _start_writer(attempt: AttemptFolder, sync_s: float, output: int) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable, "-P", "-m", "trackway.recorder.stream_writer",
-        str(attempt.path), str(sync_s),
-    ]  # fmt: skip
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with attempt.writer_log.open("ab") as log:
-        # A session of its own: Ctrl-C in the trainer's terminal is not for the writer.
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=log,
-            env=environment,
-            start_new_session=True,
-        )
-
-
-def _await_ready(writer: subprocess.Popen[bytes], attempt: AttemptFolder) -> None:
-    """Return once the writer holds its lock: from now on nothing committed can be lost."""
-    if writer.stdout is None:
-        raise ValueError("the writer was started without a pipe to say that it is ready")
-    with writer.stdout as output, selectors.DefaultSelector() as selector:
-        selector.register(output, selectors.EVENT_READ)
-        ready = bool(selector.select(_READY_S)) and output.readline() == b"ready\n"
-    if not ready:
-        writer.kill()
-        writer.wait()
-        said = attempt.writer_log.read_text(errors="replace").strip().splitlines()
-        raise RecordingError(
-            f"the writer process of {attempt.path} did not start: "
-            f"{said[-1] if said else 'it said nothing'}"
-        )

@@ -34,16 +34,12 @@ class Stream:
 
     On the step path nothing is allocated, locked, logged or asked of the system: the arrays of
     every row are made beforehand, a commit is two stores.
-
-    Attributes:
-        row: The current row, by field `[num_envs, *shape]`. Another one after every commit.
-        packed: The current row as one block, uint8 `[row bytes]`: the fields one after another,
-            each `[num_envs, *shape]`, for sources that lie in memory just so.
     """
 
     __slots__ = (
         "__weakref__",
         "_capacity",
+        "_columns",
         "_durable",
         "_limit",
         "_monotonic_ns",
@@ -57,8 +53,6 @@ class Stream:
         "_slot",
         "_words",
         "name",
-        "packed",
-        "row",
     )
 
     def __init__(
@@ -81,13 +75,25 @@ class Stream:
         self._ring = memory
         self._words, self._sequence = memory.words, memory.sequence
         self._capacity = self._limit = memory.spec.capacity
+        self._columns = memory.columns
         self._rows = _views(memory)
-        self._packed = list(memory.packed)
+        self._packed: list[Array] = list(memory.packed)
         self._number = self._slot = 0
         self._durable, self._sleep, self._patient = durable, sleep, True
         self._monotonic_ns = time.perf_counter_ns
-        self.row: dict[str, Array] = self._rows[0]
-        self.packed: Array = self._packed[0]
+
+    @property
+    def row(self) -> dict[str, Array]:
+        """The current row, by field `[num_envs, *shape]`; another one after every commit."""
+        return self._rows[self._slot]
+
+    @property
+    def packed(self) -> Array:
+        """The current row as one block, uint8 `[row bytes]`, for sources that lie just so.
+
+        The fields lie one after another, each `[num_envs, *shape]`.
+        """
+        return self._packed[self._slot]
 
     @property
     def committed(self) -> int:
@@ -140,8 +146,6 @@ class Stream:
         if slot == self._capacity:
             slot = 0
         self._slot = slot
-        self.row = self._rows[slot]
-        self.packed = self._packed[slot]
         if number >= self._limit:
             self._make_room()
         if self._durable:
@@ -149,9 +153,11 @@ class Stream:
 
     def write(self, columns: Mapping[str, npt.ArrayLike]) -> None:
         """Fill the current row from arrays `[num_envs, *shape]` by field, and commit it."""
-        row = self.row
+        into, slot = self._columns, self._slot
+        # By number rather than through `row`: after a step the caches hold little of what is
+        # ours, and the views of a row are more to fetch than the row itself.
         for name, column in columns.items():
-            row[name][...] = column
+            into[name][slot] = column
         self.commit()
 
     def sync(self, timeout_s: float = PATIENCE_S) -> bool:
@@ -206,7 +212,6 @@ class Stream:
         self._sequence[self._slot] = 0
         self._words[ring.HEAD] = self._number
         self._words[ring.DISCARDED] += 1
-        self.row, self.packed = self._rows[self._slot], self._packed[self._slot]
 
 
 class RecordStream:

@@ -29,13 +29,14 @@ _PATIENCE_S: Final = 60.0
 def drain_attempt(attempt: AttemptFolder, sync_s: float, clock: Clock) -> None:
     """Drain until the recorder has closed, or the trainer has died."""
     drain = AttemptDrain(attempt, sync_s, clock)
+    trainer = files.LockView(attempt.lock)
     looked_s, gone_s = -1.0, None
     while True:
         now_s = clock.monotonic_s()
         if now_s - looked_s >= _LOOK_AROUND_S:
             looked_s = now_s
             # In this order: no stream can begin any more that is not seen now.
-            gone = not files.is_locked(attempt.lock)
+            gone = not trainer.held()
             drain.discover()
             drain.finish("trainer died" if gone else None)
             if gone:
@@ -45,6 +46,7 @@ def drain_attempt(attempt: AttemptFolder, sync_s: float, clock: Clock) -> None:
         drain.step()
         clock.sleep_s(_NAP_S if sync_s > 0 else _EAGER_NAP_S)
     drain.close()
+    trainer.close()
 
 
 def main(attempt: AttemptFolder, sync_s: float) -> int:

@@ -8,6 +8,7 @@ poll(), now and then              ◀──  exit code; on failure one sentence 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ class RenderJob:
     def __init__(self, path: Path, folder: Path, module: str) -> None:
         """Start `module` on what `folder` holds; the child owns the folder from here on."""
         self.path = path
+        self._folder = folder
         # An open, nameless file: readable after the child has removed its folder.
         self._words = tempfile.TemporaryFile()  # noqa: SIM115
         try:
@@ -48,6 +50,7 @@ class RenderJob:
     def error(self) -> str | None:
         """Why there is no file, in one sentence; None while drawing and after success."""
         if self.poll() and self._error is None and self._process.returncode != 0:
+            shutil.rmtree(self._folder, ignore_errors=True)  # a killed child could not
             self._words.seek(0)
             words = self._words.read().decode(errors="replace").strip().splitlines()
             reason = words[-1] if words else f"the process ended with {self._process.returncode}"

@@ -114,8 +114,8 @@ class Drain:
             count = self._ring.run_length(journal.next_row, count)
             journal.append(self._ring.rows(journal.next_row, count))
             written += count
-        if written and self._unsynced_since_s is None:
-            self._unsynced_since_s = now_s
+            if self._unsynced_since_s is None:
+                self._unsynced_since_s = now_s
         self._tell_waits(journal)
         return written
 

@@ -77,8 +77,11 @@ class Reader:
             )
         self._fields = known if fields is None else list(fields)
 
-    def poll(self) -> Records:
-        """Rows that were committed since the last poll; none is also an answer."""
+    def poll(self, limit: int | None = None) -> Records:
+        """Rows that were committed since the last poll; none is also an answer.
+
+        With a limit it stops once it has so many, or a few more: for streams larger than memory.
+        """
         # The ring is looked at first: rows go from there to the journal, never back.
         if self._ring is None:
             self._ring = ring.find_ring(self._folder.ring_pointer)
@@ -93,6 +96,8 @@ class Reader:
                     self._take(found, frame.first_row, [columns[name] for name in self._fields])
                 elif frame.kind == NOTE and frame.json().get("note") == "ended":
                     self.ended = True
+                if limit is not None and sum(len(part[0]) for _, part in found) >= limit:
+                    return self._joined(found)
         if copies:
             self._take(found, first, copies)
         return self._joined(found)

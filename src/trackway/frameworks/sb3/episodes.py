@@ -58,7 +58,7 @@ class Episodes:
             for sums, info in zip(self._components, infos, strict=True):
                 for key in self._component_keys:
                     sums[key] = sums.get(key, 0.0) + float(info.get(key, 0.0))
-        if not dones.any():
+        if not np.count_nonzero(dones):
             return []
         return [self._end(i, infos[i], timestep, unix_s) for i in np.flatnonzero(dones).tolist()]
 

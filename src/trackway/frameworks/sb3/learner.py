@@ -29,8 +29,9 @@ class UpdateMetrics:
     """The last update's metrics, kept because the logger forgets them when it writes."""
 
     def __init__(self) -> None:
-        self._latest: dict[str, float] = {}
-        self._norm_of: float | None = None
+        self._latest: dict[str, Any] = {}
+        self._norm_of: Any = None
+        self._read_of: Any = None
 
     def collect(self, model: Any) -> None:
         """Take what the logger holds; call between an update and the logger's next dump."""
@@ -41,9 +42,14 @@ class UpdateMetrics:
             if name.startswith(_TRAIN):
                 self._latest[name[len(_TRAIN) :]] = jsonable(value)
 
+    @property
+    def unread(self) -> bool:
+        """Whether there was an update since the metrics were read last."""
+        return bool(self._latest.get("n_updates") != self._read_of)
+
     def read(self, model: Any) -> dict[str, Any]:
         """The metrics of the last update, with the norm of the gradients it ended with."""
-        updates = self._latest.get("n_updates")
+        updates = self._read_of = self._latest.get("n_updates")
         if updates is not None and updates != self._norm_of:
             self._norm_of = updates
             norm = gradient_norm(model)
@@ -61,16 +67,23 @@ def gradient_norm(model: Any) -> float | None:
 
 
 def learner_settings(model: Any) -> dict[str, Any]:
-    """The learner's part of a metrics record; None for what the algorithm does not have."""
+    """What never changes of the learner; None for what the algorithm does not have."""
     optimizer = find_optimizer(model)
-    schedule = getattr(model, "lr_schedule", None)
-    progress = getattr(model, "_current_progress_remaining", 1.0)
     return {
         **rollout_settings(model),
         "policy_type": type(model.policy).__name__ if hasattr(model, "policy") else None,
         "policy_device": str(model.device) if hasattr(model, "device") else None,
-        "policy_learning_rate": float(schedule(progress)) if callable(schedule) else None,
         "optimizer_type": type(optimizer).__name__ if optimizer is not None else None,
+    }
+
+
+def learning_rates(model: Any) -> dict[str, Any]:
+    """What the schedule says now, and what the optimizer was given last."""
+    optimizer = find_optimizer(model)
+    schedule = getattr(model, "lr_schedule", None)
+    progress = getattr(model, "_current_progress_remaining", 1.0)
+    return {
+        "policy_learning_rate": float(schedule(progress)) if callable(schedule) else None,
         "optimizer_lr": optimizer.param_groups[0]["lr"] if optimizer is not None else None,
     }
 

@@ -36,10 +36,9 @@ def test_the_resume_command_names_interpreter_and_script_and_survives_a_shell(tm
     command = resume_command(Path("/runs/it's mine/checkpoint.zip"), 5_000_000)
 
     said = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
-    assert said.strip() == str(
-        ["--run", "train", "--model_path", "/runs/it's mine/checkpoint.zip"]
-        + ["--total_timesteps", "5000000"]
-    )
+    model_path = "/runs/it's mine/checkpoint.zip"
+    expected = ["--run", "train", "--model_path", model_path, "--total_timesteps", "5000000"]
+    assert said.strip() == str(expected)
     assert shlex.split(command)[0] == sys.executable
 
 

@@ -54,11 +54,13 @@ def test_one_drawing_at_a_time(job, tmp_path):
     assert child.run(draw) == 0
 
 
-def test_a_child_that_dies_without_a_word_is_reported(tmp_path):
-    job = RenderJob(tmp_path / "a.mp4", new_folder(), "trackway.no_such_module")
+def test_a_child_that_dies_at_once_is_reported_and_its_folder_removed(tmp_path):
+    folder = new_folder()
+    job = RenderJob(tmp_path / "a.mp4", folder, "trackway.no_such_module")
 
     with pytest.raises(RenderError, match=r"a\.mp4 was not drawn: .*no_such_module"):
         job.wait(60)
+    assert not folder.exists()
 
 
 def test_a_child_steps_back_behind_everybody(tmp_path):

@@ -215,6 +215,31 @@ def test_when_the_ring_fills_the_oldest_rows_are_given_up_and_the_gap_is_told(be
     assert_rows(records, [row for row in range(35) if row not in lost])
 
 
+def test_rows_written_just_before_the_disk_refused_are_not_counted_as_lost(bench, monkeypatch):
+    bench.commit(10)
+    bench.step()
+    plain, calls = files.AppendFile.append, []
+
+    def once(self, data):  # the frame before the ring's end fits, the one after it does not
+        calls.append(data)
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        plain(self, data)
+
+    monkeypatch.setattr(files.AppendFile, "append", once)
+    bench.commit(12)
+    bench.step(0.0)
+    for _ in range(20):
+        bench.commit(1)
+        bench.step(0.0)
+    monkeypatch.setattr(files.AppendFile, "append", plain)
+    bench.step(RETRY_S)
+    bench.finish()
+
+    assert len(bench.read()) + bench.stream.lost == 42
+    assert bench.stream.lost > 0
+
+
 def test_after_a_failed_sync_the_rows_are_written_again_elsewhere(bench, disk):
     bench.commit(3)
     bench.step()

@@ -67,6 +67,19 @@ def test_a_reader_that_only_sees_the_files_follows_them(bench, monkeypatch):
     assert seen == list(range(121))
 
 
+def test_a_long_stream_is_read_in_parts(bench):
+    for _ in range(20):
+        bench.commit(6)
+        bench.step()
+    bench.finish()
+    reader, parts = Reader(bench.folder), []
+    while len(part := reader.poll(limit=15)):
+        parts.append(part.rows.tolist())
+
+    assert [row for part in parts for row in part] == list(range(120))
+    assert all(15 <= len(part) <= 20 for part in parts[:-1])
+
+
 def test_only_the_fields_that_are_asked_for_are_given(bench):
     bench.commit(3)
     records = Reader(bench.folder, ["done", "reward"]).poll()
