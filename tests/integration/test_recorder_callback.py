@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
+import sys
 from copy import deepcopy
 
 import gymnasium as gym
@@ -343,6 +345,23 @@ def test_a_reward_that_is_no_number_is_an_event(tmp_path):
     assert [(e["where"], e["env"], e["row"]) for e in told] == [("reward", 1, 10)]
 
 
+def test_a_warning_of_the_simulator_is_an_event(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes its warnings into a file of its own, too
+
+    class Shake(BaseCallback):
+        def _on_step(self):
+            if self.n_calls == 3:
+                self.training_env.envs[1].unwrapped.data.qpos[0] = np.nan
+            return True
+
+    recording = RecorderCallback(tmp_path, look_every_s=0.0)
+    ppo(DummyVecEnv(_balls(2))).learn(64, callback=[Shake(), recording])
+    told = [e for e in read_records(tmp_path, "events") if e["event"] == "simulator_warning"]
+
+    assert [(e["env"], e["warning"], e["count"]) for e in told] == [(1, "mjWARN_BADQPOS", 1)]
+    assert told[0]["row"] == 4
+
+
 def test_learning_on_is_an_attempt_of_its_own_and_counts_on(tmp_path):
     model = ppo(DummyVecEnv(_balls(1)))
     callback = RecorderCallback(tmp_path)
@@ -380,6 +399,25 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(trackway.errors.RecordingError, match="cannot be recorded into"):
         ppo(DummyVecEnv(_balls(1))).learn(32, callback=RecorderCallback(tmp_path / "file" / "run"))
+
+
+def test_who_has_no_mujoco_can_record_all_the_same(tmp_path):
+    code = f"""
+import sys
+sys.modules["mujoco"] = None
+from pathlib import Path
+from stable_baselines3 import PPO
+from trackway import read
+from trackway.sb3 import RecorderCallback
+run = Path({str(tmp_path)!r})
+model = PPO("MlpPolicy", "CartPole-v1", n_steps=32, batch_size=32, n_epochs=1, device="cpu")
+callback = RecorderCallback(run)
+model.learn(32, callback=callback)
+print(read(run, "steps")["obs"].shape, callback.errors)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "(32, 1, 4) 0"
 
 
 def test_it_can_be_silent(tmp_path, caplog):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
-import mujoco
-
-from trackway.probes.mujoco_probe import MujocoProbe
 from trackway.probes.probe import Probe
 
 MakeProbe = Callable[[Any], Probe]
@@ -24,6 +22,10 @@ def find_probe(env: Any) -> Probe | None:
     if brings is not None:
         probe: Probe = brings()
         return probe
-    if isinstance(getattr(inner, "model", None), mujoco.MjModel) and hasattr(inner, "data"):
-        return MujocoProbe(inner)
-    return None
+    # Whoever has a MuJoCo model has imported MuJoCo; nobody else needs it.
+    mujoco: Any = sys.modules.get("mujoco")
+    if mujoco is None or not isinstance(getattr(inner, "model", None), mujoco.MjModel):
+        return None
+    from trackway.probes.mujoco_probe import MujocoProbe
+
+    return MujocoProbe(inner) if hasattr(inner, "data") else None

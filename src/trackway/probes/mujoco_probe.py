@@ -79,6 +79,15 @@ class MujocoProbe:
         }
 
 
+def simulator_warnings(env: Any) -> dict[str, int]:
+    """Warnings that an environment's MjData has counted since its last reset, by MuJoCo's names."""
+    data = vars(env).get("data")  # its own only: a property may be a copy
+    if not isinstance(data, mujoco.MjData):
+        return {}
+    counts = enumerate(data.warning.number.tolist())
+    return {mujoco.mjtWarning(kind).name: count for kind, count in counts if count}
+
+
 def difference(scene: Array, now: Array) -> dict[str, Any]:
     """Where an array of the model differs: positions in the flattened array, and values."""
     index = np.flatnonzero(np.ravel(scene) != np.ravel(now))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -114,6 +115,7 @@ class RecorderCallback(BaseCallback):
         self._updates_s = -math.inf
         self._rand_power: float | None = None
         self._broken: set[int] = set()
+        self._warned: set[tuple[int, str]] = set()
         self._recorded = self._guard.run("begin", lambda: self._tap(recorder), None)
         self._guard.run("tell the beginning", self._tell_beginning, None)
         if self.verbose:
@@ -212,6 +214,7 @@ class RecorderCallback(BaseCallback):
             self.event("checkpoint", path=path)
         if not getattr(self._envs.inner, "waiting", False):
             self._tell_curriculum()
+        self._tell_warnings()
         if self._recording is not None:
             broken = set(self._recording.episodes.broken())
             for env in sorted(broken - self._broken):
@@ -226,6 +229,18 @@ class RecorderCallback(BaseCallback):
         if mean != self._rand_power:
             self._rand_power = mean
             self.event("curriculum", rand_power=mean)
+
+    def _tell_warnings(self) -> None:
+        """Once for each kind and environment: a simulation that goes wrong does so at every step."""
+        if sys.modules.get("mujoco") is None:
+            return
+        from trackway.probes.mujoco_probe import simulator_warnings
+
+        for i, env in enumerate(self._envs.local or ()):
+            for kind, count in simulator_warnings(env).items():
+                if (i, kind) not in self._warned:
+                    self._warned.add((i, kind))
+                    self.event("simulator_warning", env=i, warning=kind, count=count)
 
     def _stream_once(self, recorder: Recorder) -> Any:
         return self._guard.run(
