@@ -140,6 +140,7 @@ def test_a_mujoco_environments_state_is_what_its_step_led_to(tmp_path, make):
 
     ledger.check(steps)
     assert ledger.dones.sum() >= 6
+    assert read_records(tmp_path, "events")[0]["environment"] == "SlidingBall"
     # The ball's observation is its state, so one proves the other.
     np.testing.assert_array_equal(steps["qpos"][..., 0], steps["obs"][..., 0])
     np.testing.assert_array_equal(steps["qvel"][..., 0], steps["obs"][..., 1])
