@@ -52,7 +52,7 @@ class StreamFolder:
 
     @property
     def own_ring(self) -> Path:
-        """Where the ring lies when shared memory is too small."""
+        """Where the ring lies when shared memory is too small and the run on a local disk."""
         return self.path / "ring"
 
     def open_segment(self, number: int) -> Path:
