@@ -13,6 +13,7 @@ from trackway import files
 from trackway.errors import StreamError
 from trackway.storage import ring
 from trackway.storage.journal import JournalSpec
+from trackway.storage.limits import Limits
 from trackway.storage.places import StreamFolder
 from trackway.storage.reader import Reader
 from trackway.storage.recovery import open_journal
@@ -62,7 +63,7 @@ def violations(tmp_path, samples=8, forget=frozenset(), **settings):
                 found.append(fault)
     kept = Reader(bench.folder).poll().rows.tolist()
     assert kept == list(range(kept[0], bench.stream.committed))
-    assert (kept[0] > 0) == ("max_bytes" in settings)
+    assert (kept[0] > 0) == ("limits" in settings)
     return found, len(seen)
 
 
@@ -70,14 +71,14 @@ def look(bench, stream, promised, settings):
     before = readable(stream)
     if isinstance(before, str):
         return before
-    begins = 0 if "max_bytes" not in settings else min(before, default=promised)
+    begins = 0 if "limits" not in settings else min(before, default=promised)
     missing = set(range(begins, promised)) - before
     if missing:
         return f"rows {sorted(missing)} were durable and are gone"
     spec = bench.ring.spec
     journal = open_journal(
         stream,
-        JournalSpec(spec.kind, spec.num_envs, spec.schema, spec.segment_rows, spec.max_bytes),
+        JournalSpec(spec.kind, spec.num_envs, spec.schema, spec.segment_rows, spec.limits),
         bench.clock,
     )
     number = journal.next_row
@@ -111,7 +112,7 @@ def test_what_was_durable_is_there_after_a_power_cut_at_any_operation(tmp_path):
 
 
 def test_limits_by_size_drop_the_oldest_rows_only(tmp_path):
-    found, states = violations(tmp_path, samples=4, max_bytes=9000)
+    found, states = violations(tmp_path, samples=4, limits=Limits(max_bytes=9000))
 
     assert found == []
     assert states > 80

@@ -157,6 +157,16 @@ def test_a_small_ring_makes_training_wait_and_the_wait_is_recorded(tmp_path):
     )
 
 
+def test_a_stream_keeps_its_newest_rows_when_that_is_asked_for(tmp_path):
+    with Recorder(tmp_path) as recorder:
+        steps = recorder.stream("steps", SCHEMA, num_envs=NUM_ENVS, keep_rows=100)
+        write(steps, 1000)
+    records = read(tmp_path, "steps")
+
+    assert_rows(records, range(1000 - len(records), 1000))
+    assert 100 <= len(records) <= 150
+
+
 def test_every_commit_is_durable_when_that_is_asked_for(tmp_path):
     with Recorder(tmp_path, sync_s=0) as recorder:
         steps = recorder.stream("steps", SCHEMA, num_envs=NUM_ENVS)
@@ -227,6 +237,8 @@ def test_streams_that_cannot_be_are_refused_with_a_sentence(tmp_path):
             recorder.stream("../steps", SCHEMA)
         with pytest.raises(RecordingError, match="one environment or more"):
             recorder.stream("more", SCHEMA, num_envs=0)
+        with pytest.raises(RecordingError, match="keep_rows = 0 would keep nothing"):
+            recorder.stream("none", SCHEMA, keep_rows=0)
     with pytest.raises(RecordingError, match="the recorder is closed"):
         recorder.stream("late", SCHEMA)
 

@@ -11,6 +11,7 @@ from tests.support.segments import NUM_ENVS, SCHEMA, rows
 from trackway.recorder.stream import Stream
 from trackway.storage import ring
 from trackway.storage.drain import Drain
+from trackway.storage.limits import Limits
 from trackway.storage.places import StreamFolder, new_attempt
 from trackway.storage.reader import Reader, Records
 from trackway.storage.ring import Ring, RingSpec, create_ring, publish_pointer
@@ -25,7 +26,7 @@ class Bench:
         *,
         capacity: int = 16,
         segment_rows: int = 1000,
-        max_bytes: int | None = None,
+        limits: Limits | None = None,
         sync_s: float = 0.25,
     ) -> None:
         self.run = path
@@ -33,7 +34,9 @@ class Bench:
         self.sync_s = sync_s
         self.folder: StreamFolder = new_attempt(path).stream("steps")
         self.folder.path.mkdir()
-        spec = RingSpec("steps", "columns", NUM_ENVS, SCHEMA, capacity, segment_rows, max_bytes)
+        spec = RingSpec(
+            "steps", "columns", NUM_ENVS, SCHEMA, capacity, segment_rows, limits or Limits()
+        )
         self.ring: Ring = create_ring(self.folder.own_ring, spec)
         publish_pointer(self.folder.ring_pointer, self.ring)
         self.stream = Stream("steps", self.ring, sleep=self.never)

@@ -29,6 +29,7 @@ from trackway.recorder.stream import RecordStream, Stream
 from trackway.recorder.writer_process import await_ready, start_writer
 from trackway.storage import ring
 from trackway.storage.abandoned import finish_abandoned
+from trackway.storage.limits import Limits
 from trackway.storage.places import AttemptFolder, attempts, named_attempt, new_attempt
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,8 @@ class Recorder:
             ring_bytes: Memory between training and writer, for every stream of columns.
             segment_bytes: A journal's file is sealed at about this size.
             close_timeout_s: How long `close` waits for the last rows to be durable.
-            shared_memory: Where rings lie when there is room; else in the run.
+            shared_memory: Where rings lie when there is room; else in the run, or on another local
+                disk when the run lies on a network disk.
             clock: Gives times.
 
         Raises:
@@ -117,7 +119,14 @@ class Recorder:
         self.close()
 
     def stream(
-        self, name: str, schema: Schema, num_envs: int = 1, *, max_bytes: int | None = None
+        self,
+        name: str,
+        schema: Schema,
+        num_envs: int = 1,
+        *,
+        max_bytes: int | None = None,
+        keep_rows: int | None = None,
+        keep_s: float | None = None,
     ) -> Stream:
         """Begin a stream of columns.
 
@@ -125,19 +134,28 @@ class Recorder:
             name: Its name, such as `steps`.
             schema: Its fields.
             num_envs: Environments in a row.
-            max_bytes: Keep only about this much of it on disk; the oldest goes first.
+            max_bytes: Keep at most about this much of it on disk; the oldest goes first.
+            keep_rows: Keep the newest so many rows, and little more.
+            keep_s: Keep what was committed in the last so many seconds, by the machine's
+                clock, and at most `segment_bytes` more.
 
         Raises:
-            RecordingError: The name is unusable or taken, or there is no room for its ring.
+            RecordingError: The name is unusable or taken, a limit keeps nothing, or there is no
+                room for its ring.
         """
-        return self._begin(name, "columns", schema, num_envs, max_bytes, self._ring_bytes)
+        limits = Limits(max_bytes, keep_rows, keep_s)
+        return self._begin(name, "columns", schema, num_envs, limits, self._ring_bytes)
 
-    def records(self, name: str, *, max_bytes: int | None = None) -> RecordStream:
-        """Begin a stream of records with free fields, such as `events`; the same for a name."""
+    def records(
+        self, name: str, *, max_bytes: int | None = None, keep_s: float | None = None
+    ) -> RecordStream:
+        """Begin a stream of records with free fields, such as `events`; the same for a name.
+
+        The limits are those of `stream`.
+        """
         if name not in self._records:
-            stream = self._begin(
-                name, pieces.KIND, pieces.SCHEMA, 1, max_bytes, _RECORDS_RING_BYTES
-            )
+            limits = Limits(max_bytes, keep_s=keep_s)
+            stream = self._begin(name, pieces.KIND, pieces.SCHEMA, 1, limits, _RECORDS_RING_BYTES)
             self._records[name] = RecordStream(stream)
         return self._records[name]
 
@@ -167,7 +185,7 @@ class Recorder:
         kind: str,
         schema: Schema,
         num_envs: int,
-        max_bytes: int | None,
+        limits: Limits,
         ring_bytes: int,
     ) -> Stream:
         if self._closed:
@@ -177,17 +195,14 @@ class Recorder:
         if num_envs < 1:
             raise RecordingError(f"stream {name!r} needs one environment or more, not {num_envs}")
         folder = self.attempt.stream(name)
-        segment_bytes = self._segment_bytes
-        if max_bytes is not None:
-            segment_bytes = min(segment_bytes, max_bytes // 4)
         spec = ring.RingSpec(
             stream=name,
             kind=kind,
             num_envs=num_envs,
             schema=schema,
             capacity=ring.capacity_for(schema, num_envs, ring_bytes),
-            segment_rows=max(1, segment_bytes // schema.row_bytes(num_envs)),
-            max_bytes=max_bytes,
+            segment_rows=limits.segment_rows(schema.row_bytes(num_envs), self._segment_bytes),
+            limits=limits,
         )
         try:
             files.make_folder(folder.path)

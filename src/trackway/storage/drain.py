@@ -35,7 +35,7 @@ class Drain:
         spec = source.spec
         self.folder, self._ring, self._sync_s, self._clock = folder, source, sync_s, clock
         self._spec = JournalSpec(
-            spec.kind, spec.num_envs, spec.schema, spec.segment_rows, spec.max_bytes
+            spec.kind, spec.num_envs, spec.schema, spec.segment_rows, spec.limits
         )
         row_bytes = spec.schema.row_bytes(spec.num_envs)
         self._frame_rows = max(1, _FRAME_BYTES // row_bytes)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
 
 from trackway import files
 from trackway.clock import Clock
+from trackway.errors import FormatError
 from trackway.format.schema import Schema
 from trackway.format.segment import (
     FRAME_BYTES,
@@ -20,6 +21,8 @@ from trackway.format.segment import (
     encode_seal,
     open_segment,
 )
+from trackway.storage.cursor import read_header
+from trackway.storage.limits import Limits
 from trackway.storage.places import StreamFolder
 from trackway.storage.segments import Segment, load
 
@@ -29,14 +32,14 @@ class JournalSpec:
     """What a journal keeps, and how much of it.
 
     `segment_rows` counts rows, not bytes, so that two recordings of the same steps are cut alike
-    and their digests can be compared. With `max_bytes` the oldest segments go first.
+    and their digests can be compared.
     """
 
     kind: str
     num_envs: int
     schema: Schema
     segment_rows: int
-    max_bytes: int | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 class Journal:
@@ -120,7 +123,7 @@ class Journal:
         self._open_file.sync_data()
 
     def roll(self) -> None:
-        """Seal the segment, begin the next one, and keep within `max_bytes`."""
+        """Seal the segment, begin the next one, and keep within the limits."""
         digests = self._seal()
         self._number += 1
         self._begin(digests)
@@ -183,14 +186,26 @@ class Journal:
         return digests
 
     def _limit(self) -> None:
-        """A flight recorder keeps the last minutes: the oldest segments go first."""
-        if self._spec.max_bytes is None:
+        """Let the oldest segments go, as far as the limits say."""
+        limits = self._spec.limits
+        if not limits.any:
             return
         sealed = [segment for segment in self._folder.segments() if segment.sealed]
         sizes = [segment.path.stat().st_size for segment in sealed]
-        # The segment that begins now will need as much room as the largest so far.
-        while sealed and sum(sizes) + max(sizes) > self._spec.max_bytes:
-            oldest = load(sealed[0].path)
+        while sealed:
+            # What came after the oldest one begins where, and when, its successor does.
+            after = self._header if len(sealed) == 1 else read_header(sealed[1].path)
+            if after is None or not limits.exceeded(
+                # The segment that begins now will need as much room as the largest so far.
+                sum(sizes) + max(sizes),
+                self.next_row - after.first_row,
+                self._clock.unix_s() - after.created_unix,
+            ):
+                return
+            try:
+                oldest = load(sealed[0].path)
+            except FormatError:
+                return  # damaged: what cannot be told is not deleted
             # Said durably before: a row that is gone without a word would pass for a fault.
             self.note(
                 {

@@ -52,7 +52,7 @@ class StreamFolder:
 
     @property
     def own_ring(self) -> Path:
-        """Where the ring lies when shared memory is too small."""
+        """Where the ring lies when shared memory is too small and the run on a local disk."""
         return self.path / "ring"
 
     def open_segment(self, number: int) -> Path:
@@ -84,6 +84,11 @@ class StreamFolder:
 @dataclass(frozen=True)
 class AttemptFolder:
     path: Path
+
+    @property
+    def run(self) -> Path:
+        """The folder of its run."""
+        return self.path.parents[2]
 
     @property
     def name(self) -> str:
@@ -120,6 +125,11 @@ class AttemptFolder:
     def streams(self) -> list[StreamFolder]:
         """Streams that were begun, by name."""
         return [StreamFolder(path) for path in sorted(self.path.glob("*/")) if path.is_dir()]
+
+
+def scenes_folder(run: Path) -> Path:
+    """Where the simulated models lie, each under its digest."""
+    return run / "realtime_data" / "scenes"
 
 
 def streams_folder(run: Path) -> Path:

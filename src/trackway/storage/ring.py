@@ -20,13 +20,15 @@ only within the boot that wrote it, and the journal stands for everything before
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import mmap
 import os
 import secrets
 import struct
+import tempfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,12 +39,14 @@ import orjson
 from trackway import files
 from trackway.errors import FormatError, RecordingError
 from trackway.format.schema import Schema
+from trackway.storage.limits import Limits
+from trackway.storage.local import is_local
 
 Array = npt.NDArray[Any]
 
 MAGIC: Final = b"\x89TWRING\n"
 _FIXED: Final = struct.Struct("<8sIII")  # magic, version, size of JSON, CRC of JSON
-_VERSION: Final = 1
+_VERSION: Final = 2
 _PAGE: Final = 4096
 SHARED_MEMORY: Final = Path("/dev/shm")
 MINIMUM_SLOTS: Final = 8
@@ -63,7 +67,7 @@ TOLD: Final = 48  # writer: added to WAITS, WAITED_NS, DISCARDED, how much of it
 _MESSAGE: Final = 1024  # byte offset in the control page: why, UTF-8, ended by a zero byte
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class RingSpec:
     """What a ring holds, and how its stream is to be kept."""
 
@@ -73,16 +77,18 @@ class RingSpec:
     schema: Schema
     capacity: int
     segment_rows: int
-    max_bytes: int | None
+    limits: Limits = dataclasses.field(default_factory=Limits)
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "schema": self.schema.to_json(), "boot": boot_id()}
+        own = {"schema": self.schema.to_json(), "limits": vars(self.limits), "boot": boot_id()}
+        return vars(self) | own
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> RingSpec:
         if told.pop("boot") != boot_id():
             raise FormatError("this ring was left by another machine or before it started anew")
-        return cls(**(told | {"schema": Schema.from_json(told["schema"])}))
+        schema, limits = Schema.from_json(told["schema"]), Limits(**told["limits"])
+        return cls(**(told | {"schema": schema, "limits": limits}))
 
 
 def boot_id() -> str:
@@ -221,28 +227,44 @@ def create_ring(path: Path, spec: RingSpec) -> Ring:
 
 
 def place_ring(spec: RingSpec, own: Path, shared_memory: Path = SHARED_MEMORY) -> Ring:
-    """Make a ring in shared memory, or at `own` in the run where that is too small.
+    """Make a ring in shared memory; where that is too small, in a file on a local disk.
+
+    That is at `own` in the run, or in the folder for temporary files when the run lies on a
+    network disk.
 
     Raises:
-        RecordingError: Neither has room.
+        RecordingError: None has room.
     """
+    refused = []
+    temporary = Path(tempfile.gettempdir())
+    for folder in (shared_memory, own.parent, temporary):
+        try:
+            if folder != shared_memory and not is_local(folder):
+                refused.append(f"{folder} lies on a network disk")
+            elif folder == own.parent:
+                return create_ring(own, spec)
+            else:
+                return _create_beside_others(folder, spec)
+        except OSError as error:
+            refused.append(f"{folder}: {error.strerror}")
+    raise RecordingError(
+        f"there is no room for the ring of stream {spec.stream!r} ({'; '.join(refused)}): "
+        "give Recorder a smaller ring_bytes, or as shared_memory a folder on a local disk"
+    )
+
+
+def _create_beside_others(folder: Path, spec: RingSpec) -> Ring:
+    """Make a ring in a folder that all users share."""
+    free = os.statvfs(folder)
     stride, _ = _stride(spec.schema, spec.num_envs)
-    try:
-        free = os.statvfs(shared_memory)
-        # Half of what is free: the rest belongs to others, such as data loaders.
-        if 2 * _file_size(_PAGE, spec.capacity, stride) < free.f_bavail * free.f_frsize:
-            folder = shared_memory / f"trackway-{os.getuid()}"
-            folder.mkdir(mode=0o700, exist_ok=True)
-            return create_ring(folder / f"{secrets.token_hex(8)}.ring", spec)
-    except OSError:
-        pass  # no such place, not ours, or just filled up: the run's folder does as well
-    try:
-        return create_ring(own, spec)
-    except OSError as error:
-        raise RecordingError(
-            f"there is no room for the ring of stream {spec.stream!r}, neither in {shared_memory} "
-            f"nor in the run: {error}"
-        ) from error
+    # Half of what is free: the rest belongs to others, such as data loaders.
+    if 2 * _file_size(_PAGE, spec.capacity, stride) >= free.f_bavail * free.f_frsize:
+        raise OSError(errno.ENOSPC, "it would be more than half full")
+    ours = folder / f"trackway-{os.getuid()}"
+    ours.mkdir(mode=0o700, exist_ok=True)
+    if ours.lstat().st_uid != os.getuid():
+        raise PermissionError(errno.EPERM, f"{ours.name} belongs to somebody else")
+    return create_ring(ours / f"{secrets.token_hex(8)}.ring", spec)
 
 
 def publish_pointer(pointer: Path, ring: Ring) -> None:

@@ -10,7 +10,9 @@ from tests.support.streams import Bench, assert_rows
 from trackway import files
 from trackway.storage import ring
 from trackway.storage.drain import RETRY_S
+from trackway.storage.limits import Limits
 from trackway.storage.segments import load
+from trackway.storage.verify import verify
 
 
 @pytest.fixture
@@ -291,7 +293,7 @@ def test_a_folder_that_is_deleted_under_the_writer_is_made_again(bench):
 
 
 def test_the_oldest_segments_go_when_the_stream_is_too_large_and_that_is_told(tmp_path):
-    bench = Bench(tmp_path, segment_rows=10, max_bytes=9000)
+    bench = Bench(tmp_path, segment_rows=10, limits=Limits(max_bytes=9000))
     for _ in range(20):
         bench.commit(10)
         bench.step()
@@ -304,6 +306,58 @@ def test_the_oldest_segments_go_when_the_stream_is_too_large_and_that_is_told(tm
     assert records.rows[0] > 0
     told = [note for note in notes(bench) if note["note"] == "limited"]
     assert told[-1]["first"] + told[-1]["count"] == records.rows[0]
+
+
+@pytest.mark.parametrize(
+    ("limits", "first"),
+    [
+        (Limits(keep_rows=35), 160),  # at the last roll, row 199: 160 .. 199 hold the newest 35
+        (Limits(keep_s=35), 160),  # ten rows every ten seconds
+        (Limits(keep_rows=100, keep_s=35), 160),  # the tighter one counts
+        (Limits(keep_rows=1), 190),
+    ],
+)
+def test_the_newest_rows_and_the_last_seconds_are_kept_and_little_more(tmp_path, limits, first):
+    bench = Bench(tmp_path, segment_rows=10, limits=limits)
+    for _ in range(20):
+        bench.commit(10)
+        bench.step(10.0)
+    bench.commit(1)
+    bench.step()
+    bench.finish()
+    told = [note for note in notes(bench) if note["note"] == "limited"]
+
+    assert_rows(bench.read(), range(first, 201))
+    assert told[-1]["first"] + told[-1]["count"] == first
+    assert verify(bench.folder).whole
+
+
+def test_limits_hold_after_another_writer_took_over(tmp_path):
+    bench = Bench(tmp_path, segment_rows=10, limits=Limits(keep_rows=20))
+    for _ in range(10):
+        bench.commit(10)
+        bench.step()
+        bench.drain.close()
+        bench.drain = bench.new_drain()
+    bench.finish()
+    records = bench.read()
+
+    assert_rows(records, range(int(records.rows[0]), 100))
+    assert 20 <= len(records) <= 40
+
+
+def test_a_damaged_segment_is_not_deleted_and_stops_nothing(tmp_path):
+    bench = Bench(tmp_path, segment_rows=10, limits=Limits(keep_rows=20))
+    bench.commit(11)
+    bench.step()
+    bench.folder.sealed_segment(0).write_bytes(b"not a segment")
+    while bench.stream.committed < 100:
+        bench.commit(1)
+        bench.step()
+    bench.finish()
+
+    assert bench.folder.sealed_segment(0).read_bytes() == b"not a segment"
+    assert_rows(bench.read(), range(10, 100))
 
 
 def test_waits_are_told_once_also_when_the_writer_changes(bench):

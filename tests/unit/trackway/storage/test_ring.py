@@ -12,7 +12,7 @@ NAMES = [field.name for field in SCHEMA]
 
 
 def spec(capacity=16):
-    return RingSpec("steps", "columns", NUM_ENVS, SCHEMA, capacity, 1000, None)
+    return RingSpec("steps", "columns", NUM_ENVS, SCHEMA, capacity, 1000)
 
 
 @pytest.fixture
@@ -119,9 +119,43 @@ def test_a_ring_lies_in_the_run_when_it_would_take_most_of_shared_memory(tmp_pat
     assert made.path == tmp_path / "ring"
 
 
-def test_without_room_anywhere_one_sentence_says_so(tmp_path):
-    with pytest.raises(RecordingError, match="no room for the ring of stream 'steps'"):
-        place_ring(spec(), tmp_path / "gone" / "ring", shared_memory=tmp_path / "no such folder")
+def network_disk(monkeypatch, *folders):
+    monkeypatch.setattr(ring, "is_local", lambda folder: folder not in folders)
+
+
+def test_no_ring_is_mapped_on_a_network_disk(tmp_path, monkeypatch):
+    run, temporary = tmp_path / "run", tmp_path / "temporary"
+    run.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr(ring.tempfile, "gettempdir", lambda: str(temporary))
+    network_disk(monkeypatch, run)
+    made = place_ring(spec(), run / "ring", shared_memory=tmp_path / "no such folder")
+
+    assert made.path.is_relative_to(temporary)
+    assert made.path.parent.stat().st_mode & 0o777 == 0o700
+    assert list(run.iterdir()) == []
+
+
+def test_without_room_anywhere_one_sentence_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(ring.tempfile, "gettempdir", lambda: str(tmp_path / "none either"))
+    network_disk(monkeypatch, tmp_path)
+    with pytest.raises(
+        RecordingError,
+        match=r"no room for the ring of stream 'steps' \(.*no such folder: No such file.*; "
+        r".* lies on a network disk; .*\): give Recorder a smaller ring_bytes",
+    ):
+        place_ring(spec(), tmp_path / "ring", shared_memory=tmp_path / "no such folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_somebody_else_in_shared_memory_is_not_used(tmp_path, monkeypatch):
+    (tmp_path / "shared").mkdir()
+    uid = ring.os.getuid() + 1
+    (tmp_path / "shared" / f"trackway-{uid}").mkdir()
+    monkeypatch.setattr(ring.os, "getuid", lambda: uid)
+    made = place_ring(spec(), tmp_path / "ring", shared_memory=tmp_path / "shared")
+
+    assert made.path == tmp_path / "ring"
 
 
 def test_a_ring_has_slots_for_many_rows_but_bounded_views():
