@@ -56,28 +56,20 @@ def learner(num_envs: int) -> PPO:
     )
 
 
-class Ready(BaseCallback):
-    """The last callback of a list: training begins when the writer is at work, as it is later."""
+class Stopwatch(BaseCallback):
+    """The first callback of a list: its events enclose the training and nothing else.
 
-    def __init__(self, saving: ComprehensiveSavingCallback) -> None:
+    Training begins when the writer is at work, as it is later.
+    """
+
+    def __init__(self, saving: ComprehensiveSavingCallback | None) -> None:
         super().__init__()
         self._saving = saving
-
-    def _on_training_start(self) -> None:
-        while not self._saving.status.files:
-            time.sleep(0.01)
-
-    def _on_step(self) -> bool:
-        return True
-
-
-class Stopwatch(BaseCallback):
-    """The first callback of a list: its events enclose the training and nothing else."""
-
-    def _on_training_start(self) -> None:
         self.started: tuple[float, float] | None = None
 
     def _on_rollout_start(self) -> None:
+        while self.started is None and self._saving and not self._saving.status.files:
+            time.sleep(0.01)
         self.started = self.started or (time.perf_counter(), time.process_time())
 
     def _on_step(self) -> bool:
@@ -89,10 +81,15 @@ class Stopwatch(BaseCallback):
         self.cpu_s = time.process_time() - started[1]
 
 
-def stretch(model: PPO, steps: int, *callbacks: BaseCallback) -> tuple[float, float, float]:
+def stretch(
+    model: PPO, steps: int, saving: ComprehensiveSavingCallback | None = None
+) -> tuple[float, float, float]:
     """Train so many steps: seconds of training, of it on processors, and around it."""
-    watch, start_s = Stopwatch(), time.perf_counter()
-    model.learn(steps, callback=CallbackList([watch, *callbacks]), log_interval=None)
+    watch, start_s = Stopwatch(saving), time.perf_counter()
+    callbacks = (
+        [watch] if saving is None else [watch, CurriculumCallback(TRAINING, RAND_POWER), saving]
+    )
+    model.learn(steps, callback=CallbackList(callbacks), log_interval=None)
     return watch.wall_s, watch.cpu_s, time.perf_counter() - start_s - watch.wall_s
 
 
@@ -115,7 +112,7 @@ def main() -> None:
         for number in range(arguments.rounds):
             turn = number % len(cases)
             for case in cases[turn:] + cases[:turn]:
-                callbacks = []
+                saving = None
                 if case is not None:
                     saving = ComprehensiveSavingCallback(
                         Path(folder) / f"{number}_{case}" / "realtime_data",
@@ -123,12 +120,11 @@ def main() -> None:
                         checkpoint_frequency=10_000,
                         verbose=0,
                     )
-                    callbacks = [CurriculumCallback(TRAINING, RAND_POWER), saving, Ready(saving)]
                 for figures, figure in zip(
-                    (wall, cpu, around), stretch(model, steps, *callbacks), strict=True
+                    (wall, cpu, around), stretch(model, steps, saving), strict=True
                 ):
                     figures[case].append(figure)
-                if case is not None and (saving.status.lost_records or saving.status.failures):
+                if saving and (saving.status.lost_records or saving.status.failures):
                     raise SystemExit(f"the recording went wrong: {saving.status}")
 
     print(f"{arguments.num_envs} robots, {steps} timesteps a stretch, {arguments.rounds} rounds")

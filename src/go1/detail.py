@@ -43,14 +43,15 @@ def detailed_info_columns(
     """Detail of the robots `ids`, or of all, as they are now."""
     rows = np.arange(core.num_envs) if ids is None else ids
     now_s = clock.unix_s()
+    stability = _stability(core, rows)
     return {
         **_episode(core, rows),
         **_robot_state(core, rows),
         **_rewards(core, rows),
         **_settings(core, rows),
         **_contacts(core, rows),
-        **_stability(core, rows),
-        **_performance(core, rows, now_s),
+        **stability,
+        **_performance(core, rows, stability, now_s),
         "action_info.last_action": core.action[rows],
         "action_info.last_feet_contact_forces": core.motion.last_foot_force[rows],
         "timestamp": _same(rows, now_s),
@@ -191,7 +192,7 @@ def _stability(core: Robots, rows: Ids) -> Columns:
     }
 
 
-def _performance(core: Robots, rows: Ids, now_s: float) -> Columns:
+def _performance(core: Robots, rows: Ids, stability: Columns, now_s: float) -> Columns:
     steps, terms = core.step_count[rows], core.terms
     # Transposed copies: their rows are the columns.
     gained, paid = core.step_rewards[rows].T.copy(), core.step_costs[rows].T.copy()
@@ -208,9 +209,10 @@ def _performance(core: Robots, rows: Ids, now_s: float) -> Columns:
             f"{at}.cost_components.{name}": column
             for name, column in zip(terms.cost_weights, paid, strict=True)
         },
-        f"{at}.stability_score": core.stability_score[rows],
-        f"{at}.is_healthy": core.is_healthy[rows],
-        f"{at}.is_flipped_over": core.is_flipped_over[rows],
+        **{
+            f"{at}.{name}": stability[f"stability_metrics.{name}"]
+            for name in ("stability_score", "is_healthy", "is_flipped_over")
+        },
         f"{at}.curriculum_factor": core.curriculum_factor[rows],
         f"{at}.timestamp": _same(rows, now_s),
     }

@@ -14,6 +14,7 @@ from go1.config import Go1Config
 from go1.core import Go1Core
 from go1.detail import detailed_info_columns, environment_summary, interface_of
 from go1.presets import check_choice
+from go1.probe import Go1Probe
 from go1.robot import NUM_JOINTS
 from go1.upstream import MAX_EPISODE_TIME_SEC, UpstreamCore
 from trackway.clock import SYSTEM_CLOCK, Clock
@@ -181,6 +182,10 @@ class Go1MujocoEnv(gym.Env[NDArray[Any], NDArray[Any]]):
         """Progress, latest terms of the reward, stability."""
         metrics: dict[str, Any] = self.get_detailed_episode_info()["performance_metrics"]
         return metrics
+
+    def recorder_probe(self) -> Go1Probe:
+        """What a recorder reads the robot with."""
+        return Go1Probe(self.core)
 
     # -- settings that may change while it runs ---------------------------------------------
 

@@ -19,6 +19,9 @@ from go1.robot import LEG_NAMES
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
 
+RANDOMISED = ("geom_friction", "body_mass", "body_inertia")
+"""Fields of the model that differ from robot to robot."""
+
 
 class DomainRandomization:
     """Friction and mass of each robot, and pushes, in proportion to its `rand_power`."""
@@ -56,6 +59,13 @@ class DomainRandomization:
         # the load is spread like the trunk's own mass
         self._inertia_of[ids, self._trunk] = self._inertia * (mass / self._mass)[:, None]
         self._batch.set_const(ids.astype(np.int32))
+
+    def physics_of(self, robot: int) -> dict[str, Floats]:
+        """The robot's own values of the fields in `RANDOMISED`; none while all are alike."""
+        if not self._expanded:
+            return {}
+        own = (self._friction_of, self._mass_of, self._inertia_of)
+        return {name: field[robot] for name, field in zip(RANDOMISED, own, strict=True)}
 
     def push(self, qvel: Floats, power: Floats, dt: float, rng: np.random.Generator) -> None:
         """Knock some robots: a sudden change of horizontal velocity (legged_gym `push_robots`)."""

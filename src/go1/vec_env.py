@@ -5,7 +5,7 @@ An object is made for a robot only when its episode ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import mujoco
@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from go1.config import Go1Config
 from go1.core import Go1Core
 from go1.detail import detailed_info_columns, environment_summary
+from go1.probe import Go1Probe
 from go1.robot import NUM_JOINTS
 from go1.spaces import batched_interface
 from trackway.clock import SYSTEM_CLOCK, Clock
@@ -30,6 +31,10 @@ class Go1VecEnv(VecEnv):
     At an episode's end its info holds `episode` (r, l, t), `terminal_observation`,
     `TimeLimit.truncated`, `is_success`, `termination_reason`, `reward_components`,
     `cost_components` and `detailed_info`, all from before the new start. The other infos are empty.
+
+    Attributes:
+        before_restart: Called in every step, when all robots have moved and none has started again:
+            the only moment at which a recorder sees what finished episodes ended with.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Go1VecEnv(VecEnv):
         self.core = Go1Core(num_envs, config, num_threads=num_threads)
         interface = batched_interface(self.core.config)
         self.render_mode = None
+        self.before_restart: Callable[[], None] | None = None
         super().__init__(
             num_envs,
             interface.observation_space,
@@ -72,6 +78,8 @@ class Go1VecEnv(VecEnv):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         core = self.core
         core.advance(self._actions)
+        if self.before_restart is not None:
+            self.before_restart()
         infos = self._no_infos
         dones = core.terminated | core.truncated
         if len(core.finished):
@@ -134,6 +142,10 @@ class Go1VecEnv(VecEnv):
     def detailed_info_columns(self) -> Columns:
         """Detail of all robots at once, copies, keys as dotted paths."""
         return detailed_info_columns(self.core)
+
+    def recorder_probe(self) -> Go1Probe:
+        """What a recorder reads all robots with, from `before_restart`."""
+        return Go1Probe(self.core)
 
     # -- the robots as if they were separate environments -------------------------------------
 

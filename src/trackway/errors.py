@@ -10,6 +10,7 @@ TrackwayError
 │   └── AttemptInUseError         another process records into this attempt
 ├── SchemaError               fields that no stream can have
 ├── FormatError               bytes are not what they should be
+├── ProbeError                a probe cannot be loaded or made
 ├── StreamError               a stream cannot be read as asked
 └── RenderError               a video could not be drawn
 
@@ -69,6 +70,10 @@ class FormatError(TrackwayError):
 
 class StreamError(TrackwayError):
     """A stream cannot be read as asked; the message says which there are."""
+
+
+class ProbeError(TrackwayError):
+    """A probe or its environment cannot be loaded; the message says what was looked for."""
 
 
 class RenderError(TrackwayError):

@@ -18,6 +18,8 @@ class FaultySink:
         if "folder" in message:
             self.folder = Path(message["folder"])
             return Done()
+        if message.get("kind") == "commit":
+            return Done([seq])
         if message.get("hold"):
             return Done()
         if (self.folder / "refuse").exists():

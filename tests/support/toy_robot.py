@@ -57,7 +57,11 @@ class ToyRobot(gym.Env):
         }
 
     def get_environment_summary(self) -> dict[str, Any]:
-        return {"environment_class": "ToyRobot", "ctrl_type": "position", "frame_skip": self.frame_skip}
+        return {
+            "environment_class": "ToyRobot",
+            "ctrl_type": "position",
+            "frame_skip": self.frame_skip,
+        }
 
     def get_performance_metrics(self) -> dict[str, Any]:
         return {"episode_progress": self.steps / self.max_steps, "stability_score": 1.0}

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import runs, streams
+from trackway.cli import probes, runs, streams
 from trackway.errors import TrackwayError
 
 
@@ -33,6 +33,16 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="for programs")
     show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
     streams.add_commands(commands)
+
+    check = commands.add_parser("check-probe", help="examine a probe of your own")
+    check.add_argument("probe", metavar="MODULE:CLASS", help="such as my_package.probes:PoleProbe")
+    check.add_argument(
+        "--env",
+        required=True,
+        metavar="ENV",
+        help="a Gymnasium id, or MODULE:FUNCTION that makes an environment",
+    )
+    check.set_defaults(act=lambda args: probes.check(args.probe, args.env))
     return top
 
 

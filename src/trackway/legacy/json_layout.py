@@ -40,12 +40,12 @@ _PREFIXES = {
 
 
 class JsonLayout:
-    """A sink: finished episodes are held back until the next save, everything else is written."""
+    """A sink: records are held until a commit makes files of them, everything else is written."""
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
         self._folder, self._zip_folder = Path(), Path()
-        self._held: list[dict[str, Any]] = []
+        self._held: dict[str, list[Any]] = {EPISODES: [], STATES: [], METRICS: []}
         self._held_seqs: list[int] = []
         self._environment: dict[str, Any] = {}
         self._recording: Message | None = None  # None: there is nothing left to say at the end
@@ -64,28 +64,27 @@ class JsonLayout:
             self._folder = Path(message["recording"]["folder"])
             self._zip_folder = Path(message["recording"]["zip_folder"])
             return Done()
-        if kind == "episodes":
-            if seq not in self._held_seqs:
-                self._held += message["records"]
-                self._held_seqs.append(seq)
+        self._totals = message.get("totals", self._totals)
+        if kind in ("episodes", "save"):
+            self._hold(message, columns)
+            self._held_seqs.append(seq)
             return Done()
-        if kind == "save":
-            done = self._save(message, columns)
+        if kind == "commit":
+            done = self._commit(message["unix_s"])
         elif kind == "checkpoint":
             done = self._checkpoint(message)
         else:
             done = Done(files=[self._document(message)])
         done.seqs.append(seq)
         self._files.update(file.kind for file in done.files)
-        self._totals = message.get("totals", self._totals)
         if kind == SUMMARIES:
             self._recording = None
         return done
 
     def finish(self) -> Done:
-        """Write the episodes that no save came for, and how far an interrupted training got."""
+        """Write the records that no commit came for, and how far an interrupted training got."""
         unix_s = self._finished_s = self._finished_s or self._clock.unix_s()
-        done = self._save({"unix_s": unix_s}, {})
+        done = self._commit(unix_s)
         if self._recording is None:
             return done
         documents = summaries(
@@ -102,26 +101,24 @@ class JsonLayout:
         self._recording = None
         return done
 
-    def _save(self, message: Message, columns: dict[str, Any]) -> Done:
-        unix_s = message["unix_s"]
-        episodes = [strict(record) for record in self._held]
+    def _hold(self, message: Message, columns: dict[str, Any]) -> None:
+        held = self._held
+        held[EPISODES] += [strict(record) for record in message.get("records", ())]
         if "snapshot" in message:
-            episodes += _snapshots(message["snapshot"], columns)
-        files = []
-        if episodes:
-            files.append(self._records(EPISODES, episodes, unix_s))
+            held[EPISODES] += _snapshots(message["snapshot"], columns)
         if "environment" in message:
-            state = {**message["environment"]}
-            state["environment_summary"] = {
-                **self._environment,
-                **state.get("environment_summary", {}),
-                "timestamp": unix_s,
-            }
-            files.append(self._records(STATES, [strict(state)], unix_s))
+            state = message["environment"]
+            summary = {**self._environment, "timestamp": state["timestamp"]}
+            held[STATES].append(strict({**state, "environment_summary": summary}))
         if "metrics" in message:
-            files.append(self._records(METRICS, [strict(message["metrics"])], unix_s))
+            held[METRICS].append(strict(message["metrics"]))
+
+    def _commit(self, unix_s: float) -> Done:
+        files = [
+            self._records(kind, records, unix_s) for kind, records in self._held.items() if records
+        ]
         done = Done(seqs=self._held_seqs, files=files)
-        self._held, self._held_seqs = [], []
+        self._held, self._held_seqs = {EPISODES: [], STATES: [], METRICS: []}, []
         return done
 
     def _records(self, kind: str, records: list[dict[str, Any]], unix_s: float) -> WrittenFile:

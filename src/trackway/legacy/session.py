@@ -120,7 +120,7 @@ class Session:
             timestep, unix_s, rand_power, self.total_timesteps, seen
         )
         message["totals"] = observer.totals(timestep)
-        self.outbox.put(message, columns, records=records)
+        self.outbox.put(message, columns, records=records, commit=True)
         self._saved_at, self._unsaved_episodes = timestep, 0
 
     def checkpoint(self, reason: str, timestep: int, seen: Mapping[str, Any]) -> int:
@@ -169,11 +169,12 @@ class Session:
 
     def _put_episodes(self, finished: list[dict[str, Any]]) -> None:
         # At once, though their file comes later: what the writer has, a killed trainer cannot lose.
-        self.outbox.put({"kind": "episodes", "records": finished}, records=len(finished))
         self._unsaved_episodes += len(finished)
-        if self._unsaved_episodes >= _CUT_AT:
+        many = self._unsaved_episodes >= _CUT_AT
+        message = {"kind": "episodes", "records": finished}
+        self.outbox.put(message, records=len(finished), commit=many)
+        if many:
             self._unsaved_episodes = 0
-            self.outbox.put({"kind": "save", "unix_s": self._clock.unix_s()}, records=0)
 
     def _put_summaries(self, status: str, timestep: int) -> None:
         unix_s, delivery = self._clock.unix_s(), self.outbox.delivery

@@ -46,7 +46,10 @@ class Done:
 
 
 class Sink(Protocol):
-    """Writes messages. Both methods may be called again after an OSError and write nothing twice."""
+    """Writes messages. Both methods may be called again after an OSError and write nothing twice.
+
+    A message of the kind "commit" asks for everything that was held back until then.
+    """
 
     def handle(self, seq: int, message: Message, columns: dict[str, Any]) -> Done:
         """Write a message, or hold it back for a later one."""
@@ -169,4 +172,4 @@ class _Inbox:
 
 def _opened(data: bytes) -> tuple[int, Message, dict[str, Any]]:
     message, columns = decode(data[8:])
-    return int.from_bytes(data[:8], "little"), message, columns
+    return int.from_bytes(data[:8], "little", signed=True), message, columns

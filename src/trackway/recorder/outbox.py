@@ -7,6 +7,10 @@
 A writer that dies is started anew and gets everything again that it had not confirmed. Memory is
 bounded: a slow disk makes the trainer wait, a failing one costs the oldest messages, counted.
 
+Records are gathered: the writer holds them, and about once a second a commit, itself a message of the
+order, makes files of them. So files are few and large however often is saved, and a new writer that
+gets the same messages makes the same files.
+
 `put` takes no lock and wakes nobody (a woken thread asks for the interpreter, and the training
 would stand still for it): the sender looks for new messages every `_LOOK_S`.
 """
@@ -15,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import marshal
+import math
 import os
 import subprocess
 import sys
@@ -35,6 +40,7 @@ LIMIT_BYTES = 256 << 20
 _STALL_S = 30.0  # a writer silent for so long is as good as a failing disk
 _LONGEST_PAUSE_S = 10.0
 _LOOK_S = 0.05
+COMMIT_EVERY_S = 1.0
 
 _log = logging.getLogger("trackway")
 
@@ -85,6 +91,10 @@ class Outbox:
         self._on_the_way: dict[int, _Parcel] = {}
         self._put_bytes = self._gone_bytes = 0  # the first is the training thread's alone
         self._next_seq = 1
+        # Numbers of the messages up to which a commit is wanted, and has been sent.
+        self._wanted = self._committed = 0
+        self._commits, self._committed_s = 0, -math.inf
+        self._hurry = 0  # those who wait
         self._closing = False
         self._writer: _Writer | None = None
         self._deaths = 0  # in a row, without a message written between them
@@ -116,17 +126,31 @@ class Outbox:
         return writer.process.pid if writer else None
 
     def put(
-        self, message: Mapping[str, Any], columns: Columns | None = None, *, records: int
+        self,
+        message: Mapping[str, Any],
+        columns: Columns | None = None,
+        *,
+        records: int,
+        commit: bool = False,
     ) -> int:
-        """Take a copy of a message and return its number; everything else happens elsewhere."""
+        """Take a copy of a message and return its number; everything else happens elsewhere.
+
+        Args:
+            message: Plain values, as `jsonable` returns them.
+            columns: Arrays with leading dimension num_envs.
+            records: How many records it holds, for counting what is lost.
+            commit: It and those before it are to get their files soon, not only with a later one.
+        """
         seq = self._next_seq
         parcel = _Parcel(seq, _sealed(seq, encode(message, columns)), records)
         size = len(parcel.data)
         if not self._fits(size):
             self._make_room(size)
-        self._next_seq += 1
         self._put_bytes += size
         self._waiting.append(parcel)
+        self._next_seq += 1  # only now: a commit covers what already waits
+        if commit:
+            self._wanted = seq
         return seq
 
     def wait(self, seq: int | None = None, timeout_s: float = 60.0) -> bool:
@@ -134,12 +158,16 @@ class Outbox:
 
         def settled() -> bool:
             if seq is None:
-                return not (self._waiting or self._on_the_way)
+                committed = self._committed >= self._next_seq - 1
+                return committed and not (self._waiting or self._on_the_way)
             return seq not in self._on_the_way and all(p.seq != seq for p in self._waiting)
 
         with self._changed:
+            self._hurry += seq is None
             self._changed.notify_all()
-            return self._changed.wait_for(settled, timeout_s) and seq not in self._lost
+            done = self._changed.wait_for(settled, timeout_s)
+            self._hurry -= seq is None
+            return done and seq not in self._lost
 
     def close(self, timeout_s: float = 60.0) -> Delivery:
         """Deliver what is left, for so long at most, then count the rest as lost and end the writer."""
@@ -184,7 +212,7 @@ class Outbox:
     # ── on any thread, with the condition held ──
 
     def _lose(self, parcel: _Parcel) -> None:
-        self._gone_bytes += len(parcel.data)
+        self._forget(parcel)
         self._lost.add(parcel.seq)
         lost = self._delivery.lost_records + parcel.records
         self._delivery = replace(self._delivery, lost_records=lost)
@@ -192,6 +220,10 @@ class Outbox:
             self._say_once(
                 "lost", "records are being lost: %s", self._delivery.trouble or "no room"
             )
+
+    def _forget(self, parcel: _Parcel) -> None:
+        if parcel.seq > 0:  # commits are not counted as put, either
+            self._gone_bytes += len(parcel.data)
 
     # ── on the sender thread ──
 
@@ -202,6 +234,8 @@ class Outbox:
                     pass
                 if self._closing:
                     return
+                if self._commit_is_due():
+                    self._commit()
                 writer = self._writer
             if writer is None or writer.gone:
                 self._replace_writer(writer)
@@ -215,16 +249,30 @@ class Outbox:
 
     def _something_to_do(self) -> bool:
         died = self._writer is not None and self._writer.gone
-        return bool(self._waiting) or self._closing or (died and bool(self._on_the_way))
+        left = bool(self._waiting) or (died and bool(self._on_the_way))
+        return left or self._closing or self._commit_is_due()
+
+    def _commit_is_due(self) -> bool:
+        if self._hurry:
+            return self._committed < self._next_seq - 1
+        waited_s = self._clock.monotonic_s() - self._committed_s
+        return self._committed < self._wanted and waited_s >= COMMIT_EVERY_S
+
+    def _commit(self) -> None:
+        # What is put in this moment may come to stand before the commit: it is committed twice.
+        committed = self._next_seq - 1
+        self._commits += 1
+        message = {"kind": "commit", "unix_s": self._clock.unix_s()}
+        self._waiting.append(_Parcel(-self._commits, _sealed(-self._commits, encode(message)), 0))
+        self._committed, self._committed_s = committed, self._clock.monotonic_s()
 
     def _replace_writer(self, old: _Writer | None) -> None:
         if old is not None:
             old.process.kill()
             old.process.wait()
             with self._changed:
-                self._waiting.extendleft(
-                    self._on_the_way.pop(seq) for seq in sorted(self._on_the_way, reverse=True)
-                )
+                self._waiting.extendleft(reversed(self._on_the_way.values()))
+                self._on_the_way.clear()
                 self._deaths += 1
                 restarts = self._delivery.restarts + 1
                 self._delivery = replace(self._delivery, restarts=restarts)
@@ -269,7 +317,7 @@ class Outbox:
         for seq in seqs:
             parcel = self._on_the_way.pop(seq, None)
             if parcel is not None:
-                self._gone_bytes += len(parcel.data)
+                self._forget(parcel)
         for kind, path, records in files:
             self._files[kind] += 1
             self._records[kind] += records
@@ -365,4 +413,4 @@ def _shut(connection: Connection) -> None:
 
 
 def _sealed(seq: int, data: bytes) -> bytes:
-    return seq.to_bytes(8, "little") + data
+    return seq.to_bytes(8, "little", signed=True) + data

@@ -86,6 +86,11 @@ class AttemptFolder:
     path: Path
 
     @property
+    def run(self) -> Path:
+        """The folder of its run."""
+        return self.path.parents[2]
+
+    @property
     def name(self) -> str:
         return self.path.name
 
@@ -120,6 +125,11 @@ class AttemptFolder:
     def streams(self) -> list[StreamFolder]:
         """Streams that were begun, by name."""
         return [StreamFolder(path) for path in sorted(self.path.glob("*/")) if path.is_dir()]
+
+
+def scenes_folder(run: Path) -> Path:
+    """Where the simulated models lie, each under its digest."""
+    return run / "realtime_data" / "scenes"
 
 
 def streams_folder(run: Path) -> Path:

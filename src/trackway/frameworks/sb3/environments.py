@@ -92,7 +92,7 @@ class Environments:
             return type(self.inner).__name__
         # Gymnasium writes wrappers as <Outer<Inner<CartPoleEnv<CartPole-v1>>>>.
         text = str((self.call("__str__", only=0) or [""])[0])
-        found = re.search(r"<([^<>]+?)(?: instance|<[^<>]*>)>*$", text)
+        found = re.search(r"<([^<>]+?)(?: instance|<[^<> ]*>)>*$", text)
         return found.group(1) if found else None
 
 

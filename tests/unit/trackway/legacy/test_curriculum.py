@@ -30,8 +30,11 @@ def test_the_robots_have_what_the_callback_says_at_every_step():
     model.learn(512, callback=Probe(512, 0.4))
 
     for timestep, first, second, said in seen:
-        assert first == second == said == pytest.approx(
-            max(0.4 * (1 - timestep / (0.7 * 512)), 0), abs=0.4 / 1000
+        assert (
+            first
+            == second
+            == said
+            == pytest.approx(max(0.4 * (1 - timestep / (0.7 * 512)), 0), abs=0.4 / 1000)
         )
     assert seen[-1][1] == 0.0
     assert model.logger.name_to_value["curriculum/rand_power"] == 0.0

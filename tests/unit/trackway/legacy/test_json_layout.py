@@ -9,6 +9,7 @@ from tests.support.trainings import strict_loads
 
 from trackway.clock import file_stamp
 from trackway.legacy.json_layout import JsonLayout
+from trackway.recorder.inbox import Done
 
 NOW_S = 1_735_700_000.0
 STAMP = file_stamp(NOW_S)
@@ -34,7 +35,12 @@ def opened(folder: Path, comprehensive: bool = False) -> JsonLayout:
         "compatibility": {},
     }
     totals = {"timestep": 0, "episodes": 0, "successes": None}
-    opening = {"kind": "open", "recording": recording, "environment": {"dt": 0.02}, "totals": totals}
+    opening = {
+        "kind": "open",
+        "recording": recording,
+        "environment": {"dt": 0.02},
+        "totals": totals,
+    }
     layout.handle(0, opening, {})
     return layout
 
@@ -47,13 +53,22 @@ def episode(number: int) -> dict:
     return {"kind": "episodes", "records": [{"record": "episode", "number": number}]}
 
 
+COMMIT = {"kind": "commit", "unix_s": NOW_S}
+
+
+def written(layout: JsonLayout, seq: int, message: dict, columns: dict | None = None) -> Done:
+    """Handle a message, and the commit after it."""
+    layout.handle(seq, message, columns or {})
+    return layout.handle(-seq, COMMIT, {})
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("**/*") if path.is_file())
 
 
 def test_files_of_one_second_have_names_of_their_own(layout, folder):
     for timestep in range(3):
-        layout.handle(timestep + 1, save(timestep), {})
+        written(layout, timestep + 1, save(timestep))
 
     assert names(folder) == [
         f"learning_metrics_{STAMP}.json",
@@ -63,8 +78,8 @@ def test_files_of_one_second_have_names_of_their_own(layout, folder):
 
 
 def test_a_message_that_comes_again_writes_nothing_again(layout, folder):
-    first = layout.handle(1, save(1), {})
-    again = opened(folder).handle(1, save(1), {})
+    first = written(layout, 1, save(1))
+    again = written(opened(folder), 1, save(1))
 
     assert first.files == again.files
     assert len(names(folder)) == 1
@@ -75,27 +90,31 @@ def test_a_file_of_somebody_else_is_never_overwritten(layout, folder):
     other.parent.mkdir(parents=True)
     other.write_bytes(b"mine")
 
-    layout.handle(1, save(1), {})
+    written(layout, 1, save(1))
 
     assert other.read_bytes() == b"mine"
     assert names(folder) == [other.name, f"learning_metrics_{STAMP}_2.json"]
 
 
-def test_episodes_wait_for_a_save_and_are_safe_only_then(layout, folder):
+def test_records_wait_for_a_commit_and_are_safe_only_then(layout, folder):
     held = layout.handle(1, episode(1), {})
     layout.handle(2, episode(2), {})
+    layout.handle(3, save(1000), {})
+    layout.handle(4, save(1100), {})
 
     assert held.seqs == []
     assert names(folder) == []
 
-    done = layout.handle(3, save(1000), {})
+    done = layout.handle(-1, COMMIT, {})
 
-    assert done.seqs == [1, 2, 3]
-    [written] = (folder / "episodes").iterdir()
-    assert [record["number"] for record in strict_loads(written.read_bytes())] == [1, 2]
+    assert done.seqs == [1, 2, 3, 4, -1]
+    [episodes] = (folder / "episodes").iterdir()
+    assert [record["number"] for record in strict_loads(episodes.read_bytes())] == [1, 2]
+    [metrics] = (folder / "learning_metrics").iterdir()
+    assert [record["timestep"] for record in strict_loads(metrics.read_bytes())] == [1000, 1100]
 
 
-def test_episodes_that_no_save_came_for_are_written_at_the_end(layout, folder):
+def test_records_that_no_commit_came_for_are_written_at_the_end(layout, folder):
     layout.handle(1, episode(1), {})
     layout.finish()
 
@@ -104,7 +123,8 @@ def test_episodes_that_no_save_came_for_are_written_at_the_end(layout, folder):
 
 def test_a_killed_training_is_summed_up_with_what_is_on_disk(folder):
     layout = opened(folder, comprehensive=True)
-    layout.handle(1, save(500, totals={"timestep": 500, "episodes": 4, "successes": 1}), {})
+    totals = {"timestep": 500, "episodes": 4, "successes": 1}
+    written(layout, 1, save(500, totals=totals))
 
     layout.finish()
 
@@ -117,7 +137,12 @@ def test_a_killed_training_is_summed_up_with_what_is_on_disk(folder):
 
 
 def test_a_training_that_said_its_own_summary_gets_no_second_one(layout, folder):
-    message = {"kind": "summaries", "prefix": "training_summary", "unix_s": NOW_S, "record": {"a": 1}}
+    message = {
+        "kind": "summaries",
+        "prefix": "training_summary",
+        "unix_s": NOW_S,
+        "record": {"a": 1},
+    }
     layout.handle(1, message, {})
     layout.finish()
 
@@ -129,13 +154,14 @@ def test_a_write_that_failed_half_way_is_completed_without_a_second_copy(layout,
     blocked = folder / "learning_metrics"
     blocked.parent.mkdir(parents=True, exist_ok=True)
     blocked.write_text("a file where a folder has to be")
+    layout.handle(2, save(1000), {})
     with pytest.raises(OSError, match="learning_metrics"):
-        layout.handle(2, save(1000), {})
+        layout.handle(-1, COMMIT, {})
     blocked.unlink()
 
-    done = layout.handle(2, save(1000), {})
+    done = layout.handle(-1, COMMIT, {})
 
-    assert done.seqs == [1, 2]
+    assert done.seqs == [1, 2, -1]
     assert names(folder) == [f"episodes_{STAMP}.json", f"learning_metrics_{STAMP}.json"]
 
 
@@ -144,14 +170,19 @@ def test_a_snapshot_lays_nested_details_over_columns_and_keeps_one_count(layout,
         "timestep": 8,
         "common": {"timestamp": NOW_S},
         "each": [{"episode_count": 5, "success_count": None, "success_rate": None}],
-        "nested": [{"robot_state": {"position": {"x": float("nan")}}, "episode_info": {"episode_count": 1}}],
+        "nested": [
+            {"robot_state": {"position": {"x": float("nan")}}, "episode_info": {"episode_count": 1}}
+        ],
     }
-    columns = {"robot_state.position.y": np.array([2.0]), "episode_info.current_step": np.array([3])}
+    columns = {
+        "robot_state.position.y": np.array([2.0]),
+        "episode_info.current_step": np.array([3]),
+    }
 
-    layout.handle(1, save(8, snapshot=snapshot), columns)
+    written(layout, 1, save(8, snapshot=snapshot), columns)
 
-    [written] = (folder / "episodes").iterdir()
-    [record] = strict_loads(written.read_bytes())
+    [path] = (folder / "episodes").iterdir()
+    [record] = strict_loads(path.read_bytes())
     assert record["detailed_info"] == {
         "robot_state": {"position": {"x": None, "y": 2.0, "nonfinite": ["x"]}},
         "episode_info": {"current_step": 3, "episode_count": 5},
@@ -162,10 +193,10 @@ def test_nan_in_a_column_is_null_and_named(layout, folder):
     each = [{"episode_count": 0, "success_count": 0, "success_rate": 0.0}]
     snapshot = {"timestep": 1, "common": {}, "each": each, "nested": None}
 
-    layout.handle(1, save(1, snapshot=snapshot), {"reward_info.x": np.array([np.inf])})
+    written(layout, 1, save(1, snapshot=snapshot), {"reward_info.x": np.array([np.inf])})
 
-    [written] = (folder / "episodes").iterdir()
-    [record] = strict_loads(written.read_bytes())
+    [path] = (folder / "episodes").iterdir()
+    [record] = strict_loads(path.read_bytes())
     assert record["detailed_info"]["reward_info"] == {"x": None, "nonfinite": ["x"]}
 
 

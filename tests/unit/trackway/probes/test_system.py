@@ -27,7 +27,9 @@ def test_versions_name_what_is_installed_and_nothing_else():
     assert {"trackway", "numpy", "torch"} <= found.keys()
 
 
-def test_the_resume_command_names_interpreter_and_script_and_survives_a_shell(tmp_path, monkeypatch):
+def test_the_resume_command_names_interpreter_and_script_and_survives_a_shell(
+    tmp_path, monkeypatch
+):
     script = tmp_path / "my project" / "train.py"
     script.parent.mkdir()
     script.write_text("import sys; print(sys.argv[1:])")

@@ -1,0 +1,90 @@
+"""What a recorder sees of Go1s: their state, forces, and every term of the reward."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from go1.core import Go1Core
+from go1.randomization import RANDOMISED
+from go1.robot import JOINT_NAMES, LEG_NAMES
+from go1.upstream import UpstreamCore
+from trackway.format.schema import Field, Schema
+from trackway.probes.mujoco_probe import difference
+
+Row = Mapping[str, NDArray[Any]]
+_JOINTS, _LEGS = ", ".join(JOINT_NAMES), ", ".join(LEG_NAMES)
+
+# Wide values first: fields follow each other without padding, and aligned arrays copy faster.
+_STATE = (
+    Field("qpos", "float64", (19,), "m, rad",
+          f"trunk (x y z, quaternion w x y z), then {_JOINTS}"),
+    Field("qvel", "float64", (18,), "m/s, rad/s",
+          f"trunk (linear in the world, angular in the body), then {_JOINTS}"),
+    Field("ctrl", "float64", (12,), "rad or 1",
+          f"what the motors were told, noise included (joint targets, or fractions of the torque "
+          f"limit): {_JOINTS}"),
+    Field("torque", "float32", (12,), "N m", f"torque of the motors: {_JOINTS}"),
+    Field("foot_force", "float32", (4,), "N", f"normal force of the floor on {_LEGS}"),
+    Field("command", "float32", (3,), "m/s, m/s, rad/s", "asked for: ahead, sideways, turning"),
+    Field("gait_phase", "float32", (), "turn", "of the gait's clock, 0 to 1"),
+)  # fmt: skip
+_CONTACT = Field("foot_contact", "bool", (4,), "1", f"whether a foot stands: {_LEGS}")
+
+
+class Go1Probe:
+    """Reads all robots of a core at once: copies of arrays that never move in memory.
+
+    Torques and forces are those of the last physics step's beginning, see `go1.motion`.
+    """
+
+    def __init__(self, core: Go1Core | UpstreamCore) -> None:
+        self._core = core
+        motion, terms = core.motion, core.terms
+        sources: dict[str, NDArray[Any]] = {
+            "qpos": core.qpos,
+            "qvel": core.qvel,
+            "ctrl": core.ctrl if isinstance(core, Go1Core) else core.data.ctrl[None],
+            "torque": motion.torque,
+            "foot_force": motion.foot_force,
+            "command": core.command,
+            "foot_contact": motion.foot_contact,
+        }
+        if isinstance(core, Go1Core):
+            sources["gait_phase"] = core.gait_phase
+        added: list[Field] = []
+        for kind, verb, names, values in (
+            ("reward", "added to", terms.reward_weights, core.step_rewards),
+            ("cost", "subtracted from", terms.cost_weights, core.step_costs),
+        ):
+            for i, name in enumerate(names):
+                what = f"{verb} the reward by this term, weight applied"
+                added.append(Field(f"{kind}_component.{name}", "float32", (), "1", what))
+                sources[added[-1].name] = values[:, i]
+        state = [field for field in _STATE if field.name in sources]
+        self.schema = Schema(*state, *added, _CONTACT)
+        self._sources = [(field.name, sources[field.name]) for field in self.schema]
+        self._scene = {name: np.array(getattr(core.model, name)) for name in RANDOMISED}
+
+    def read(self, row: Row) -> None:
+        """Write what the latest action led to, before any new start."""
+        for name, source in self._sources:
+            row[name][...] = source
+
+    def start(self, env: int) -> dict[str, Any]:
+        """What the robot begins its episode with: state, command, randomised physics."""
+        core = self._core
+        return {
+            "qpos": core.qpos[env].tolist(),
+            "qvel": core.qvel[env].tolist(),
+            "command": core.command[env].tolist(),
+            "rand_power": float(core.rand_power[env]),
+            "overrides": {
+                name: difference(self._scene[name], array)
+                for name, array in core.randomization.physics_of(env).items()
+                if not np.array_equal(self._scene[name], array)
+            },
+        }

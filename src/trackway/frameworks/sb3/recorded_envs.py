@@ -1,0 +1,64 @@
+"""Records what passes through a VecEnv, at its innermost layer: raw observations and rewards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from trackway.frameworks.patch import Patch
+from trackway.frameworks.step_sources import VecStep
+from trackway.frameworks.vector_recording import VectorRecording
+from trackway.recorder.guard import Guard
+
+
+class RecordedEnvs:
+    """Patches `reset`, `step_async` and `step_wait` of the innermost VecEnv while training lasts.
+
+    A wrapper would be in the way of those who compare wrappers (`sync_envs_normalization`), and
+    the innermost layer is where nothing is normalised or stacked yet.
+    """
+
+    def __init__(self, inner: Any, recording: VectorRecording, guard: Guard) -> None:
+        self._recording, self._guard = recording, guard
+        self._reset, self._step_async = inner.reset, inner.step_async
+        self._step_wait = inner.step_wait
+        self._actions: Any = None
+        self._patch = Patch(
+            inner, reset=self.reset, step_async=self.step_async, step_wait=self.step_wait
+        )
+
+    def close(self) -> None:
+        """Leave the environments as they were found."""
+        self._patch.undo()
+        self._recording.close()
+
+    def reset(self) -> Any:
+        result = self._reset()
+        self._recording.begin()
+        return result
+
+    def step_async(self, actions: Any) -> None:
+        self._actions = actions
+        self._step_async(actions)
+
+    def step_wait(self) -> Any:
+        result = self._step_wait()
+        step = self._guard.run("understand a step", lambda: _step(self._actions, *result), None)
+        if step is not None:
+            self._recording.add(step)
+        return result
+
+
+def _step(actions: Any, obs: Any, rewards: Any, dones: Any, infos: Any) -> VecStep:
+    if not dones.any():
+        return VecStep(actions, obs, rewards, dones, dones, infos)
+    ended = np.flatnonzero(dones).tolist()
+    truncated = np.zeros_like(dones)
+    for env in ended:
+        truncated[env] = infos[env].get("TimeLimit.truncated", False)
+    last_obs = {env: infos[env].get("terminal_observation") for env in ended}
+    # Stable-Baselines3 resets finished environments inside step.
+    return VecStep(
+        actions, obs, rewards, dones & ~truncated, truncated, infos, ended, last_obs, ended
+    )

@@ -1,0 +1,310 @@
+"""Records a training of Stable-Baselines3: every step, every update, and what happens beside."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from trackway.clock import SYSTEM_CLOCK, Clock
+from trackway.format.jsonable import jsonable
+from trackway.frameworks.sb3.environments import Environments
+from trackway.frameworks.sb3.learner import gradient_norm
+from trackway.frameworks.sb3.recorded_envs import RecordedEnvs
+from trackway.frameworks.sb3.step_source import source_of
+from trackway.frameworks.sb3.stop import StopOnSignal
+from trackway.frameworks.vector_recording import VectorRecording
+from trackway.probes.find import MakeProbe
+from trackway.probes.machine import SYSTEM_SCHEMA, MachineProbe
+from trackway.recorder.guard import Guard
+from trackway.recorder.recorder import Recorder
+from trackway.run import RunFolder
+
+_log = logging.getLogger("trackway")
+
+
+class RecorderCallback(BaseCallback):
+    """Keeps the streams `steps`, `episodes`, `starts`, `updates`, `system` and `events`.
+
+    Nothing that goes wrong in here stops a training: it is counted (`errors`) and said once. Put it
+    last in a list of callbacks, so that it sees what the others leave at the end.
+
+    Args:
+        recorder: A recorder, or the folder of a run: then each `learn` is an attempt of its own.
+        probe: Makes the probe that reads an environment's state; by default the one that fits.
+        obs: Whether to record observations; by default where no probe reads the state.
+        max_bytes: Keep only about this much of `steps` on disk.
+        look_every_s: Time between looks at the machine, the checkpoints and the curriculum.
+        verbose: 1 says where the recording goes.
+        clock: Gives times.
+
+    Raises:
+        RecordingError: From `learn`, before training: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder | Path | str,
+        *,
+        probe: MakeProbe | None = None,
+        obs: bool | None = None,
+        max_bytes: int | None = None,
+        look_every_s: float = 1.0,
+        verbose: int = 0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        super().__init__(verbose)
+        self._given, self._probe, self._obs, self._max_bytes = recorder, probe, obs, max_bytes
+        self._look_every_s, self._clock = look_every_s, clock
+        self._guard = Guard()
+        self._recorder: Recorder | None = None
+        self._recorded: RecordedEnvs | None = None
+        self._recording: VectorRecording | None = None
+
+    @property
+    def errors(self) -> int:
+        """How often something could not be recorded."""
+        return self._guard.errors
+
+    def event(self, kind: str, **facts: Any) -> None:
+        """Keep an event, such as `callback.event("phase", name="second")`; between steps."""
+        if self._recorder is not None:
+            told = {"event": kind, "timestep": self.num_timesteps, "unix_s": self._clock.unix_s()}
+            if self._recording is not None:
+                told["row"] = self._recording.rows
+            self._recorder.records("events").append(told | jsonable(facts))
+
+    def close(self) -> None:
+        """End the recording, if the training did not come to its end."""
+        self._end("closed")
+
+    def __enter__(self) -> RecorderCallback:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end("closed" if error is None else f"failed: {type(error).__name__}: {error}")
+
+    # -- the training's events ----------------------------------------------------------------
+
+    def _on_training_start(self) -> None:
+        self._end("started again")
+        given = self._given
+        recorder = given if isinstance(given, Recorder) else Recorder(Path(given))
+        self._recorder = recorder
+        self.num_timesteps = self.model.num_timesteps
+        run = recorder.attempt.run
+        self._envs = Environments(self.training_env)
+        self._checkpoints = _Checkpoints(RunFolder(run).checkpoints)
+        self._machine = MachineProbe(run, self._clock)
+        self._system = self._stream_once(recorder)
+        self._looked_s = self._clock.monotonic_s()
+        self._updates_told: Any = None
+        self._updates_s = -math.inf
+        self._rand_power: float | None = None
+        self._broken: set[int] = set()
+        self._warned: set[tuple[int, str]] = set()
+        self._recorded = self._guard.run("begin", lambda: self._tap(recorder), None)
+        self._guard.run("tell the beginning", self._tell_beginning, None)
+        if self.verbose:
+            _log.info("recording into %s", recorder.attempt.path)
+
+    def _on_rollout_start(self) -> None:
+        self._guard.run("record an update", self._tell_update, None)
+
+    def _on_step(self) -> bool:
+        if self._clock.monotonic_s() - self._looked_s >= self._look_every_s:
+            self._looked_s = self._clock.monotonic_s()
+            self._guard.run("look around", self._look, None)
+        return True
+
+    def _on_training_end(self) -> None:
+        self._guard.run("record an update", self._tell_update, None)
+        self._guard.run("look around", self._look, None)
+        for stop in _found(self.locals.get("callback"), StopOnSignal):
+            if stop.received is not None:
+                self.event("signal", name=stop.received.name)
+        self._end("ended")
+
+    # -- what is told -------------------------------------------------------------------------
+
+    def _tap(self, recorder: Recorder) -> RecordedEnvs:
+        envs = self._envs
+        self._recording = VectorRecording(
+            source_of(envs, self._probe, self._obs),
+            recorder,
+            envs.num_envs,
+            timestep=self.num_timesteps,
+            max_bytes=self._max_bytes,
+            guard=self._guard,
+            clock=self._clock,
+            tell=self.event,
+        )
+        return RecordedEnvs(envs.inner, self._recording, self._guard)
+
+    def _tell_beginning(self) -> None:
+        envs, model = self._envs, self.model
+        self.event(
+            "begin",
+            algorithm=type(model).__name__,
+            num_envs=envs.num_envs,
+            environment=envs.class_name(),
+            planned_timesteps=getattr(model, "_total_timesteps", None),
+        )
+        scenes = _scenes(envs, self._recorder)
+        if scenes:
+            self.event("scene", **scenes)
+        # The environments were reset before anybody was told. They stand at their start, or within
+        # an episode of an earlier `learn`: then no start is known.
+        if self._recording is not None and np.all(getattr(model, "_last_episode_starts", True)):
+            self._recording.begin()
+        self._tell_curriculum()
+
+    def _tell_update(self) -> None:
+        if self._recorder is None:
+            return
+        logged: dict[str, Any] = self.logger.name_to_value
+        values = {key: value for key, value in logged.items() if np.ndim(value) == 0}
+        number = getattr(self.model, "_n_updates", None)
+        now_s = self._clock.monotonic_s()
+        # Off-policy learners update at every step: not each of those is a record.
+        often = not isinstance(self.model, OnPolicyAlgorithm)
+        if not number or number == self._updates_told:
+            return
+        if often and now_s - self._updates_s < self._look_every_s:
+            return
+        self._updates_told, self._updates_s = number, now_s
+        self._tell_curriculum()
+        record = {
+            "timestep": self.num_timesteps,
+            "row": self._recording.rows if self._recording else None,
+            "unix_s": self._clock.unix_s(),
+            "n_updates": number,
+            "gradient_norm": gradient_norm(self.model),
+            "rand_power": self._rand_power,
+            **{key: jsonable(value) for key, value in values.items()},
+        }
+        finished = getattr(self.model, "ep_info_buffer", None)
+        for name, key in (("ep_rew_mean", "r"), ("ep_len_mean", "l")):
+            if finished:
+                record[f"rollout/{name}"] = sum(e[key] for e in finished) / len(finished)
+        self._recorder.records("updates").append(record)
+        lost = [k for k, v in record.items() if isinstance(v, float) and not math.isfinite(v)]
+        if lost:
+            self.event("not_finite", where="update", values=lost)
+
+    def _look(self) -> None:
+        if self._system is not None:
+            self._machine.read(self._system.row)
+            self._system.row["timestep"][0] = self.num_timesteps
+            self._system.commit()
+        for path in self._checkpoints.new():
+            self.event("checkpoint", path=path)
+        if not getattr(self._envs.inner, "waiting", False):
+            self._tell_curriculum()
+        self._tell_warnings()
+        if self._recording is not None:
+            broken = set(self._recording.episodes.broken())
+            for env in sorted(broken - self._broken):
+                self.event("not_finite", where="reward", env=env)
+            self._broken = broken
+
+    def _tell_curriculum(self) -> None:
+        powers = self._envs.rand_power()
+        if powers is None:
+            return
+        mean = float(powers.mean())
+        if mean != self._rand_power:
+            self._rand_power = mean
+            self.event("curriculum", rand_power=mean)
+
+    def _tell_warnings(self) -> None:
+        """Once for each kind and environment: a simulation that goes wrong does so at every step."""
+        if sys.modules.get("mujoco") is None:
+            return
+        from trackway.probes.mujoco_probe import simulator_warnings
+
+        for i, env in enumerate(self._envs.local or ()):
+            for kind, count in simulator_warnings(env).items():
+                if (i, kind) not in self._warned:
+                    self._warned.add((i, kind))
+                    self.event("simulator_warning", env=i, warning=kind, count=count)
+
+    def _stream_once(self, recorder: Recorder) -> Any:
+        return self._guard.run(
+            "begin the stream system", lambda: recorder.stream("system", SYSTEM_SCHEMA), None
+        )
+
+    def _end(self, how: str) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return
+        if self._recorded is not None:
+            self._guard.run("let go of the environments", self._recorded.close, None)
+        self._recorder = recorder
+        self.event("end", how=how, errors=self._guard.errors)
+        self._recorder = self._recorded = self._recording = None
+        if recorder is not self._given:
+            self._guard.run("close the recorder", recorder.close, None)
+
+
+class _Checkpoints:
+    """Zips that appear in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._changed_ns = folder, 0
+        self._known: set[str] = set()
+        self.new()
+
+    def new(self) -> list[str]:
+        """Paths that were not there at the last look."""
+        try:
+            changed_ns = self._folder.stat().st_mtime_ns
+        except OSError:
+            return []
+        if changed_ns == self._changed_ns:
+            return []
+        self._changed_ns = changed_ns
+        found = {str(path) for path in self._folder.glob("*.zip")}
+        new, self._known = found - self._known, found
+        return sorted(new)
+
+
+def _scenes(envs: Environments, recorder: Recorder | None) -> dict[str, str]:
+    """Keep the simulated model, and the one to draw where that is another; their digests."""
+    try:
+        import mujoco
+
+        from trackway.probes.mujoco import motion_source
+        from trackway.probes.scene import save_scene
+    except ImportError:
+        return {}
+    source = motion_source(envs.inner)
+    if source is None or recorder is None or not isinstance(source.model, mujoco.MjModel):
+        return {}
+    from trackway.storage.places import scenes_folder
+
+    folder = scenes_folder(recorder.attempt.run)
+    physics = save_scene(folder, source.model)
+    return {"physics": physics, "render": save_scene(folder, source.render_model())}
+
+
+def _found(callback: Any, kind: type[Any]) -> Iterator[Any]:
+    """Callbacks of a kind, however they are nested."""
+    if isinstance(callback, kind):
+        yield callback
+    for child in (*getattr(callback, "callbacks", ()), getattr(callback, "callback", None)):
+        if isinstance(child, BaseCallback):
+            yield from _found(child, kind)

@@ -1,0 +1,210 @@
+"""Who writes the columns of `steps`: by what can be seen of a vector of environments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gymnasium
+
+from trackway.format.schema import Field, Schema
+from trackway.frameworks.patch import Patch
+from trackway.frameworks.tap import EnvTap, FixedRow
+from trackway.probes.find import MakeProbe
+from trackway.probes.probe import Array, Probe, blank, empty_row, start_of
+from trackway.probes.spaces import Transition
+from trackway.recorder.steps import Steps
+from trackway.recorder.stream import Stream
+
+Space = gymnasium.Space[Any]
+
+
+@dataclass(slots=True)
+class VecStep:
+    """A step of all environments: what they were given and what came back, raw.
+
+    Attributes:
+        actions, obs: Batches, `[num_envs, ...]` at every leaf.
+        rewards, terminated, truncated: `[num_envs]`.
+        infos: One per environment; of those whose episode ended, the last of the old episode.
+        ended: Environments whose episode ended with this step.
+        last_obs: By environment, the last observation of an episode where `obs` has the next one's.
+        restarted: Environments that began an episode within this step, after it was made …
+        reset: … and those that were reset instead of stepped.
+    """
+
+    actions: Any
+    obs: Any
+    rewards: Array
+    terminated: Array
+    truncated: Array
+    infos: Sequence[Mapping[str, Any]]
+    ended: Sequence[int] = ()
+    last_obs: Mapping[int, Any] | None = None
+    restarted: Sequence[int] = ()
+    reset: Sequence[int] = ()
+
+
+class StepSource(Protocol):
+    """Fills rows."""
+
+    fields: tuple[Field, ...]
+
+    def write(self, steps: Steps, step: VecStep) -> None:
+        """Complete the current row; whatever it raises is the caller's to count."""
+
+    def begun(self, stream: Stream) -> None:
+        """The first row has become one of the stream."""
+
+    def start(self, env: int) -> dict[str, Any]:
+        """What the episode that was just begun begins with."""
+
+    def close(self) -> int:
+        """Leave the environments as they were found; how often reading them failed."""
+
+
+class Outside:
+    """Only what goes in and comes out is seen."""
+
+    def __init__(
+        self, obs_space: Space, action_space: Space, obs: bool | None, has_state: bool = False
+    ) -> None:
+        self._transition = Transition(obs_space, action_space, obs, has_state)
+        self.fields = self._transition.fields
+
+    def write(self, steps: Steps, step: VecStep) -> None:
+        row = steps.row
+        self._transition.write(
+            row, step.actions, step.obs, step.rewards, step.terminated, step.truncated
+        )
+        for env, obs in (step.last_obs or {}).items():
+            self._transition.write_last_obs(row, env, obs)
+
+    def begun(self, stream: Stream) -> None:
+        """Nothing has to be told to anybody."""
+
+    def start(self, env: int) -> dict[str, Any]:
+        return {}
+
+    def close(self) -> int:
+        return 0
+
+
+class Batch(Outside):
+    """All environments are simulated here at once; their state is read before any starts again."""
+
+    def __init__(
+        self,
+        inner: Any,
+        obs_space: Space,
+        action_space: Space,
+        obs: bool | None,
+        probe: Probe | None,
+    ) -> None:
+        super().__init__(obs_space, action_space, obs, probe is not None)
+        self._inner, self._probe, self._errors = inner, probe, 0
+        self._state = () if probe is None else probe.schema.fields
+        self.fields += self._state
+        self._row: dict[str, Array] = empty_row(self._state, inner.num_envs)
+        self._error: Exception | None = None
+        self._stream: Stream | None = None
+        inner.before_restart = self._read
+
+    def _read(self) -> None:
+        if self._probe is None:
+            return
+        row = self._row if self._stream is None else self._stream.row
+        try:
+            self._probe.read(row)
+        except Exception as error:  # noqa: BLE001 - raised again where it is counted
+            self._error = error
+
+    def write(self, steps: Steps, step: VecStep) -> None:
+        super().write(steps, step)
+        if self._stream is None:
+            for name, column in self._row.items():
+                steps.row[name][...] = column
+        if self._error is not None:
+            error, self._error = self._error, None
+            self._errors += 1
+            blank({field.name: steps.row[field.name] for field in self._state})
+            raise error
+
+    def begun(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def start(self, env: int) -> dict[str, Any]:
+        return start_of(self._probe, env)
+
+    def close(self) -> int:
+        self._inner.before_restart = None
+        return 0  # each was raised by `write`
+
+
+class Local:
+    """Environments of this process, one by one: their `step` is tapped while training lasts."""
+
+    def __init__(self, envs: Sequence[Any], make_probe: MakeProbe | None, obs: bool | None) -> None:
+        brought = [_own_tap(env) for env in envs]
+        self._taps = [
+            tap or EnvTap(env, make_probe, obs) for env, tap in zip(envs, brought, strict=True)
+        ]
+        schemas = {tap.schema for tap in self._taps}
+        if len(schemas) > 1:
+            raise ValueError("the environments of a VecEnv must have the same fields")
+        schema: Schema = self._taps[0].schema
+        self.fields = schema.fields
+        self._rows = empty_row(schema, len(self._taps))
+        self._patches = []
+        for i, (env, tap) in enumerate(zip(envs, self._taps, strict=True)):
+            tap.target = FixedRow({name: col[i : i + 1] for name, col in self._rows.items()})
+            if tap is not brought[i]:
+                self._patches.append(Patch(env, step=_tapped(env.step, tap)))
+
+    def write(self, steps: Steps, step: VecStep) -> None:
+        for env in step.reset:
+            action, obs = _of(step.actions, env), _of(step.obs, env)
+            self._taps[env].write(action, obs, 0.0, False, False)
+        row = steps.row
+        for name, column in self._rows.items():
+            row[name][...] = column
+
+    def begun(self, stream: Stream) -> None:
+        """The taps write into private memory all the time."""
+
+    def start(self, env: int) -> dict[str, Any]:
+        return self._taps[env].start()
+
+    def close(self) -> int:
+        for patch in self._patches:
+            patch.undo()
+        return sum(tap.errors for tap in self._taps)
+
+
+def _own_tap(env: Any) -> EnvTap | None:
+    """The tap of an environment that is wrapped in RecordEnv already."""
+    try:
+        tap: EnvTap = env.get_wrapper_attr("trackway_tap")
+    except AttributeError:
+        return None
+    return tap
+
+
+def _tapped(step: Any, tap: EnvTap) -> Any:
+    def tapped_step(action: Any) -> Any:
+        result = step(action)
+        obs, reward, terminated, truncated, _ = result
+        tap.write(action, obs, reward, terminated, truncated)
+        return result
+
+    return tapped_step
+
+
+def _of(batch: Any, env: int) -> Any:
+    """One environment's part of a batch."""
+    if isinstance(batch, Mapping):
+        return {key: _of(part, env) for key, part in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(_of(part, env) for part in batch)
+    return batch[env]

@@ -1,0 +1,140 @@
+"""Rows and episodes of a vector of environments, whoever steps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from trackway.clock import Clock
+from trackway.frameworks.step_sources import StepSource, VecStep
+from trackway.probes.probe import Array, blank
+from trackway.probes.spaces import info_field, numbers_in
+from trackway.recorder.guard import Guard
+from trackway.recorder.recorder import Recorder
+from trackway.recorder.steps import EpisodeLog, Steps
+
+Tell = Callable[..., None]
+
+
+class VectorRecording:
+    """Keeps `steps`, `episodes` and `starts`; nothing that goes wrong reaches the caller.
+
+    Args:
+        source: Fills the rows.
+        recorder: Keeps them.
+        num_envs: Environments in a row.
+        timestep: Steps made before, over all environments.
+        max_bytes: Keep only about this much of `steps` on disk.
+        guard: Counts what goes wrong.
+        clock: Gives times.
+        tell: Is told of events: a kind, and facts by keyword.
+
+    Attributes:
+        episodes: What runs in the environments now.
+    """
+
+    def __init__(
+        self,
+        source: StepSource,
+        recorder: Recorder,
+        num_envs: int,
+        *,
+        timestep: int,
+        max_bytes: int | None,
+        guard: Guard,
+        clock: Clock,
+        tell: Tell,
+    ) -> None:
+        self._source, self._guard, self._clock, self._tell = source, guard, clock, tell
+        self._steps = Steps(recorder, num_envs, source.fields, max_bytes=max_bytes)
+        self.episodes = EpisodeLog(recorder, num_envs)
+        self._first_timestep = timestep
+        self._info_keys: list[str] = []
+        self._info_columns: dict[str, Array] = {}
+        self._committed = False
+
+    @property
+    def rows(self) -> int:
+        return self._steps.committed
+
+    @property
+    def timestep(self) -> int:
+        """Timesteps so far, counted over all environments."""
+        return self._first_timestep + self.rows * self._steps.num_envs
+
+    def begin(self, envs: Iterable[int] | None = None) -> None:
+        """These environments, or all, have just been reset."""
+        chosen = range(self._steps.num_envs) if envs is None else envs
+        self._guard.run("record a start", lambda: self._begin(list(chosen)), None)
+
+    def add(self, step: VecStep) -> None:
+        """Record a step. A row that cannot be recorded still counts: rows and timesteps agree."""
+        self._committed = False
+        self._guard.run("record a step", lambda: self._add(step), None)
+        if not self._committed:
+            self._guard.run("commit a step", self._commit_blank, None)
+
+    def close(self) -> None:
+        """Leave the environments as they were found."""
+        self._guard.errors += self._guard.run("leave the environments", self._source.close, 0)
+
+    def _begin(self, envs: list[int]) -> None:
+        facts = {"timestep": self.timestep, "unix_s": self._clock.unix_s()}
+        for env in envs:
+            self.episodes.started(env, self.rows, self._source.start(env), **facts)
+
+    def _add(self, step: VecStep) -> None:
+        steps, source = self._steps, self._source
+        if steps.stream is None:
+            self._info_keys = _common_numbers(step)
+            self._guard.run("read the environments", lambda: source.write(steps, step), None)
+            source.begun(steps.begin([info_field(key) for key in self._info_keys]))
+        else:
+            self._guard.run("read the environments", lambda: source.write(steps, step), None)
+        for key in self._info_keys:
+            column = steps.row[f"info.{key}"]
+            for env, info in enumerate(step.infos):
+                column[env] = info.get(key, np.nan)
+            self._info_columns[key] = column
+        # From the row: workers know which of the two it was, also where the VecEnv does not say.
+        ends = [
+            (env, bool(steps.row["terminated"][env]), bool(steps.row["truncated"][env]))
+            for env in step.ended
+        ]
+        self.episodes.add(step.rewards, self._info_columns, step.reset)
+        row = self.rows
+        steps.commit()
+        self._committed = True
+        if not (len(step.ended) or len(step.restarted) or len(step.reset)):
+            return
+        facts = {"timestep": self.timestep, "unix_s": self._clock.unix_s()}
+        for env, terminated, truncated in ends:
+            record = self.episodes.end(
+                env,
+                row,
+                terminated=terminated,
+                truncated=truncated,
+                info=step.infos[env],
+                **facts,
+            )
+            if record["termination_reason"] == "diverged":
+                self._tell("simulation_diverged", env=env, row=row)
+        for env in (*step.restarted, *step.reset):
+            self.episodes.started(env, row + 1, source.start(env), **facts)
+
+    def _commit_blank(self) -> None:
+        blank(self._steps.row)
+        self._steps.commit()
+
+
+def _common_numbers(step: VecStep) -> list[str]:
+    """Numbers that every running environment tells in every step."""
+    stopped = {*step.ended, *step.reset}
+    running: Sequence[Mapping[str, Any]] = [
+        info for env, info in enumerate(step.infos) if env not in stopped
+    ]
+    if not running:
+        return []
+    return [key for key in numbers_in(running[0]) if all(key in info for info in running)]

@@ -1,0 +1,5 @@
+"""For Stable-Baselines3."""
+
+from trackway.frameworks.sb3.recorder_callback import RecorderCallback
+
+__all__ = ["RecorderCallback"]
