@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trackway import files
+from trackway.cli.completion import names_folder, names_run
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import StreamError
 from trackway.format import pieces
@@ -59,8 +60,10 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, says: str
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=says, description=says)
-    command.add_argument("run", metavar="RUN")
-    command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
+    names_run(command.add_argument("run", metavar="RUN"))
+    names_folder(
+        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
+    )
     command.add_argument("--json", action="store_true", help="for programs")
     return command
 
