@@ -15,6 +15,8 @@ import pytest
 from stable_baselines3 import PPO
 
 from go1.training.main import main
+from trackway import read
+from trackway.cli.main import main as cli
 from trackway.run import RunFolder, list_runs, read_manifest, status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -77,7 +79,7 @@ def test_a_training_ends_with_a_summary_of_where_everything_is(trained):
     run, said = trained
 
     assert run.name.endswith("-small")
-    for words in ("final_model.zip", "final.mp4", "--run test", "--model_path", str(run.name)):
+    for words in ("final_model.zip", "final.mp4", "--run test", "--model_path", "trackway streams"):
         assert words in said, words
     assert status(read_manifest(run)) == "finished"
     assert read_manifest(run)["timesteps"] == 2048
@@ -111,6 +113,16 @@ def test_every_kind_of_record_is_there_and_parses(trained):
     snapshots = [r for file in records["episodes"] for r in file if r["record"] == "snapshot"]
     assert {r["env_id"] for r in snapshots} == set(range(8))
     assert all(r["detailed_info"]["robot_state"]["joint_positions"] for r in snapshots)
+
+
+def test_every_step_of_every_robot_is_there_and_verifies(trained):
+    run, _ = trained
+
+    steps = read(run.path, "steps")
+
+    assert steps["action"].shape == (2048 // 8, 8, 12)
+    assert steps["qpos"].shape == (2048 // 8, 8, 19)
+    assert cli(["verify", str(run.path)]) == 0
 
 
 def test_its_video_is_there_and_has_frames(trained):
@@ -205,6 +217,8 @@ def test_robots_in_processes_of_their_own_are_recorded_as_well(tmp_path, vec_env
     records = json_files(only_run(tmp_path))
     states = [row for file in records["environment_states"] for row in file]
     assert states[-1]["environment_summary"]["environment_class"] == "Go1MujocoEnv"
+    # Workers write their robots' steps themselves.
+    assert read(only_run(tmp_path).path, "steps")["qpos"].shape == (128, 2, 19)
     # Read back from the robots: the curriculum has reached them.
     assert states[0]["rand_power"][0] <= 0.4
     assert states[-1]["rand_power"] == [0.0, 0.0]

@@ -22,6 +22,14 @@ def train_command(*flags: str | int | Path) -> str:
     return f"{python()} {join([script, *flags])}"
 
 
+def trackway_command(*words: str | Path) -> str:
+    """`trackway …` as it must be typed in the current folder."""
+    program = (
+        "trackway" if python() == "python" else _near(Path(sys.executable).with_name("trackway"))
+    )
+    return f"{shlex.quote(program)} {join(words)}"
+
+
 def join(words: Sequence[str | int | Path]) -> str:
     """One line for a shell; a path below the current folder is written relative to it."""
     return shlex.join(_near(w) if isinstance(w, Path) else str(w) for w in words)

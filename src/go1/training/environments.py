@@ -15,6 +15,7 @@ from go1.config import Go1Config
 from go1.env import Go1MujocoEnv
 from go1.training.settings import Settings, SettingsError
 from go1.vec_env import Go1VecEnv
+from trackway.gymnasium import RecordEnv
 
 
 def training_envs(settings: Settings) -> VecEnv:
@@ -55,4 +56,5 @@ def _single(config: Go1Config, in_worker: bool) -> Monitor[Any, Any]:
     if in_worker:
         # A terminal's Ctrl-C reaches every process; the trainer decides when workers end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return Monitor(Go1MujocoEnv.from_config(config))
+    # In a worker it writes every step straight into the recorder's memory; elsewhere it does nothing.
+    return Monitor(RecordEnv(Go1MujocoEnv.from_config(config)))

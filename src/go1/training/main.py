@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
             train(settings, origin, models, typed.get("run_name"), console)
         else:
             test(typed, config, models, console)
-    except TrackwayError as error:
+    except (TrackwayError, OSError) as error:
         complaints.print(f"train.py: {error}", markup=False)
         return 1
     except KeyboardInterrupt:

@@ -56,6 +56,8 @@ class TrainSettings:
     seed: int = 0
     device: str = "cpu"
     record: bool = True
+    steps_max_gb: float | None = None
+    """Keep only about so much of the stream of every step; None keeps all (0.5 GB a million)."""
     save_frequency: int = 1_000
     checkpoint_frequency: int = 10_000
     eval_frequency: int = 10_000

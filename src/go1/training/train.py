@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from go1.evaluation import evaluate
 from go1.training import report
-from go1.training.commands import train_command
+from go1.training.commands import trackway_command, train_command
 from go1.training.environments import evaluation_envs, training_envs
 from go1.training.learner import make_learner
 from go1.training.origin import Origin
@@ -37,6 +37,7 @@ from trackway.legacy import (
 )
 from trackway.probes.system import git_state, machine, versions
 from trackway.run import RunFolder
+from trackway.sb3 import RecorderCallback
 
 # A running evaluation or video gets so long at the end; whoever sent a signal waits for it.
 _FINISH_WITHIN_S = 4.0
@@ -64,6 +65,11 @@ def train(
     finally:
         envs.close()
     return run
+
+
+def _bytes(settings: Settings) -> int | None:
+    limit_gb = settings.train.steps_max_gb
+    return None if limit_gb is None else round(limit_gb * 1e9)
 
 
 def _check_before(settings: Settings, origin: Origin | None, run_name: str | None) -> None:
@@ -98,7 +104,11 @@ class _Session:
             git=git_state(Path.cwd()),
             resumed_from=self._origin_facts(),
         )
-        self.saving = self._saving() if self.settings.train.record else None
+        record = self.settings.train.record
+        self.saving = self._saving() if record else None
+        self.recording = (
+            RecorderCallback(self.run.path, max_bytes=_bytes(self.settings)) if record else None
+        )
 
     def learn(self) -> None:
         """Train, then save, evaluate, film and report; the manifest tells how it ended."""
@@ -115,6 +125,8 @@ class _Session:
                     reset_num_timesteps=begun == 0,
                 )
         except BaseException as error:
+            if self.recording is not None:
+                self.recording.close()
             self._end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             raise
         finally:
@@ -153,6 +165,8 @@ class _Session:
                 verbose=0,
                 finish_within_s=_FINISH_WITHIN_S,
             ),
+            # Last, so that it sees what the others leave at the end.
+            *([self.recording] if self.recording else []),
         ]
 
     def _saving(self) -> ComprehensiveSavingCallback:
@@ -197,25 +211,19 @@ class _Session:
         rows |= {
             "Test it": train_command("--run", "test", "--model_path", self.run.final_model),
             "Train on (choose a larger total)": self._resume_command(
-                self.run.final_model, 2 * self.total
+                self._newest(), 2 * self.total
             ),
-            "Recorded": report.saved(self.saving.status) if self.saving else "",
+            **self._recorded(),
         }
         title = f"Trained to timestep {self.learner.num_timesteps:,}"
         report.summary(self.console, title, rows)
 
     def _interrupt(self, signal_name: str) -> None:
-        resume_from = self.saving.status.last_checkpoint if self.saving else None
-        if resume_from is None:
+        if self._newest() == self.run.final_model:
             self._save_model()
-            resume_from = self.run.final_model
-        resume = self._resume_command(resume_from)
+        resume = self._resume_command(self._newest())
         self._end("interrupted", resume=resume)
-        rows: dict[str, object] = {
-            "Run": self.run.path,
-            "Recorded": report.saved(self.saving.status) if self.saving else "",
-            "Go on with": resume,
-        }
+        rows = {"Run": self.run.path, **self._recorded(), "Go on with": resume}
         timestep = self.learner.num_timesteps
         report.summary(self.console, f"{signal_name}: stopped at timestep {timestep:,}", rows)
 
@@ -225,6 +233,19 @@ class _Session:
         facts = {"format": 1, "timestep": self.learner.num_timesteps, "algorithm": "PPO"}
         content = with_members(model_zip(self.learner), members, facts, SYSTEM_CLOCK.unix_s())
         files.publish(self.run.final_model, content)
+
+    def _newest(self) -> Path:
+        """The model to go on from: a checkpoint knows more than the final model."""
+        checkpoint = self.saving.status.last_checkpoint if self.saving else None
+        return checkpoint or self.run.final_model
+
+    def _recorded(self) -> dict[str, object]:
+        if self.saving is None:
+            return {}
+        return {
+            "Recorded": report.saved(self.saving.status),
+            "Every step of every robot": trackway_command("streams", self.run.path),
+        }
 
     def _end(self, status: str, **facts: Any) -> None:
         self.manifest |= {"status": status, "timesteps": self.learner.num_timesteps, **facts}
