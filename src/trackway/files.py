@@ -180,6 +180,12 @@ class Lock:
         self._handle: int | None = handle
         _locks.add(self)
 
+    def stands_for(self, path: Path) -> bool:
+        """Whether `path` still names what is held: not so once its folder was deleted."""
+        if self._handle is None or not path.exists():
+            return False
+        return os.path.samestat(os.fstat(self._handle), path.stat())
+
     def release(self) -> None:
         if self._handle is not None:
             os.close(self._handle)

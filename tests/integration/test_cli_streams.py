@@ -64,6 +64,18 @@ def test_tail_prints_records(run, capsysbinary):
     assert [line["number"] for line in lines] == [1, 2]
 
 
+@pytest.mark.parametrize("asked", [0, 1, 7, 300, 500])
+def test_tail_finds_the_last_records_however_long_they_are(tmp_path, capsysbinary, asked):
+    with Recorder(tmp_path) as recorder:
+        events = recorder.records("events")
+        for number in range(300):
+            events.append({"number": number, "text": "x" * (number * 40 % 3000)})
+    assert main(["tail", str(tmp_path), "events", "-n", str(asked)]) == 0
+    lines = [orjson.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+
+    assert [line["number"] for line in lines] == list(range(max(0, 300 - asked), 300))
+
+
 def test_tail_follows_a_stream_while_it_is_recorded(tmp_path):
     schema = Schema(Field("x"))
     with Recorder(tmp_path) as recorder:

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import probes, runs, streams
+from trackway.cli import completion, probes, runs, streams
+from trackway.cli.completion import names_folder, names_run
 from trackway.errors import TrackwayError
 
 
@@ -23,13 +24,17 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     listing = commands.add_parser("runs", help="list the runs of a folder")
-    listing.add_argument("models", nargs="?", type=Path, default=Path("models"), metavar="FOLDER")
+    names_folder(
+        listing.add_argument(
+            "models", nargs="?", type=Path, default=Path("models"), metavar="FOLDER"
+        )
+    )
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(act=lambda args: runs.list_all(args.models, args.json))
 
     show = commands.add_parser("show", help="tell what one run is, did and left")
-    show.add_argument("run", metavar="RUN")
-    show.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
+    names_run(show.add_argument("run", metavar="RUN"))
+    names_folder(show.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER"))
     show.add_argument("--json", action="store_true", help="for programs")
     show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
     streams.add_commands(commands)
@@ -43,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         help="a Gymnasium id, or MODULE:FUNCTION that makes an environment",
     )
     check.set_defaults(act=lambda args: probes.check(args.probe, args.env))
+    completion.add_command(commands, top)
     return top
 
 

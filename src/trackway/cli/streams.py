@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from trackway import files
+from trackway.cli.completion import names_folder, names_run
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import StreamError
 from trackway.format import pieces
@@ -58,8 +60,10 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, says: str
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=says, description=says)
-    command.add_argument("run", metavar="RUN")
-    command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
+    names_run(command.add_argument("run", metavar="RUN"))
+    names_folder(
+        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
+    )
     command.add_argument("--json", action="store_true", help="for programs")
     return command
 
@@ -123,7 +127,8 @@ def print_tail(args: argparse.Namespace) -> None:
     folder = find_stream(_run(args), args.stream, args.attempt)
     finish_abandoned(folder.attempt, SYSTEM_CLOCK)
     of_records = describe(folder)[2] == pieces.KIND
-    first = 0 if of_records else max(0, end_row(folder) - args.rows)
+    first = _row_of_record(folder, args.rows) if of_records else end_row(folder) - args.rows
+    first = max(0, first)
     reader = Reader(folder, None if of_records else args.fields, first)
     if not 0 <= args.env < reader.num_envs:
         raise StreamError(f"stream {args.stream!r} has environments 0 to {reader.num_envs - 1}")
@@ -138,6 +143,18 @@ def print_tail(args: argparse.Namespace) -> None:
                 sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
             sys.stdout.flush()
             limit = sys.maxsize
+
+
+def _row_of_record(folder: StreamFolder, count: int) -> int:
+    """A row at or before the first piece of the last `count` records, not far before it."""
+    end = end_row(folder)
+    behind = 2 * count
+    while behind < end:
+        pieces_read = Reader(folder, ["flags"], end - behind).poll()
+        if np.count_nonzero(pieces_read["flags"] & pieces.FIRST) >= count:
+            break
+        behind *= 4
+    return end - behind
 
 
 def _rows(records: Records, env: int) -> Iterator[dict[str, Any]]:

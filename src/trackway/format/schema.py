@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -73,8 +74,8 @@ class Schema:
     def __init__(self, *fields: Field) -> None:
         if not fields:
             raise SchemaError("a schema needs at least one field")
-        names = [field.name for field in fields]
-        twice = {name for name in names if names.count(name) > 1}
+        names = Counter(field.name for field in fields)
+        twice = {name for name, times in names.items() if times > 1}
         if twice:
             raise SchemaError(f"fields are named twice: {', '.join(sorted(twice))}")
         object.__setattr__(self, "fields", fields)

@@ -189,11 +189,12 @@ def frames(data: bytes | memoryview, start: int, salt: int) -> Iterator[Frame | 
     Damage at the very end is a torn tail: what was being written when the power went. Damage
     before it is passed over, since the next frame can be told by its checksum.
     """
+    data = bytes(data)
     view = memoryview(data)
     while start < len(view):
         frame = read_frame(view, start, salt)
         if frame is None:
-            frame = _next_frame(view, start + 1, salt)
+            frame = _next_frame(data, start + 1, salt)
             yield Damage(start, len(view) if frame is None else frame.start)
             if frame is None:
                 return
@@ -201,11 +202,11 @@ def frames(data: bytes | memoryview, start: int, salt: int) -> Iterator[Frame | 
         start = frame.end
 
 
-def _next_frame(view: memoryview, start: int, salt: int) -> Frame | None:
-    data = bytes(view[start:])
-    found = data.find(FRAME_MAGIC)
+def _next_frame(data: bytes, start: int, salt: int) -> Frame | None:
+    view = memoryview(data)
+    found = data.find(FRAME_MAGIC, start)
     while found >= 0:
-        frame = read_frame(view, start + found, salt)
+        frame = read_frame(view, found, salt)
         if frame is not None:
             return frame
         found = data.find(FRAME_MAGIC, found + 1)

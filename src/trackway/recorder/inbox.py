@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
-import signal
 import sys
 import threading
 from collections import deque
@@ -21,6 +20,7 @@ from typing import Any, Protocol
 
 from trackway.clock import SYSTEM_CLOCK
 from trackway.format.message import Message, decode
+from trackway.recorder.child import become_writer
 
 GRACE_S = 20.0
 INTAKE_BYTES = 64 << 20  # received and not yet written; beyond it the trainer keeps the rest
@@ -62,10 +62,7 @@ class Sink(Protocol):
 
 def serve(sink: Sink) -> None:
     """Run as the writer process; the connection's file descriptor is the first argument."""
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)  # the end of the trainer is the signal to stop
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, 19)
+    become_writer(19)  # the trainer's outbox holds minutes
     _Inbox(Connection(int(sys.argv[1])), sink).run()
 
 

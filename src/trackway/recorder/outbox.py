@@ -22,7 +22,6 @@ import marshal
 import math
 import os
 import subprocess
-import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -31,10 +30,10 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
-import trackway
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.columns import Columns
 from trackway.format.message import encode
+from trackway.recorder.child import start_child
 
 LIMIT_BYTES = 256 << 20
 _STALL_S = 30.0  # a writer silent for so long is as good as a failing disk
@@ -351,26 +350,12 @@ class Outbox:
 
 
 class _Writer:
-    """One life of the writer process, and the thread that listens to it.
-
-    It starts as a fresh interpreter in a session of its own: nothing of the trainer is forked, and
-    the terminal's Ctrl-C does not reach it.
-    """
+    """One life of the writer process, and the thread that listens to it."""
 
     def __init__(self, module: str, on_report: Any, on_death: Any) -> None:
         self._connection, theirs = Pipe()
-        root = str(Path(trackway.__file__).parents[1])
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         try:
-            self.process = subprocess.Popen(
-                # -P: a file in the working directory must not pass for a module of the writer.
-                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            )
+            self.process = start_child(module, str(theirs.fileno()), pass_fds=[theirs.fileno()])
         except OSError:
             self._connection.close()
             raise

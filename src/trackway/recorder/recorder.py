@@ -207,10 +207,10 @@ class Recorder:
         try:
             files.make_folder(folder.path)
             memory = ring.place_ring(spec, folder.own_ring, self._shared_memory)
-            ring.publish_pointer(folder.ring_pointer, memory)
+            stream = Stream(name, memory, durable=self._sync_s == 0)
+            stream.publish(folder.ring_pointer)
         except OSError as error:
             raise RecordingError(f"stream {name!r} cannot begin: {error}") from error
-        stream = Stream(name, memory, durable=self._sync_s == 0)
         self._streams[name] = stream
         return stream
 
@@ -233,17 +233,38 @@ class Recorder:
             if self._writer.poll() is None:
                 nap_s = _LOOK_S
                 continue
-            if self._closed and not any(s.ring_pointer.exists() for s in self.attempt.streams()):
+            # The writer takes a ring away once all of it is sealed.
+            if self._closed and not any(s.memory.exists() for s in self._streams.values()):
                 return
             _log.warning(
                 "the writer of %s died (status %s); starting another, rows are kept meanwhile",
                 self.attempt.path,
                 self._writer.returncode,
             )
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, RecordingError):
+                self._restore_folder()
                 self._writer = start_writer(self.attempt, self._sync_s, subprocess.DEVNULL)
             # Not in a tight circle, should it die again at once.
             nap_s = min(2 * nap_s, 5.0)
+
+    def _restore_folder(self) -> None:
+        """Make again what was deleted of the attempt: by it a writer finds the rings.
+
+        Only while there is no writer: one that lives holds the locks that were deleted.
+        """
+        files.make_folder(self.attempt.path)
+        held = self._lock
+        if not held.stands_for(self.attempt.lock):
+            self._lock = _hold(self.attempt)
+            held.release()
+            self._write_manifest()
+            if self._closed:  # while this lock was taken
+                self._lock.release()
+        for name, stream in list(self._streams.items()):
+            pointer = self.attempt.stream(name).ring_pointer
+            if stream.memory.exists() and not pointer.exists():
+                files.make_folder(pointer.parent)
+                stream.publish(pointer)
 
     def _warn_of_failures(self) -> None:
         for name, stream in list(self._streams.items()):

@@ -105,9 +105,16 @@ class Stream:
         """Where the ring lies."""
         return self._ring.path
 
+    def publish(self, pointer: Path) -> None:
+        """Tell the writer and the readers where the ring lies."""
+        ring.publish_pointer(pointer, self._ring)
+
     @property
     def lost(self) -> int:
-        """Rows that were not kept: the disk refused, or nobody drained the ring."""
+        """Rows that were not kept: the disk refused, or nobody drained the ring.
+
+        At most so many: what was written before a sync failed may be on the disk all the same.
+        """
         lost: int = self._words[ring.LOST] + self._words[ring.DISCARDED]
         return lost
 

@@ -8,14 +8,13 @@ every stream is closed and sealed, or when the trainer is gone and what it left 
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import Final
 
 from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
+from trackway.recorder.child import become_writer
 from trackway.storage.drain import AttemptDrain
 from trackway.storage.places import AttemptFolder
 
@@ -50,10 +49,7 @@ def drain_attempt(attempt: AttemptFolder, sync_s: float, clock: Clock) -> None:
 
 
 def main(attempt: AttemptFolder, sync_s: float) -> int:
-    os.nice(10)
-    # Whoever stops the training stops the trainer; what it has committed is still to be written.
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)
+    become_writer(10)  # not more: the ring holds seconds, then training waits
     held = files.lock(attempt.writer_lock)
     if held is None:
         return 0  # somebody else is at it

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import subprocess
-import sys
-from pathlib import Path
 from typing import Final
 
 from trackway.errors import RecordingError
+from trackway.recorder.child import start_child
 from trackway.storage.places import AttemptFolder
 
 _READY_S: Final = 60.0
-_ROOT: Final = str(Path(__file__).resolve().parents[2])
 
 
 def start_writer(attempt: AttemptFolder, sync_s: float, output: int) -> subprocess.Popen[bytes]:
@@ -22,28 +19,13 @@ def start_writer(attempt: AttemptFolder, sync_s: float, output: int) -> subproce
     Raises:
         OSError: It cannot be started, or its log not be opened.
     """
-    # -P: a file in the working directory must not pass for a module of the writer. The path is
-    # absolute: the training may have gone to another folder since it was started.
-    command = [
-        sys.executable, "-P", "-m", "trackway.recorder.stream_writer",
-        str(attempt.path), str(sync_s),
-    ]  # fmt: skip
-    paths = [_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(paths),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
     with attempt.writer_log.open("ab") as log:
-        # A session of its own: Ctrl-C in the trainer's terminal is not for the writer.
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=log,
-            env=environment,
-            start_new_session=True,
+        return start_child(
+            "trackway.recorder.stream_writer",
+            str(attempt.path),
+            str(sync_s),
+            output=output,
+            errors=log,
         )
 
 

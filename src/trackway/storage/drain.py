@@ -9,7 +9,6 @@ written again. Training never waits for a failing disk.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import Final
 
 from trackway.clock import Clock
@@ -20,12 +19,6 @@ from trackway.storage.ring import Ring
 
 RETRY_S: Final = 0.5
 _FRAME_BYTES: Final = 4 << 20
-
-
-@dataclass
-class _Gap:
-    first: int
-    count: int = 0
 
 
 class Drain:
@@ -43,7 +36,7 @@ class Drain:
         self._durable = source.tail
         self._fresh = False  # whether the journal's last segment is not to be trusted
         self._unsynced_since_s: float | None = None
-        self._gap: _Gap | None = None
+        self._noted = 0  # rows given up of which the journal tells, not durably yet
         self._reason = ""
         self._retry_at_s = clock.monotonic_s()
 
@@ -68,7 +61,7 @@ class Drain:
         except OSError as error:
             self._fail(error, now_s)
             return 0
-        if self.failing and self._gap is None:
+        if self._ring.words[ring.FAILING]:
             self._recovered()
         return written
 
@@ -102,9 +95,13 @@ class Drain:
         journal = self._opened()
         # Rows given up, or not in the journal any more because its files were taken away.
         journal.skip(max(0, self._durable - journal.next_row))
-        if self._gap is not None:
-            journal.note({"note": "gap", **vars(self._gap), "reason": self._reason})
-            self._gap = None
+        lost = self._untold(ring.LOST) - self._noted
+        if lost:
+            # The reason is in the ring where another writer gave them up, and died.
+            reason = self._reason or self._ring.said()
+            first = self._durable - lost
+            journal.note({"note": "gap", "first": first, "count": lost, "reason": reason})
+            self._noted += lost
             self._unsynced_since_s = now_s
         head, written = self._ring.head, 0
         while journal.next_row < head:
@@ -162,12 +159,15 @@ class Drain:
         self._unsynced_since_s = None
         self._durable = row
         self._ring.words[ring.TAIL] = row
+        self._tell(ring.LOST, self._noted)
+        self._noted = 0
 
     def _distrust(self) -> None:
         """After a failed sync a second one may claim success: write those rows elsewhere."""
         self.close()
         self._fresh = True
         self._unsynced_since_s = None
+        self._noted = 0
 
     def _fail(self, error: OSError, now_s: float) -> None:
         self._reason = error.strerror or str(error)
@@ -187,9 +187,6 @@ class Drain:
         if self._journal is not None and self._journal.next_row > self._durable:
             self._distrust()
         count = max(1, capacity // 4)
-        if self._gap is None:
-            self._gap = _Gap(self._durable)
-        self._gap.count += count
         self._ring.words[ring.LOST] += count
         self._durable += count
         self._ring.words[ring.TAIL] = self._durable

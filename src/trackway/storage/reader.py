@@ -15,7 +15,7 @@ from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import FormatError, StreamError
 from trackway.format import pieces
 from trackway.format.schema import Schema
-from trackway.format.segment import NOTE, ROWS, split
+from trackway.format.segment import NOTE, ROWS, Frame, SegmentHeader, split
 from trackway.storage import ring
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.cursor import Cursor, read_header
@@ -66,6 +66,7 @@ class Reader:
         self.schema, self.num_envs, self.kind = describe(folder)
         self._folder = folder
         self._cursor = Cursor(folder)
+        self._unread: Iterator[tuple[Frame, SegmentHeader]] = iter(())
         self._ring: Ring | None = None
         self._next = first
         known = [field.name for field in self.schema]
@@ -87,28 +88,36 @@ class Reader:
             self._ring = ring.find_ring(self._folder.ring_pointer)
         first, copies = self._ring.snapshot(self._next, self._fields) if self._ring else (0, [])
         found: list[tuple[int, list[Array]]] = []
+        count = 0
         behind = not copies or first > self._next
         # Once its pointer is gone, everything is in the journal, and it is sealed.
         if behind or not self._folder.ring_pointer.exists():
-            for frame, header in self._cursor.read(self._next):
-                if frame.kind == ROWS:
-                    columns = split(header.schema, header.num_envs, frame)
-                    self._take(found, frame.first_row, [columns[name] for name in self._fields])
-                elif frame.kind == NOTE and frame.json().get("note") == "ended":
-                    self.ended = True
-                if limit is not None and sum(len(part[0]) for _, part in found) >= limit:
-                    return self._joined(found)
+            # What a poll with a limit left unread, then what was written since.
+            for frames in (self._unread, self._cursor.read(self._next)):
+                for frame, header in frames:
+                    if frame.kind == ROWS:
+                        columns = split(header.schema, header.num_envs, frame)
+                        taken = [columns[name] for name in self._fields]
+                        count += self._take(found, frame.first_row, taken)
+                    elif frame.kind == NOTE and frame.json().get("note") == "ended":
+                        self.ended = True
+                    if limit is not None and count >= limit:
+                        self._unread = frames
+                        return self._joined(found)
+            self._unread = iter(())
         if copies:
             self._take(found, first, copies)
         return self._joined(found)
 
-    def _take(self, found: list[tuple[int, list[Array]]], first: int, columns: list[Array]) -> None:
-        """Keep those rows that were not given yet."""
+    def _take(self, found: list[tuple[int, list[Array]]], first: int, columns: list[Array]) -> int:
+        """Keep those rows that were not given yet; how many they are."""
         end = first + len(columns[0])
-        if end > self._next:
-            known = max(0, self._next - first)
-            found.append((first + known, [column[known:] for column in columns]))
-            self._next = end
+        if end <= self._next:
+            return 0
+        known = max(0, self._next - first)
+        found.append((first + known, [column[known:] for column in columns]))
+        self._next = end
+        return end - first - known
 
     def _joined(self, found: list[tuple[int, list[Array]]]) -> Records:
         if not found:

@@ -63,7 +63,7 @@ DISCARDED: Final = 40  # trainer: rows given up because nobody drained the ring
 TAIL: Final = 48  # writer: rows that are durable (or lost and counted)
 LOST: Final = 56  # writer: rows that the disk refused
 FAILING: Final = 64  # writer: 1 while the disk refuses
-TOLD: Final = 48  # writer: added to WAITS, WAITED_NS, DISCARDED, how much of it the journal tells
+TOLD: Final = 48  # writer: added to WAITS, WAITED_NS, DISCARDED, LOST: what the journal tells of
 _MESSAGE: Final = 1024  # byte offset in the control page: why, UTF-8, ended by a zero byte
 
 

@@ -217,6 +217,30 @@ def test_when_the_ring_fills_the_oldest_rows_are_given_up_and_the_gap_is_told(be
     assert_rows(records, [row for row in range(35) if row not in lost])
 
 
+@pytest.mark.parametrize("code", [errno.EDQUOT, errno.EROFS, errno.ENOSPC])
+def test_a_gap_is_told_until_that_is_durable_also_by_another_writer(bench, disk, code):
+    disk["write"] = code
+    for _ in range(30):
+        bench.commit(1)
+        bench.step(0.1)
+    lost = bench.stream.lost
+    bench.drain.close()
+    bench.drain = bench.new_drain()  # the writer was killed in between
+    del disk["write"]
+    disk["sync"] = errno.EIO
+    bench.step(RETRY_S)
+    disk.clear()
+    bench.step(RETRY_S)
+    bench.finish()
+    sealed = [load(file.path) for file in bench.folder.segments() if file.sealed]
+    gaps = [f.json() for s in sealed for f in s.frames if f.kind == 2 and f.json()["note"] == "gap"]
+
+    assert [(gap["first"], gap["count"]) for gap in gaps] == [(0, lost)]
+    assert lost == bench.stream.lost > 0
+    assert not bench.stream.failing
+    assert_rows(bench.read(), range(lost, 30))
+
+
 def test_rows_written_just_before_the_disk_refused_are_not_counted_as_lost(bench, monkeypatch):
     bench.commit(10)
     bench.step()

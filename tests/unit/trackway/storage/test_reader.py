@@ -80,6 +80,22 @@ def test_a_long_stream_is_read_in_parts(bench):
     assert all(15 <= len(part) <= 20 for part in parts[:-1])
 
 
+def test_a_stream_that_grows_is_read_in_parts_without_a_gap(tmp_path):
+    bench = Bench(tmp_path, segment_rows=7)
+    reader, rows = None, []
+    for _ in range(12):
+        bench.commit(13)  # the ring holds 16: what was not read before lies in the journal only
+        bench.step()
+        reader = reader or Reader(bench.folder)
+        rows += reader.poll(limit=5).rows.tolist()
+    bench.finish()
+    while len(part := reader.poll(limit=5)):
+        rows += part.rows.tolist()
+
+    assert rows == list(range(156))
+    assert reader.ended
+
+
 def test_only_the_fields_that_are_asked_for_are_given(bench):
     bench.commit(3)
     records = Reader(bench.folder, ["done", "reward"]).poll()
