@@ -60,5 +60,14 @@ def become_writer(niceness: int) -> None:
     """
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
+    step_back(niceness)
+
+
+def step_back(niceness: int) -> None:
+    """Yield the processor to everybody who is less nice, 1 to 19, the training above all."""
     with contextlib.suppress(OSError):
         os.nice(niceness)
+    # Where the kernel groups processes by session, niceness counts only within the group, and a
+    # new session is a new group, as heavy as the training's: the group has to step back as well.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness))

@@ -15,6 +15,7 @@ import orjson
 
 from trackway import files
 from trackway.errors import RenderError
+from trackway.recorder.child import step_back
 
 # What every job's folder holds: `path` (where the file goes), `in_turn`, and what the drawing needs.
 JOB = "job.json"
@@ -27,7 +28,7 @@ def run(draw: Callable[[Path], bytes]) -> int:
         draw: Makes the content of the file from the job's folder.
     """
     folder = Path(sys.argv[1])
-    _yield_the_processor()
+    step_back(19)
     try:
         job = orjson.loads((folder / JOB).read_bytes())
         with _turn() if job["in_turn"] else contextlib.nullcontext():
@@ -38,14 +39,6 @@ def run(draw: Callable[[Path], bytes]) -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
-
-
-def _yield_the_processor() -> None:
-    os.nice(19)
-    # Where the kernel groups processes by session, niceness counts only within the group, and
-    # a new session is a new group: the group has to step back as well.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text("19")
 
 
 @contextlib.contextmanager
