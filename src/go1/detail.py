@@ -20,6 +20,7 @@ Quantities that MuJoCo derives (forces, accelerations) are of the last physics s
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ from go1.upstream import UpstreamCore
 from trackway.clock import SYSTEM_CLOCK, Clock
 
 Robots = Go1Core | UpstreamCore
+_KNOWN_CONSTANTS: WeakKeyDictionary[Robots, dict[str, NDArray[Any]]] = WeakKeyDictionary()
 Ids = NDArray[np.intp]
 Columns = dict[str, "NDArray[Any] | list[Any]"]
 
@@ -44,7 +46,11 @@ def detailed_info_columns(
     rows = np.arange(core.num_envs) if ids is None else ids
     now_s = clock.unix_s()
     stability = _stability(core, rows)
+    constant = _constants(core)
+    if ids is not None:
+        constant = {path: column[ids] for path, column in constant.items()}
     return {
+        **constant,
         **_episode(core, rows),
         **_robot_state(core, rows),
         **_rewards(core, rows),
@@ -105,7 +111,6 @@ def _episode(core: Robots, rows: Ids) -> Columns:
         "episode_info.success_count": successes,
         "episode_info.success_rate": successes / np.maximum(count, 1),
         "episode_info.current_step": steps,
-        "episode_info.max_episode_time": _same(rows, core.max_steps * core.dt),
         "episode_info.time_remaining": (core.max_steps - steps) * core.dt,
     }
 
@@ -129,36 +134,45 @@ def _robot_state(core: Robots, rows: Ids) -> Columns:
     }
 
 
+def _constants(core: Robots) -> dict[str, NDArray[Any]]:
+    """What never changes, for all robots; made once for each core, as arrays nobody may write to."""
+    known = _KNOWN_CONSTANTS.get(core)
+    if known is None:
+        config, task, terms = core.config, core.task, core.terms
+        values: dict[str, Any] = {
+            "episode_info.max_episode_time": core.max_steps * core.dt,
+            "performance_metrics.max_steps": core.max_steps,
+            "env_config.ctrl_type": config.ctrl_type,
+            "env_config.biped": config.biped,
+            "env_config.frame_skip": core.frame_skip,
+            "env_config.dt": core.dt,
+            "env_config.healthy_z_range": task.healthy_z_range,
+            "env_config.healthy_pitch_range": task.healthy_pitch_range,
+            "env_config.healthy_roll_range": task.healthy_roll_range,
+        }
+        for kind, weights in (("reward", terms.reward_weights), ("cost", terms.cost_weights)):
+            values |= {f"reward_info.{kind}_weights.{name}": w for name, w in weights.items()}
+        rows = np.arange(core.num_envs)
+        known = {path: _same(rows, value) for path, value in values.items()}
+        for column in known.values():
+            column.flags.writeable = False
+        _KNOWN_CONSTANTS[core] = known
+    return known
+
+
 def _rewards(core: Robots, rows: Ids) -> Columns:
-    terms = core.terms
     return {
         "reward_info.current_episode_reward": core.episode_return[rows],
         "reward_info.current_episode_length": core.episode_length[rows],
-        **{
-            f"reward_info.reward_weights.{name}": _same(rows, weight)
-            for name, weight in terms.reward_weights.items()
-        },
-        **{
-            f"reward_info.cost_weights.{name}": _same(rows, weight)
-            for name, weight in terms.cost_weights.items()
-        },
     }
 
 
 def _settings(core: Robots, rows: Ids) -> Columns:
-    config, task = core.config, core.task
     return {
-        "env_config.ctrl_type": [config.ctrl_type] * len(rows),
-        "env_config.biped": _same(rows, config.biped),
         "env_config.rand_power": core.rand_power[rows],
         "env_config.action_noise_scale": core.action_noise[rows],
-        "env_config.frame_skip": _same(rows, core.frame_skip),
-        "env_config.dt": _same(rows, core.dt),
         "env_config.curriculum_factor": core.curriculum_factor[rows],
         "env_config.desired_velocity": core.command[rows],
-        "env_config.healthy_z_range": _same(rows, task.healthy_z_range),
-        "env_config.healthy_pitch_range": _same(rows, task.healthy_pitch_range),
-        "env_config.healthy_roll_range": _same(rows, task.healthy_roll_range),
     }
 
 
@@ -177,17 +191,19 @@ def _stability(core: Robots, rows: Ids) -> Columns:
     up = core.motion.up[rows]
     # Rows hold their newest values last; an episode younger than the window fills only its end.
     window = core.balance_history.shape[1]
-    known = np.minimum(core.episode_length[rows], window).tolist()
-    history = core.balance_history[rows].tolist()
+    known = np.minimum(core.episode_length[rows], window)
+    history: Any = core.balance_history[rows]
+    if known.min() < window:
+        history = [
+            values[window - n :] for values, n in zip(history.tolist(), known.tolist(), strict=True)
+        ]
     return {
         "stability_metrics.is_healthy": core.is_healthy[rows],
         "stability_metrics.is_flipped_over": core.is_flipped_over[rows],
         "stability_metrics.time_flipped_over": core.time_flipped_over[rows],
         "stability_metrics.trunk_up_alignment": up[:, 2].copy(),
         "stability_metrics.projected_gravity": -up,
-        "stability_metrics.balance_history": [
-            values[window - n :] for values, n in zip(history, known, strict=True)
-        ],
+        "stability_metrics.balance_history": history,
         "stability_metrics.stability_score": core.stability_score[rows],
     }
 
@@ -200,7 +216,6 @@ def _performance(core: Robots, rows: Ids, stability: Columns, now_s: float) -> C
     return {
         f"{at}.episode_progress": steps / core.max_steps,
         f"{at}.current_step": steps,
-        f"{at}.max_steps": _same(rows, core.max_steps),
         **{
             f"{at}.reward_components.{name}": column
             for name, column in zip(terms.reward_weights, gained, strict=True)

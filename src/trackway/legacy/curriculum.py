@@ -60,10 +60,12 @@ class CurriculumCallback(BaseCallback):
         self._envs = Environments(self.training_env)
         self.num_timesteps = self.model.num_timesteps
         self._set_to = None
+        self._next_look = 0
         self._apply()
 
     def _on_step(self) -> bool:
-        self._apply()
+        if self.num_timesteps >= self._next_look:
+            self._apply()
         return True
 
     def _on_rollout_end(self) -> None:
@@ -71,13 +73,10 @@ class CurriculumCallback(BaseCallback):
             self.logger.record("curriculum/rand_power", self.rand_power)
 
     def _apply(self) -> None:
+        # A call into every environment costs, and nobody feels a thousandth of the way.
+        self._next_look = self.num_timesteps + int(_FADED_AT * self.total_timesteps / _STEPS)
         value = self.value_at(self.num_timesteps)
-        before = self._set_to
-        if before is not None and value != before:
-            # A call into every environment costs; nobody feels a thousandth.
-            if abs(value - before) < self.initial_rand_power / _STEPS and value != 0.0:
-                return
-        elif before is not None:
+        if value == self._set_to:
             return
         self._set_to = value
         try:
