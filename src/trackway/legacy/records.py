@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,13 @@ def running_columns(
 
 def untold(detail: Detail) -> list[str]:
     """The sections of `detailed_info` that these environments do not tell."""
-    told = {path.partition(".")[0] for path in detail.columns}
-    if detail.nested:
-        told |= detail.nested[0].keys()
+    return _untold(tuple(detail.columns), tuple(detail.nested[0]) if detail.nested else ())
+
+
+@lru_cache(maxsize=8)
+def _untold(paths: tuple[str, ...], sections: tuple[str, ...]) -> list[str]:
+    # The same environments tell the same at every save.
+    told = {path.partition(".")[0] for path in paths} | set(sections)
     return [section for section in _TOLD if section not in told]
 
 

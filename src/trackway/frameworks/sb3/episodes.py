@@ -180,6 +180,7 @@ class _Recent:
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, ...], deque[float]] = {}
+        self._metrics: dict[str, Any] | None = None
 
     def add(self, record: Mapping[str, Any]) -> None:
         for name in ("episode_return", "episode_length", "is_success"):
@@ -194,8 +195,14 @@ class _Recent:
         if window is None:
             window = self._windows[key] = deque(maxlen=_RECENT)
         window.append(value)
+        self._metrics = None
 
     def metrics(self) -> dict[str, Any]:
+        if self._metrics is None:  # saves come more often than episodes end
+            self._metrics = self._means_now()
+        return self._metrics
+
+    def _means_now(self) -> dict[str, Any]:
         rate = self._mean("is_success")
         return {
             "recent_success_rate_avg": rate,

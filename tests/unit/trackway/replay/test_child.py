@@ -1,5 +1,6 @@
 import fcntl
 import os
+import subprocess
 import sys
 
 import orjson
@@ -18,7 +19,7 @@ def job(tmp_path, monkeypatch):
     content = {"path": str(tmp_path / "out" / "drawing"), "in_turn": True}
     (folder / child.JOB).write_bytes(orjson.dumps(content))
     monkeypatch.setattr(sys, "argv", ["child", str(folder)])
-    monkeypatch.setattr(child, "_yield_the_processor", lambda: None)
+    monkeypatch.setattr(child, "step_back", lambda niceness: None)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     return folder
 
@@ -63,10 +64,17 @@ def test_a_child_that_dies_at_once_is_reported_and_its_folder_removed(tmp_path):
     assert not folder.exists()
 
 
-def test_a_child_steps_back_behind_everybody(tmp_path):
-    pid = os.fork()
-    if pid == 0:
-        child._yield_the_processor()
-        os._exit(0 if os.getpriority(os.PRIO_PROCESS, 0) == 19 else 1)
+def test_a_child_steps_back_behind_everybody():
+    # A process of its own: nobody can become less nice and then nicer again.
+    said = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import os; from trackway.recorder.child import step_back; step_back(19);"
+            "print(os.getpriority(os.PRIO_PROCESS, 0))",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert said.stdout.strip() == "19"
