@@ -66,15 +66,14 @@ def test_a_child_that_dies_at_once_is_reported_and_its_folder_removed(tmp_path):
 
 def test_a_child_steps_back_behind_everybody():
     # A process of its own: nobody can become less nice and then nicer again.
+    program = """
+import os
+from trackway.recorder.child import step_back
+step_back(19)
+print(os.getpriority(os.PRIO_PROCESS, 0))
+"""
     said = subprocess.run(
-        [
-            *(sys.executable, "-c"),
-            "import os; from trackway.recorder.child import step_back; step_back(19);"
-            "print(os.getpriority(os.PRIO_PROCESS, 0))",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
 
     assert said.stdout.strip() == "19"
