@@ -67,8 +67,9 @@ def show(models: Path, name: str, as_json: bool) -> None:
         "command": " ".join(manifest.get("command", [])),
         "videos": [str(path) for path in sorted(run.videos.glob("*.mp4"))],
         "records": {
-            folder.name: sum(1 for _ in folder.glob("*.json"))
+            folder.name: count
             for folder in sorted(run.realtime_data.glob("*/"))
+            if (count := sum(1 for _ in folder.glob("*.json")))
         },
         "resume": manifest.get("resume"),
     }
