@@ -105,6 +105,17 @@ class Frame:
         return told
 
 
+@dataclass(frozen=True, slots=True)
+class FrameHead:
+    """The fixed beginning of a frame."""
+
+    kind: int
+    first_row: int
+    count: int
+    size: int
+    payload_crc: int
+
+
 @dataclass(frozen=True)
 class Damage:
     """Bytes from `start` up to `end` in which no frame could be read."""
@@ -166,21 +177,30 @@ def _frame(salt: int, kind: int, first_row: int, count: int, payload: bytes) -> 
     return b"".join([fixed, _CRC.pack(zlib.crc32(fixed, salt)), payload])
 
 
-def read_frame(data: memoryview, start: int, salt: int) -> Frame | None:
-    """The frame that begins at `start`, or None where no whole frame begins there."""
-    begin = start + FRAME_BYTES
-    if begin > len(data):
+def read_frame_head(data: bytes | memoryview, start: int, salt: int) -> FrameHead | None:
+    """What the frame that begins at `start` says of itself, or None where none begins there.
+
+    Its payload has not been looked at: it may be torn or damaged.
+    """
+    if start + FRAME_BYTES > len(data):
         return None
     magic, kind, first_row, count, size, payload_crc = _FRAME.unpack_from(data, start)
-    if magic != FRAME_MAGIC:
+    (crc,) = _CRC.unpack_from(data, start + _FRAME.size)
+    if magic != FRAME_MAGIC or zlib.crc32(data[start : start + _FRAME.size], salt) != crc:
         return None
-    (crc,) = _CRC.unpack_from(data, begin - _CRC.size)
-    if zlib.crc32(data[start : begin - _CRC.size], salt) != crc or begin + size > len(data):
+    return FrameHead(kind, first_row, count, size, payload_crc)
+
+
+def read_frame(data: memoryview, start: int, salt: int) -> Frame | None:
+    """The frame that begins at `start`, or None where no whole frame begins there."""
+    head = read_frame_head(data, start, salt)
+    begin = start + FRAME_BYTES
+    if head is None or begin + head.size > len(data):
         return None
-    payload = data[begin : begin + size]
-    if zlib.crc32(payload) != payload_crc:
+    payload = data[begin : begin + head.size]
+    if zlib.crc32(payload) != head.payload_crc:
         return None
-    return Frame(kind, first_row, count, payload, start, begin + size)
+    return Frame(head.kind, head.first_row, head.count, payload, start, begin + head.size)
 
 
 def frames(data: bytes | memoryview, start: int, salt: int) -> Iterator[Frame | Damage]:

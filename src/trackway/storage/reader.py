@@ -55,9 +55,13 @@ class Reader:
     """
 
     def __init__(
-        self, folder: StreamFolder, fields: Sequence[str] | None = None, first: int = 0
+        self,
+        folder: StreamFolder,
+        fields: Sequence[str] | None = None,
+        first: int = 0,
+        env: int | None = None,
     ) -> None:
-        """Begin at row `first`.
+        """Begin at row `first`; with `env`, columns hold that environment alone, `[n, 1, …]`.
 
         Raises:
             StreamError: The stream cannot be read, or does not have one of `fields`.
@@ -69,6 +73,7 @@ class Reader:
         self._unread: Iterator[tuple[Frame, SegmentHeader]] = iter(())
         self._ring: Ring | None = None
         self._next = first
+        self._envs = slice(None) if env is None else slice(env, env + 1)
         known = [field.name for field in self.schema]
         unknown = [name for name in fields or () if name not in known]
         if unknown:
@@ -115,14 +120,14 @@ class Reader:
         if end <= self._next:
             return 0
         known = max(0, self._next - first)
-        found.append((first + known, [column[known:] for column in columns]))
+        found.append((first + known, [column[known:, self._envs] for column in columns]))
         self._next = end
         return end - first - known
 
     def _joined(self, found: list[tuple[int, list[Array]]]) -> Records:
         if not found:
             empty = (
-                (field.name, np.empty((0, self.num_envs, *field.shape), field.dtype))
+                (field.name, np.empty((0, self.num_envs, *field.shape), field.dtype)[:, self._envs])
                 for field in self.schema
                 if field.name in self._fields
             )
