@@ -27,6 +27,8 @@ _STATE = (
     Field("ctrl", "float64", (12,), "rad or 1",
           f"what the motors were told, noise included (joint targets, or fractions of the torque "
           f"limit): {_JOINTS}"),
+    Field("push", "float64", (2,), "m/s",
+          "added to the trunk's linear velocity in x and y before the physics of this step"),
     Field("torque", "float32", (12,), "N m", f"torque of the motors: {_JOINTS}"),
     Field("foot_force", "float32", (4,), "N", f"normal force of the floor on {_LEGS}"),
     Field("command", "float32", (3,), "m/s, m/s, rad/s", "asked for: ahead, sideways, turning"),
@@ -39,6 +41,9 @@ class Go1Probe:
     """Reads all robots of a core at once: copies of arrays that never move in memory.
 
     Torques and forces are those of the last physics step's beginning, see `go1.motion`.
+
+    Attributes:
+        scene: Fields of the model by name, against which `start` tells overrides.
     """
 
     def __init__(self, core: Go1Core | UpstreamCore) -> None:
@@ -48,6 +53,7 @@ class Go1Probe:
             "qpos": core.qpos,
             "qvel": core.qvel,
             "ctrl": core.ctrl if isinstance(core, Go1Core) else core.data.ctrl[None],
+            "push": core.randomization.pushed,
             "torque": motion.torque,
             "foot_force": motion.foot_force,
             "command": core.command,
@@ -67,7 +73,7 @@ class Go1Probe:
         state = [field for field in _STATE if field.name in sources]
         self.schema = Schema(*state, *added, _CONTACT)
         self._sources = [(field.name, sources[field.name]) for field in self.schema]
-        self._scene = {name: np.array(getattr(core.model, name)) for name in RANDOMISED}
+        self.scene = {name: np.array(getattr(core.model, name)) for name in RANDOMISED}
 
     def read(self, row: Row) -> None:
         """Write what the latest action led to, before any new start."""
@@ -83,8 +89,8 @@ class Go1Probe:
             "command": core.command[env].tolist(),
             "rand_power": float(core.rand_power[env]),
             "overrides": {
-                name: difference(self._scene[name], array)
+                name: difference(self.scene[name], array)
                 for name, array in core.randomization.physics_of(env).items()
-                if not np.array_equal(self._scene[name], array)
+                if not np.array_equal(self.scene[name], array)
             },
         }

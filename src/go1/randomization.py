@@ -19,12 +19,19 @@ from go1.robot import LEG_NAMES
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
 
-RANDOMISED = ("geom_friction", "body_mass", "body_inertia")
-"""Fields of the model that differ from robot to robot."""
+RANDOMISED = (
+    "geom_friction", "body_mass", "body_inertia", "body_subtreemass", "body_invweight0",
+    "dof_M0", "dof_invweight0", "actuator_acc0",
+)  # fmt: skip
+"""Fields of the model that differ from robot to robot, with those that MuJoCo derives from them."""
 
 
 class DomainRandomization:
-    """Friction and mass of each robot, and pushes, in proportion to its `rand_power`."""
+    """Friction and mass of each robot, and pushes, in proportion to its `rand_power`.
+
+    Attributes:
+        pushed: What the latest `push` added to each robot's horizontal velocity, [N, 2], m/s.
+    """
 
     def __init__(self, batch: Any, config: Go1Config) -> None:
         self._batch = batch
@@ -36,6 +43,7 @@ class DomainRandomization:
         self._mass = float(model.body_mass[self._trunk])
         self._inertia = model.body_inertia[self._trunk].copy()
         self._expanded = False
+        self.pushed = np.zeros((batch.nsim, 2))
 
     def restart(self, ids: Ids, power: Floats, rng: np.random.Generator) -> None:
         """Give robots `ids` the physics of their next episode; `power` is theirs, [len(ids)]."""
@@ -64,17 +72,19 @@ class DomainRandomization:
         """The robot's own values of the fields in `RANDOMISED`; none while all are alike."""
         if not self._expanded:
             return {}
-        own = (self._friction_of, self._mass_of, self._inertia_of)
-        return {name: field[robot] for name, field in zip(RANDOMISED, own, strict=True)}
+        own = {name: self._batch.expanded(name) for name in RANDOMISED}
+        return {name: field[robot] for name, field in own.items() if field is not None}
 
     def push(self, qvel: Floats, power: Floats, dt: float, rng: np.random.Generator) -> None:
         """Knock some robots: a sudden change of horizontal velocity (legged_gym `push_robots`)."""
         config = self._config
         if not config.push_speed or not power.any():
+            self.pushed.fill(0.0)
             return
         draws = rng.random((len(qvel), 3))
         strength = power * config.push_speed * (draws[:, 0] < dt / config.push_interval_sec)
-        qvel[:, :2] += strength[:, None] * (2 * draws[:, 1:] - 1)
+        np.multiply(strength[:, None], 2 * draws[:, 1:] - 1, out=self.pushed)
+        qvel[:, :2] += self.pushed
 
 
 def draw_commands(config: Go1Config, count: int, rng: np.random.Generator) -> Floats:

@@ -106,6 +106,10 @@ class OneSimulation:
         """A live view of an MjModel field."""
         return np.asarray(getattr(self.model, name))[None]
 
+    def expanded(self, name: str) -> NDArray[Any]:
+        """An MjModel field, which is the robot's own here in any case."""
+        return self.expand(name)
+
     def set_const(self, _ids: Any = None) -> None:
         mujoco.mj_setConst(self.model, self._scratch)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import gymnasium
 
 from trackway.format.schema import Field, Schema
 from trackway.frameworks.patch import Patch
-from trackway.frameworks.tap import EnvTap, FixedRow
+from trackway.frameworks.tap import EnvTap, FixedRow, Scene, scene_of
 from trackway.probes.find import MakeProbe
 from trackway.probes.probe import Array, Probe, blank, empty_row, start_of
 from trackway.probes.spaces import Transition
@@ -60,6 +61,9 @@ class StepSource(Protocol):
     def start(self, env: int) -> dict[str, Any]:
         """What the episode that was just begun begins with."""
 
+    def scenes(self, folder: Path) -> list[Scene | None]:
+        """Keep the simulated models there; of each environment, or of one for all."""
+
     def close(self) -> int:
         """Leave the environments as they were found; how often reading them failed."""
 
@@ -86,6 +90,9 @@ class Outside:
 
     def start(self, env: int) -> dict[str, Any]:
         return {}
+
+    def scenes(self, folder: Path) -> list[Scene | None]:
+        return []
 
     def close(self) -> int:
         return 0
@@ -137,6 +144,9 @@ class Batch(Outside):
     def start(self, env: int) -> dict[str, Any]:
         return start_of(self._probe, env)
 
+    def scenes(self, folder: Path) -> list[Scene | None]:
+        return [scene_of(folder, self._inner, self._probe)]
+
     def close(self) -> int:
         self._inner.before_restart = None
         return 0  # each was raised by `write`
@@ -155,6 +165,7 @@ class Local:
             raise ValueError("the environments of a VecEnv must have the same fields")
         schema: Schema = self._taps[0].schema
         self.fields = schema.fields
+        _share_scene([tap.probe for tap in self._taps])
         self._rows = empty_row(schema, len(self._taps))
         self._patches = []
         for i, (env, tap) in enumerate(zip(envs, self._taps, strict=True)):
@@ -176,10 +187,22 @@ class Local:
     def start(self, env: int) -> dict[str, Any]:
         return self._taps[env].start()
 
+    def scenes(self, folder: Path) -> list[Scene | None]:
+        return [tap.scene(folder) for tap in self._taps]
+
     def close(self) -> int:
         for patch in self._patches:
             patch.undo()
         return sum(tap.errors for tap in self._taps)
+
+
+def _share_scene(probes: Sequence[Any]) -> None:
+    """Tell overrides of all against the same model: what one reset has randomised is no scene."""
+    first: Mapping[str, Array] = getattr(probes[0], "scene", {})
+    for probe in probes[1:]:
+        own: Mapping[str, Array] = getattr(probe, "scene", {})
+        if {n: a.shape for n, a in own.items()} == {n: a.shape for n, a in first.items()} and own:
+            probe.scene = first
 
 
 def _own_tap(env: Any) -> EnvTap | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from pathlib import Path
 from typing import Any, Protocol
 
 from trackway.format.schema import Field, Schema
@@ -11,7 +13,20 @@ from trackway.probes.probe import Row, blank, empty_row, start_of
 from trackway.probes.spaces import Transition
 from trackway.recorder.stream import WorkerSlot
 
+Scene = dict[str, Any]
+"""What is told of a simulated model: digests, physics steps in a step; see `probes.scene`."""
+
 _log = logging.getLogger("trackway")
+
+
+def scene_of(folder: Path, env: Any, probe: Any) -> Scene | None:
+    """Keep the model that an environment simulates; None where there is no MuJoCo simulation."""
+    # Whoever has a MuJoCo model has imported MuJoCo; nobody else needs it.
+    if sys.modules.get("mujoco") is None:
+        return None
+    from trackway.probes.scene import save_scene_of
+
+    return save_scene_of(folder, env, probe)
 
 
 class Target(Protocol):
@@ -40,6 +55,7 @@ class EnvTap:
     """
 
     def __init__(self, env: Any, make_probe: MakeProbe | None, obs: bool | None) -> None:
+        self._env = env
         self.probe = (make_probe or find_probe)(env)
         state: tuple[Field, ...] = self.probe.schema.fields if self.probe else ()
         self._transition = Transition(env.observation_space, env.action_space, obs, bool(state))
@@ -84,6 +100,10 @@ class EnvTap:
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(error, {})
             return {}
+
+    def scene(self, folder: Path) -> Scene | None:
+        """Keep the model that it simulates."""
+        return scene_of(folder, self._env, self.probe)
 
     def attach(self, slot: WorkerSlot) -> None:
         """From now on write into a ring; the step just made is written again, there."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trackway.clock import Clock
 from trackway.frameworks.step_sources import StepSource, VecStep
+from trackway.frameworks.tap import Scene
 from trackway.probes.probe import Array, blank
 from trackway.probes.spaces import info_field, numbers_in
 from trackway.recorder.guard import Guard
@@ -63,6 +65,16 @@ class VectorRecording:
     def timestep(self) -> int:
         """Timesteps so far, counted over all environments."""
         return self._first_timestep + self.rows * self._steps.num_envs
+
+    def tell_scenes(self, folder: Path) -> None:
+        """Keep the simulated models, each once, and tell which environments have it."""
+        none: list[Scene | None] = []
+        scenes = self._guard.run("keep the scene", lambda: self._source.scenes(folder), none)
+        if any(scene != scenes[0] for scene in scenes):
+            for scene in (s for i, s in enumerate(scenes) if s is not None and s not in scenes[:i]):
+                self._tell("scene", **scene, envs=[i for i, s in enumerate(scenes) if s == scene])
+        elif scenes and scenes[0] is not None:
+            self._tell("scene", **scenes[0])
 
     def begin(self, envs: Iterable[int] | None = None) -> None:
         """These environments, or all, have just been reset."""

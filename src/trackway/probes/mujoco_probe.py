@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import mujoco
@@ -10,15 +10,21 @@ import numpy as np
 
 from trackway.format.schema import Field, Schema
 from trackway.probes.probe import Array, Row
+from trackway.probes.scene import field_of
 
-# What domain randomisation is known to touch; whatever else differs would be a change of the scene.
+# What domain randomisation is known to touch, and what mj_setConst derives from it; whatever else
+# differs would be a change of the scene.
 RANDOMISED = (
-    "body_mass", "body_inertia", "body_ipos", "body_pos", "geom_friction", "geom_size", "geom_pos",
-    "geom_solref", "geom_solimp", "dof_damping", "dof_frictionloss", "dof_armature",
-    "jnt_stiffness", "qpos_spring", "actuator_gainprm", "actuator_biasprm", "actuator_gear",
-    "actuator_forcerange", "hfield_data",
+    "body_mass", "body_inertia", "body_ipos", "body_iquat", "body_pos", "body_quat",
+    "geom_friction", "geom_size", "geom_pos", "geom_solref", "geom_solimp", "dof_damping",
+    "dof_frictionloss", "dof_armature", "jnt_stiffness", "jnt_range", "qpos_spring",
+    "actuator_gainprm", "actuator_biasprm", "actuator_gear", "actuator_forcerange", "hfield_data",
+    "body_subtreemass", "body_invweight0", "dof_M0", "dof_invweight0", "actuator_acc0",
+    "opt.gravity", "opt.wind",
 )  # fmt: skip
-_OPTIONS = ("gravity", "wind")
+# What a step of the simulation begins from, besides the model; forces only where there are any.
+_START = ("time", "qpos", "qvel", "act", "ctrl", "mocap_pos", "mocap_quat", "eq_active")
+_START_UNLESS_ZERO = ("qacc_warmstart", "qfrc_applied", "xfrc_applied", "userdata")
 _MOST_GEOMS = 64
 
 
@@ -32,6 +38,9 @@ class MujocoProbe:
         env: The environment. Its model and data may be replaced while it lives.
         geoms: Names of the geoms whose contacts are recorded; by default every named geom that
             can touch and can move, if there are no more than 64.
+
+    Attributes:
+        scene: Fields of the model by name, against which `start` tells overrides.
     """
 
     def __init__(self, env: Any, geoms: Sequence[str] | None = None) -> None:
@@ -46,7 +55,7 @@ class MujocoProbe:
         self._names = names
         self.schema = Schema(*_fields(model, names))
         self._plain = [f.name for f in self.schema if not f.name.startswith("contact_")]
-        self._scene = {name: np.array(array) for name, array in _randomised(model)}
+        self.scene = {name: np.array(field_of(model, name)) for name in RANDOMISED}
 
     def read(self, row: Row) -> None:
         """Write the simulation's state as it is now."""
@@ -67,16 +76,19 @@ class MujocoProbe:
     def start(self, env: int = 0) -> dict[str, Any]:
         """What the episode begins with: state, and where the model differs from its scene."""
         data = self._env.data
-        names = ("time", "qpos", "qvel", "act", "ctrl", "mocap_pos", "mocap_quat")
-        state = {name: np.array(getattr(data, name)).tolist() for name in names}
-        return {k: v for k, v in state.items() if v != []} | {"overrides": self._overrides()}
+        state = {name: np.array(getattr(data, name)).tolist() for name in _START}
+        state = {name: value for name, value in state.items() if value != []}
+        for name in _START_UNLESS_ZERO:
+            value = getattr(data, name)
+            if value.any():
+                state[name] = value.tolist()
+        return state | {"overrides": overrides(self.scene, self._env.model)}
 
-    def _overrides(self) -> dict[str, Any]:
-        return {
-            name: difference(self._scene[name], array)
-            for name, array in _randomised(self._env.model)
-            if not np.array_equal(self._scene[name], array)
-        }
+
+def overrides(scene: Mapping[str, Array], model: Any) -> dict[str, Any]:
+    """By field, where a model differs from its scene."""
+    now = ((name, value, field_of(model, name)) for name, value in scene.items())
+    return {n: difference(was, is_) for n, was, is_ in now if not np.array_equal(was, is_)}
 
 
 def simulator_warnings(env: Any) -> dict[str, int]:
@@ -92,13 +104,6 @@ def difference(scene: Array, now: Array) -> dict[str, Any]:
     """Where an array of the model differs: positions in the flattened array, and values."""
     index = np.flatnonzero(np.ravel(scene) != np.ravel(now))
     return {"index": index.tolist(), "value": np.ravel(now)[index].tolist()}
-
-
-def _randomised(model: Any) -> Iterator[tuple[str, Array]]:
-    for name in RANDOMISED:
-        yield name, getattr(model, name)
-    for name in _OPTIONS:
-        yield f"opt.{name}", getattr(model.opt, name)
 
 
 def _touching(model: mujoco.MjModel) -> list[str]:
@@ -125,22 +130,29 @@ def _fields(model: mujoco.MjModel, geoms: list[str]) -> Iterator[Field]:
         f"{_named(model.sensor(i).name, i)} [{model.sensor_dim[i]}]" for i in range(model.nsensor)
     )
     yield Field("time", "float64", (), "s", "simulated time since the episode began")
-    for name, size, unit, description in (
-        ("qpos", model.nq, ", ".join(lengths), f"positions of the joints: {joints}"),
-        ("qvel", model.nv, ", ".join(f"{u}/s" for u in lengths), f"velocities of: {joints}"),
-        ("act", model.na, "1", f"activations of the actuators: {actuators}"),
-        ("ctrl", model.nu, "1", f"what the actuators were told, in their own units: {actuators}"),
-        ("actuator_force", model.nu, "N, N m", f"what they exerted: {actuators}"),
-        ("sensordata", model.nsensordata, "SI", f"sensors: {sensors}"),
+    for name, shape, unit, description in (
+        ("qpos", (model.nq,), ", ".join(lengths), f"positions of the joints: {joints}"),
+        ("qvel", (model.nv,), ", ".join(f"{u}/s" for u in lengths), f"velocities of: {joints}"),
+        ("mocap_pos", (model.nmocap, 3), "m", "positions of the bodies that are put somewhere"),
+        ("mocap_quat", (model.nmocap, 4), "1", "their attitudes, quaternions w x y z"),
+        ("act", (model.na,), "1", f"activations of the actuators: {actuators}"),
+        (
+            "ctrl",
+            (model.nu,),
+            "1",
+            f"what the actuators were told, in their own units: {actuators}",
+        ),
+        ("actuator_force", (model.nu,), "N, N m", f"what they exerted: {actuators}"),
+        ("sensordata", (model.nsensordata,), "SI", f"sensors: {sensors}"),
         (
             "contact_force",
-            len(geoms),
+            (len(geoms),),
             "N",
             f"sum of normal forces on each geom: {', '.join(geoms)}",
         ),
     ):
-        if size:
-            yield Field(name, "float64", (size,), unit, description)
+        if shape[0]:
+            yield Field(name, "float64", shape, unit, description)
 
 
 def _named(name: str, number: int) -> str:

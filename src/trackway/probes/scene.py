@@ -8,8 +8,10 @@ Strings of `names` end with a zero byte; `name_bodyadr` and its like tell where 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,48 @@ import mujoco
 import numpy as np
 
 from trackway import files
+from trackway.probes.mujoco import motion_source
+
+
+def save_scene_of(folder: Path, env: Any, probe: Any = None) -> dict[str, Any] | None:
+    """Keep the model that an environment simulates, and the one to draw where that is another.
+
+    Args:
+        folder: Where scenes are kept.
+        env: The environment, or a batch of them, under any wrappers.
+        probe: What reads it. Where it tells overrides (`scene`: arrays by name, what they are told
+            against), the model is kept as it was without them.
+
+    Returns:
+        `physics` and `render`, their digests; `substeps`, physics steps in a step of the environment.
+        None where there is no MuJoCo simulation.
+    """
+    source = motion_source(env)
+    if source is None:
+        return None
+    model, drawn = source.model, source.render_model()
+    plain = without_overrides(model, getattr(probe, "scene", {}))
+    return {
+        "physics": save_scene(folder, plain),
+        "render": save_scene(folder, plain if drawn is model else drawn),
+        "substeps": round(source.step_s / model.opt.timestep),
+    }
+
+
+def without_overrides(model: mujoco.MjModel, scene: Mapping[str, Any]) -> mujoco.MjModel:
+    """The model with these arrays as they were; itself, where nothing differs."""
+    if all(np.array_equal(value, field_of(model, name)) for name, value in scene.items()):
+        return model
+    plain = copy.deepcopy(model)
+    for name, value in scene.items():
+        field_of(plain, name)[...] = value
+    return plain
+
+
+def field_of(model: mujoco.MjModel, name: str) -> Any:
+    """An array of the model by the name that overrides use, such as `body_mass` or `opt.gravity`."""
+    part, _, option = name.partition(".")
+    return getattr(model.opt, option) if option else getattr(model, part)
 
 
 def model_bytes(model: mujoco.MjModel) -> bytes:

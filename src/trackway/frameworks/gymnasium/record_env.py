@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, SupportsFloat
 
 import gymnasium
@@ -9,19 +10,20 @@ import numpy as np
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.schema import Schema
-from trackway.frameworks.tap import EnvTap, FixedRow
+from trackway.frameworks.tap import EnvTap, FixedRow, Scene
 from trackway.probes.find import MakeProbe
 from trackway.probes.spaces import info_field, numbers_in
 from trackway.recorder.guard import Guard
 from trackway.recorder.recorder import Recorder
 from trackway.recorder.steps import EpisodeLog, Steps
 from trackway.recorder.stream import WorkerSlot
+from trackway.storage.places import scenes_folder
 
 
 class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Records every step of an environment.
 
-    With a recorder it keeps the streams `steps`, `episodes` and `starts` itself. Without one it
+    With a recorder it keeps the streams `steps`, `episodes`, `starts` and `events` itself. Without one it
     waits to be attached: put it into the factories of a SubprocVecEnv, and `RecorderCallback` lets
     it write into shared memory from its worker.
 
@@ -51,6 +53,7 @@ class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.trackway_tap = EnvTap(env, probe, obs)
         self._clock, self._guard = clock, Guard()
         self._steps: Steps | None = None
+        self._recorder, self._begun = recorder, False
         if recorder is not None:
             self._steps = Steps(recorder, 1, self.trackway_tap.schema.fields, max_bytes=max_bytes)
             self._episodes = EpisodeLog(recorder, 1)
@@ -80,8 +83,18 @@ class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
     def _begin(self, seed: int | None) -> None:
         steps = self._steps
         if steps is not None:
+            self._tell_scene()
             facts = {"unix_s": self._clock.unix_s(), "seed": seed}
             self._episodes.started(0, steps.committed, self.trackway_tap.start(), **facts)
+
+    def _tell_scene(self) -> None:
+        if self._begun or self._recorder is None:
+            return
+        self._begun = True
+        scene = self.trackway_tap.scene(scenes_folder(self._recorder.attempt.run))
+        if scene is not None:
+            told = {"event": "scene", "unix_s": self._clock.unix_s(), "row": 0}
+            self._recorder.records("events").append(told | scene)
 
     def _commit(
         self, steps: Steps, reward: SupportsFloat, terminated: bool, truncated: bool, info: Any
@@ -117,6 +130,10 @@ class RecordEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
     def trackway_start(self) -> dict[str, Any]:
         """What the running episode began with; asked for right after the reset."""
         return self.trackway_tap.start()
+
+    def trackway_scene(self, folder: Path) -> Scene | None:
+        """Keep the simulated model there; what is to be told of it."""
+        return self.trackway_tap.scene(folder)
 
     def trackway_errors(self) -> int:
         """How often recording failed."""

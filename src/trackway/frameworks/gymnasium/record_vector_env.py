@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.schema import Field
 from trackway.frameworks.step_sources import Batch, Local, Outside, StepSource, VecStep
+from trackway.frameworks.tap import Scene
 from trackway.frameworks.vector_recording import VectorRecording
 from trackway.probes.find import MakeProbe, find_probe
 from trackway.probes.probe import Array
@@ -20,6 +21,7 @@ from trackway.recorder.guard import Guard
 from trackway.recorder.recorder import Recorder
 from trackway.recorder.steps import Steps
 from trackway.recorder.stream import Stream
+from trackway.storage.places import scenes_folder
 
 _RESET = Field(
     "reset",
@@ -31,7 +33,7 @@ _RESET = Field(
 
 
 class RecordVectorEnv(VectorWrapper):
-    """Records every step of a vector of environments: `steps`, `episodes` and `starts`.
+    """Records every step of a vector of environments: `steps`, `episodes`, `starts`, `events`.
 
     All of Gymnasium's autoreset modes are understood. In its usual one the step after an episode's
     end only resets: such rows have `reset` set. Environments in this process (SyncVectorEnv) are
@@ -70,8 +72,9 @@ class RecordVectorEnv(VectorWrapper):
             max_bytes=max_bytes,
             guard=self._guard,
             clock=clock,
-            tell=_tell,
+            tell=self._tell,
         )
+        self._recorder, self._clock, self._begun = recorder, clock, False
 
     def reset(
         self, *, seed: Any = None, options: dict[str, Any] | None = None
@@ -81,6 +84,9 @@ class RecordVectorEnv(VectorWrapper):
         chosen = None if mask is None else np.flatnonzero(mask).tolist()
         result = self.env.reset(seed=seed, options=options)
         self._waiting[:] = False
+        if not self._begun:
+            self._begun = True
+            self._recording.tell_scenes(scenes_folder(self._recorder.attempt.run))
         self._recording.begin(chosen)
         return result
 
@@ -96,6 +102,10 @@ class RecordVectorEnv(VectorWrapper):
         """Stop recording and close the environments."""
         self._recording.close()
         self.env.close(**kwargs)
+
+    def _tell(self, kind: str, **facts: Any) -> None:
+        told = {"event": kind, "unix_s": self._clock.unix_s(), "row": self._recording.rows}
+        self._recorder.records("events").append(told | facts)
 
     def _step(
         self,
@@ -138,6 +148,9 @@ class _WithReset:
     def start(self, env: int) -> dict[str, Any]:
         return self._source.start(env)
 
+    def scenes(self, folder: Path) -> list[Scene | None]:
+        return self._source.scenes(folder)
+
     def close(self) -> int:
         return self._source.close()
 
@@ -165,7 +178,3 @@ def _info(infos: Mapping[str, Any], env: int) -> dict[str, Any]:
         if mask is None or mask[env]:
             told[key] = _info(values, env) if isinstance(values, Mapping) else values[env]
     return told
-
-
-def _tell(kind: str, **facts: Any) -> None:
-    logging.getLogger("trackway").warning("%s: %s", kind, facts)

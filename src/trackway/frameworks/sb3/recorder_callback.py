@@ -27,6 +27,7 @@ from trackway.probes.machine import SYSTEM_SCHEMA, MachineProbe
 from trackway.recorder.guard import Guard
 from trackway.recorder.recorder import Recorder
 from trackway.run import RunFolder
+from trackway.storage.places import scenes_folder
 
 _log = logging.getLogger("trackway")
 
@@ -163,9 +164,8 @@ class RecorderCallback(BaseCallback):
             environment=envs.class_name(),
             planned_timesteps=getattr(model, "_total_timesteps", None),
         )
-        scenes = _scenes(envs, self._recorder)
-        if scenes:
-            self.event("scene", **scenes)
+        if self._recording is not None and self._recorder is not None:
+            self._recording.tell_scenes(scenes_folder(self._recorder.attempt.run))
         # The environments were reset before anybody was told. They stand at their start, or within
         # an episode of an earlier `learn`: then no start is known.
         if self._recording is not None and np.all(getattr(model, "_last_episode_starts", True)):
@@ -280,25 +280,6 @@ class _Checkpoints:
         found = {str(path) for path in self._folder.glob("*.zip")}
         new, self._known = found - self._known, found
         return sorted(new)
-
-
-def _scenes(envs: Environments, recorder: Recorder | None) -> dict[str, str]:
-    """Keep the simulated model, and the one to draw where that is another; their digests."""
-    try:
-        import mujoco
-
-        from trackway.probes.mujoco import motion_source
-        from trackway.probes.scene import save_scene
-    except ImportError:
-        return {}
-    source = motion_source(envs.inner)
-    if source is None or recorder is None or not isinstance(source.model, mujoco.MjModel):
-        return {}
-    from trackway.storage.places import scenes_folder
-
-    folder = scenes_folder(recorder.attempt.run)
-    physics = save_scene(folder, source.model)
-    return {"physics": physics, "render": save_scene(folder, source.render_model())}
 
 
 def _found(callback: Any, kind: type[Any]) -> Iterator[Any]:

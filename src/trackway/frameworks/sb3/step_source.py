@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from trackway.format.schema import Field
 from trackway.frameworks.sb3.environments import Environments
 from trackway.frameworks.step_sources import Batch, Local, Outside, StepSource, VecStep
+from trackway.frameworks.tap import Scene
 from trackway.probes.find import MakeProbe, find_probe
 from trackway.recorder.steps import Steps
 from trackway.recorder.stream import Stream
@@ -43,6 +45,9 @@ class Workers:
     def start(self, env: int) -> dict[str, Any]:
         told = self._envs.call("trackway_start", only=env)
         return dict(told[0]) if told else {}
+
+    def scenes(self, folder: Path) -> list[Scene | None]:
+        return list(self._envs.call("trackway_scene", folder) or [])
 
     def close(self) -> int:
         return sum(self._envs.call("trackway_errors") or [])
