@@ -12,6 +12,8 @@ TrackwayError
 ├── FormatError               bytes are not what they should be
 ├── ProbeError                a probe cannot be loaded or made
 ├── StreamError               a stream cannot be read as asked
+├── QueryError                a question about runs that has no answer
+├── MissingExtraError         a part of Trackway that is not installed
 └── RenderError               a video could not be drawn
 
 Each is raised with the facts; its class writes the sentence, which says what to do.
@@ -70,6 +72,15 @@ class FormatError(TrackwayError):
 
 class StreamError(TrackwayError):
     """A stream cannot be read as asked; the message says which there are."""
+
+
+class QueryError(TrackwayError):
+    """A question about runs that has no answer; the message says what could be asked."""
+
+
+class MissingExtraError(TrackwayError):
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs more than is installed: pip install 'trackway[{extra}]'")
 
 
 class ProbeError(TrackwayError):

@@ -1,0 +1,1 @@
+"""The read side: finds runs, joins attempts, asks questions, draws, hands on."""
