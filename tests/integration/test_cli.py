@@ -50,6 +50,24 @@ def test_runs_as_json_is_for_programs(models, capsys):
     assert all(row["checkpoints"] == 1 for row in rows)
 
 
+def test_of_many_runs_the_newest_are_shown_and_the_others_counted(tmp_path, capsys):
+    for number in range(103):
+        run = create_run(tmp_path, f"run{number:03d}")
+        write_manifest(run, new_manifest(command=[], config={}) | {"status": "finished"})
+
+    assert main(["runs", str(tmp_path)]) == 0
+    newest = capsys.readouterr().out
+    assert main(["runs", str(tmp_path), "--all"]) == 0
+    everything = capsys.readouterr().out
+
+    assert "3 older runs are not shown: --all shows them" in " ".join(newest.split())
+    assert "run002" not in newest
+    assert "run003" in newest
+    assert "run102" in newest
+    assert "run002" in everything
+    assert "not shown" not in everything
+
+
 def test_show_tells_what_one_run_left(models, capsys):
     assert main(["show", "first", "--models", str(models), "--json"]) == 0
 

@@ -31,6 +31,11 @@ def recorded(tmp_path_factory):
     return run
 
 
+def told(capsysbinary, command):
+    assert main(command) == 0
+    return orjson.loads(capsysbinary.readouterr().out)
+
+
 @pytest.fixture
 def run(recorded, tmp_path):
     return shutil.copytree(recorded, tmp_path / "run")
@@ -45,6 +50,19 @@ def test_streams_lists_what_was_recorded(run, capsysbinary):
     assert [field["unit"] for field in steps["fields"]] == ["m", "1", "1"]
     assert main(["streams", str(run)]) == 0
     assert b"steps" in capsysbinary.readouterr().out
+
+
+def test_records_are_counted_not_their_pieces(tmp_path, capsysbinary):
+    with Recorder(tmp_path) as recorder:
+        updates = recorder.records("updates")
+        for number in range(7):
+            updates.append({"n": number, "values": list(range(300))})
+
+        assert told(capsysbinary, ["streams", str(tmp_path), "--json"])[0]["rows"] == 7
+    assert told(capsysbinary, ["streams", str(tmp_path), "--json"])[0]["rows"] == 7
+    (report,) = told(capsysbinary, ["verify", str(tmp_path), "--json"])
+    assert report["records"] == 7
+    assert report["rows"] > 7 * 4
 
 
 def test_tail_prints_the_last_rows_of_an_environment(run, capsysbinary):

@@ -29,8 +29,9 @@ def parser() -> argparse.ArgumentParser:
             "models", nargs="?", type=Path, default=Path("models"), metavar="FOLDER"
         )
     )
-    listing.add_argument("--json", action="store_true", help="for programs")
-    listing.set_defaults(act=lambda args: runs.list_all(args.models, args.json))
+    listing.add_argument("--json", action="store_true", help="for programs; always all of them")
+    listing.add_argument("--all", action="store_true", help="not only the newest hundred")
+    listing.set_defaults(act=lambda args: runs.list_all(args.models, args.json, args.all))
 
     show = commands.add_parser("show", help="tell what one run is, did and left")
     names_run(show.add_argument("run", metavar="RUN"))

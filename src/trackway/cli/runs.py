@@ -15,6 +15,7 @@ from trackway import run as run_folder
 from trackway.errors import RunError
 from trackway.run import RunFolder
 
+_SHOWN = 100
 _STYLES = {"running": "green", "finished": "cyan", "interrupted": "yellow"}
 
 
@@ -36,18 +37,20 @@ def facts(run: RunFolder) -> dict[str, Any]:
     }
 
 
-def list_all(models: Path, as_json: bool) -> None:
+def list_all(models: Path, as_json: bool, everything: bool = False) -> None:
     """Print a table of the runs in a folder, newest last."""
     if not models.is_dir():
         raise RunError(f"{models} is not a folder; runs are usually kept in: models")
-    rows = [facts(run) for run in run_folder.list_runs(models)]
+    found = run_folder.list_runs(models)
     if as_json:
-        _print_json(rows)
+        _print_json([facts(run) for run in found])
         return
-    if not rows:
+    if not found:
         raise RunError(f"{models} holds no runs; train one with: make train")
+    # A table of ten thousand rows takes seconds to lay out, and nobody reads it.
+    shown = found if everything else found[-_SHOWN:]
     table = Table("run", "status", "timesteps", "checkpoints")
-    for row in rows:
+    for row in map(facts, shown):
         style = _STYLES.get(row["status"], "red")
         timesteps = row.get("timesteps")
         table.add_row(
@@ -56,7 +59,10 @@ def list_all(models: Path, as_json: bool) -> None:
             "-" if timesteps is None else f"{timesteps:,}",
             str(row.get("checkpoints", "-")),
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    if len(shown) < len(found):
+        console.print(f"{len(found) - len(shown):,} older runs are not shown: --all shows them")
 
 
 def show(models: Path, name: str, as_json: bool) -> None:

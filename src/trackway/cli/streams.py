@@ -23,7 +23,7 @@ from trackway.format import pieces
 from trackway.run import find_run
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import StreamFolder, attempts, find_stream, streams_folder
-from trackway.storage.reader import Reader, Records, describe, end_row, follow
+from trackway.storage.reader import Reader, Records, count_records, describe, end_row, follow
 from trackway.storage.verify import Report, repair, verify
 
 DAMAGED = 3
@@ -114,7 +114,7 @@ def _facts(folder: StreamFolder) -> dict[str, Any]:
         "attempt": folder.attempt.name,
         "stream": folder.name,
         "kind": kind,
-        "rows": end_row(folder),
+        "rows": count_records(folder) if kind == pieces.KIND else end_row(folder),
         "num_envs": num_envs,
         "fields": schema.to_json(),
         "size_bytes": sum(file.path.stat().st_size for file in folder.segments()),
@@ -176,6 +176,8 @@ def verify_run(run: Path, as_json: bool) -> int:
     console = Console(highlight=False, soft_wrap=True)
     for report in reports:
         kept = f"{report.rows:,} rows in {report.segments} segments"
+        if report.records is not None:
+            kept = f"{report.records:,} records, {report.rows:,} pieces in {report.segments} segments"
         if report.in_ring:
             kept += f", {report.in_ring:,} in memory"
         verdict = "[green]whole[/]" if report.whole else "[red]not whole[/]"

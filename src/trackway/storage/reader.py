@@ -24,6 +24,7 @@ from trackway.storage.ring import Ring
 from trackway.storage.segments import load
 
 Array = npt.NDArray[Any]
+_PIECES_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,14 @@ def end_row(folder: StreamFolder) -> int:
         except (FormatError, FileNotFoundError):
             continue
     return 0
+
+
+def count_records(folder: StreamFolder) -> int:
+    """How many records a stream of JSON holds that are whole."""
+    reader, count = Reader(folder, ["flags"]), 0
+    while len(batch := reader.poll(limit=_PIECES_AT_ONCE)):
+        count += int(np.count_nonzero(batch["flags"] & pieces.LAST))
+    return count
 
 
 def read(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from trackway import files
 from trackway.errors import FormatError
-from trackway.format.segment import NOTE, SegmentHeader, encode_note, encode_seal
+from trackway.format import pieces
+from trackway.format.segment import NOTE, SegmentHeader, encode_note, encode_seal, split
 from trackway.storage import ring
 from trackway.storage.places import StreamFolder
 from trackway.storage.segments import Segment, load
@@ -20,6 +23,7 @@ class Report:
     Attributes:
         faults: What is not as it was committed, and where; empty when everything is whole.
         gaps: Rows that are missing, as (first, count), and why, as far as a note tells.
+        records: Of a stream of JSON, those that end in its journal; rows are their pieces.
         in_ring: Rows that lie in the ring only.
         digests: By field, of everything up to the last sealed segment.
     """
@@ -30,6 +34,7 @@ class Report:
     num_envs: int = 0
     fields: int = 0
     rows: int = 0
+    records: int | None = None
     first_row: int = 0
     segments: int = 0
     sealed: int = 0
@@ -75,6 +80,8 @@ def verify(folder: StreamFolder) -> Report:
                 report.notes.append({"row": frame.first_row, **note})
                 if note["note"] == "limited":
                     limited_to = max(limited_to, note["first"] + note["count"])
+        if segment.header.kind == pieces.KIND:
+            report.records = (report.records or 0) + _records(segment)
         for frame in segment.rows:
             if not begun:
                 begun, report.first_row = True, frame.first_row
@@ -98,6 +105,12 @@ def verify(folder: StreamFolder) -> Report:
 
 def _describe(report: Report, told: SegmentHeader | ring.RingSpec) -> None:
     report.kind, report.num_envs, report.fields = told.kind, told.num_envs, len(told.schema)
+
+
+def _records(segment: Segment) -> int:
+    header = segment.header
+    flags = (split(header.schema, header.num_envs, frame)["flags"] for frame in segment.rows)
+    return sum(int(np.count_nonzero(some & pieces.LAST)) for some in flags)
 
 
 def _faults(segment: Segment, sealed: bool) -> list[str]:
