@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -115,12 +116,10 @@ class SinkContract:
         for dies_at in range(1, self._syncs(tmp_path) + 1):
             folder, acknowledged = tmp_path / str(dies_at), []
             opening, *messages = self.told(folder)
-            with pytest.MonkeyPatch.context() as patch:
+            with pytest.MonkeyPatch.context() as patch, contextlib.suppress(OSError):
                 _Disk(patch, dies_at)
-                try:
-                    self.deliver(self.make(), [opening, *messages], acknowledged)
-                except OSError:
-                    pass  # here it died; what it had not acknowledged comes again
+                self.deliver(self.make(), [opening, *messages], acknowledged)
+            # Here it died; what it had not acknowledged comes again.
             again = [told for told in messages if told[0] not in acknowledged]
             successor = self.make()
             self.deliver(successor, [opening, *again], acknowledged)

@@ -177,7 +177,9 @@ def verify_run(run: Path, as_json: bool) -> int:
     for report in reports:
         kept = f"{report.rows:,} rows in {report.segments} segments"
         if report.records is not None:
-            kept = f"{report.records:,} records, {report.rows:,} pieces in {report.segments} segments"
+            kept = (
+                f"{report.records:,} records, {report.rows:,} pieces in {report.segments} segments"
+            )
         if report.in_ring:
             kept += f", {report.in_ring:,} in memory"
         verdict = "[green]whole[/]" if report.whole else "[red]not whole[/]"
