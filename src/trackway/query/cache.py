@@ -1,0 +1,42 @@
+"""Where what can be made again is kept: outside of runs, in a folder that may be deleted.
+
+`$TRACKWAY_CACHE`, else `$XDG_CACHE_HOME/trackway`, else `~/.cache/trackway`. A run is copied, backed
+up and compared: what every machine makes for itself would only make it larger. And a run that may
+only be read, on a share or of a colleague, is looked at as quickly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+from trackway import files
+
+_log = logging.getLogger(__name__)
+
+
+def cache_folder() -> Path:
+    """The folder; it may not exist yet."""
+    named = os.environ.get("TRACKWAY_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "trackway"
+
+
+def cache_file(kind: str, *identity: str | Path) -> Path:
+    """The file that stands for an identity, such as the path of a run and the name of a stream."""
+    told = "\0".join(str(part) for part in identity)
+    return cache_folder() / kind / hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def keep(path: Path, data: bytes | memoryview) -> bool:
+    """Publish a cache file; whether it worked. Without it everything is only slower."""
+    try:
+        files.publish(path, data)
+    except OSError as error:
+        _log.debug("%s cannot be kept: %s", path, error)
+        return False
+    return True

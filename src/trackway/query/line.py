@@ -1,0 +1,107 @@
+"""The line of a run: what led to the policy it ended with, through all its attempts.
+
+    attempt 1   ━━━━━━━━━━━━━━━━━━┅┅┅┅┅┅ killed
+    attempt 2                 ● begins from a checkpoint: what attempt 1 did after it is its
+                              ━━━━━━━━━━━━━━━━━━━━━   abandoned tail, kept and told apart
+
+An attempt's rows count to the line up to the earliest timestep from which a later one began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trackway.errors import StreamError
+from trackway.format import pieces
+from trackway.storage.places import AttemptFolder, StreamFolder, attempts
+from trackway.storage.reader import Reader, describe, end_row
+
+_EVENTS, _STEPS = "events", "steps"
+_FIRST_PIECES = 256  # the first event lies well within them
+
+
+@dataclass(frozen=True)
+class Span:
+    """What one attempt gave to the line.
+
+    Attributes:
+        attempt: Its folder.
+        num_envs: Environments in a row of `steps`; 0 where nothing tells.
+        begin: The timestep it began at.
+        cut: The timestep after which its records are abandoned; None: all count.
+    """
+
+    attempt: AttemptFolder
+    num_envs: int
+    begin: int
+    cut: int | None
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows of `steps` count; None: all."""
+        if self.cut is None:
+            return None
+        return max(0, (self.cut - self.begin) // max(1, self.num_envs))
+
+    def holds(self, timestep: int) -> bool:
+        """Whether what was recorded at a timestep counts."""
+        return self.cut is None or timestep <= self.cut
+
+    def stream(self, name: str) -> StreamFolder | None:
+        """A stream of the attempt, where it has been begun."""
+        return next((s for s in self.attempt.streams() if s.name == name), None)
+
+
+def line(run: Path) -> list[Span]:
+    """The attempts of a run, oldest first, each with what of it counts.
+
+    An attempt that tells no beginning (a recorder without a framework's callback) goes on where the
+    one before it ended.
+    """
+    told = [(attempt, *_beginning(attempt)) for attempt in attempts(run)]
+    cut: int | None = None
+    cuts: list[int | None] = []
+    for _, begin, _ in reversed(told):
+        cuts.append(cut)
+        if begin is not None:
+            cut = begin if cut is None else min(cut, begin)
+    spans: list[Span] = []
+    for (attempt, begin, num_envs), cut in zip(told, reversed(cuts), strict=True):
+        if begin is None:
+            begin = _end(spans[-1]) if spans else 0
+        spans.append(Span(attempt, num_envs, begin, cut))
+    return spans
+
+
+def _end(span: Span) -> int:
+    steps = span.stream(_STEPS)
+    rows = end_row(steps) if steps else 0
+    return span.begin + (rows if span.rows is None else min(rows, span.rows)) * span.num_envs
+
+
+def _beginning(attempt: AttemptFolder) -> tuple[int | None, int]:
+    """The timestep an attempt began at, and its number of environments."""
+    for record in _first_events(attempt):
+        if record.get("event") == "begin":
+            return int(record.get("timestep") or 0), int(record.get("num_envs") or 1)
+    try:
+        steps = attempt.stream(_STEPS)
+        return None, describe(steps)[1] if steps.path.is_dir() else 0
+    except StreamError:
+        return None, 0
+
+
+def _first_events(attempt: AttemptFolder) -> Iterator[dict[str, Any]]:
+    folder = attempt.stream(_EVENTS)
+    if not folder.path.is_dir():
+        return
+    try:
+        if describe(folder)[2] != pieces.KIND:
+            return
+        found = Reader(folder).poll(_FIRST_PIECES)
+        yield from pieces.Joiner().join(found.rows, found.columns)
+    except StreamError:
+        return

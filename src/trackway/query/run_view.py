@@ -1,0 +1,355 @@
+"""A run to be drawn while it is written: every number of every stream along one axis.
+
+view = RunView(Path("models/my_run"))
+view.refresh()                                  # again whenever it should be looked for more
+curve = view.curve("steps", "reward", x="timestep", buckets=1000)
+curve = view.curve("updates", "train/loss", x="time")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from trackway import files
+from trackway.clock import SYSTEM_CLOCK, Clock
+from trackway.errors import QueryError, StreamError
+from trackway.format import pieces
+from trackway.format.schema import Field
+from trackway.query.axis import AXES, Axis, Floats, X
+from trackway.query.downsample import Buckets, downsample_at
+from trackway.query.line import Span, line
+from trackway.query.records import RecordColumns, RecordFollower
+from trackway.query.stream_view import StreamView
+from trackway.storage.abandoned import finish_abandoned
+from trackway.storage.places import attempts
+from trackway.storage.reader import describe, end_row
+
+_RECORDS: Final = ("episodes", "updates", "events", "starts")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Buckets along an axis; every array is `[n]`.
+
+    Attributes:
+        x: Where each bucket begins on the axis, and `x_end` where it ends.
+        attempt: The attempt it is of, an index into `RunView.spans`.
+        buckets: What it held; `rows` and `ends` are row numbers of that attempt's stream.
+        unit: Of the values.
+    """
+
+    x: Floats
+    x_end: Floats
+    attempt: npt.NDArray[np.int64]
+    buckets: Buckets
+    unit: str
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+class RunView:
+    """Looks at one run; for one thread.
+
+    Attributes:
+        spans: The attempts on the run's line, oldest first.
+    """
+
+    def __init__(self, run: Path, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.run, self._clock = run, clock
+        self.spans: list[Span] = []
+        self._attempts: dict[str, _AttemptView] = {}
+        self._names: list[str] | None = None
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Take in what came since: attempts, records, rows of the fields that were asked for.
+
+        Returns:
+            Whether there was something.
+        """
+        for attempt in attempts(self.run):
+            finish_abandoned(attempt, self._clock)
+        names = [attempt.name for attempt in attempts(self.run)]
+        grown = names != self._names
+        if grown or any(not view.begun for view in self._attempts.values()):
+            self._names, self.spans = names, line(self.run)
+            for span in self.spans:
+                known = self._attempts.get(span.attempt.name)
+                if known is None:
+                    self._attempts[span.attempt.name] = _AttemptView(span)
+                else:
+                    known.span = span
+        for view in self._views():
+            grown |= view.refresh()
+        return grown
+
+    def streams(self) -> dict[str, tuple[Field, ...]]:
+        """Streams of columns and their fields, of the latest attempt that has each."""
+        found: dict[str, tuple[Field, ...]] = {}
+        for view in self._views():
+            for name, stream in view.columns.items():
+                found[name] = tuple(stream.fields.values())
+        return found
+
+    def num_envs(self, stream: str) -> int:
+        """Environments in a row of a stream; 0 where nobody knows the stream."""
+        return max(
+            (v.columns[stream].num_envs for v in self._views() if stream in v.columns), default=0
+        )
+
+    def records(self, stream: str, *, abandoned: bool = False) -> RecordColumns:
+        """The records of a stream on the run's line, or those that are not on it."""
+        made = RecordColumns()
+        for view in self._views():
+            told = view.records.get(stream, [])
+            made.extend(record for record in told if _counts(view.span, record) != abandoned)
+        return made
+
+    def rows(self, stream: str) -> list[int]:
+        """How many rows of a stream each attempt gave to the line."""
+        return [view.rows(stream) for view in self._views()]
+
+    def extent(self, stream: str, x: X = "timestep") -> tuple[float, float]:
+        """Where a stream begins and ends on an axis.
+
+        Raises:
+            QueryError: There is no such axis, or it has no meaning for the stream.
+        """
+        ends = [
+            (float(axis.at(0.0)), float(axis.at(rows)))
+            for view, rows in zip(self._views(), self.rows(stream), strict=True)
+            if rows and (axis := self._axis(view, stream, x))
+        ]
+        return (min(e[0] for e in ends), max(e[1] for e in ends)) if ends else (0.0, 0.0)
+
+    def curve(
+        self,
+        stream: str,
+        field: str,
+        *,
+        env: int | None = None,
+        index: int = 0,
+        x: X = "timestep",
+        start: float | None = None,
+        end: float | None = None,
+        buckets: int = 1000,
+    ) -> Curve:
+        """One number along an axis, as at most about `buckets` buckets.
+
+        Args:
+            stream: `steps`, `system`, `updates`, `episodes`, or one of your own.
+            field: A field of its schema, or the dotted path of a number in its records.
+            env: Of which environment; None: over all of them.
+            index: Which number of the field, counted through its shape.
+            x: The axis; `time` is in seconds since 1970.
+            start: Where on the axis; its beginning when not given.
+            end: Until where; its end when not given.
+            buckets: How many.
+
+        Raises:
+            QueryError: There is no such stream, field, environment, number or axis.
+        """
+        if x not in AXES:
+            raise QueryError(f"there is no axis {x!r}; there are: {', '.join(AXES)}")
+        begin_x, end_x = self.extent(stream, x)
+        low, high = begin_x if start is None else start, end_x if end is None else end
+        parts: list[Curve] = []
+        unit, known = "", False
+        for number, view in enumerate(self._views()):
+            if stream in view.columns:
+                unit, known = view.columns[stream].fields.get(field, Field("-", unit="")).unit, True
+                view.columns[stream].follow(field)
+                view.columns[stream].refresh()
+            known |= bool(view.records.get(stream))
+            axis, rows = self._axis(view, stream, x), view.rows(stream)
+            if not rows or axis is None:
+                continue
+            first, last = np.clip(axis.rows_at([low, high]), 0, rows)
+            share = (axis.at(last) - axis.at(first)) / (high - low) if high > low else 1.0
+            wanted = max(1, round(buckets * float(np.clip(share, 0, 1))))
+            made = view.buckets(stream, field, int(first), int(np.ceil(last)), wanted, env, index)
+            ends = axis.at(np.minimum(made.ends, rows))
+            attempt = np.full(len(made), number)
+            parts.append(Curve(axis.at(made.rows), ends, attempt, made, unit))
+        if not known:
+            raise QueryError(f"{self.run.name} has no stream {stream!r}; it has: {self._told()}")
+        return _joined(parts, unit)
+
+    def save(self) -> None:
+        """Keep the pyramids that are worth it, so that the next who looks need not make them."""
+        for view in self._views():
+            ended = not files.is_locked(view.span.attempt.lock)
+            for stream in view.columns.values():
+                stream.save(ended)
+
+    def _views(self) -> list[_AttemptView]:
+        return [self._attempts[span.attempt.name] for span in self.spans]
+
+    def _told(self) -> str:
+        names = {n for v in self._views() for n in (*v.columns, *v.records)}
+        return ", ".join(sorted(names)) or "none"
+
+    def _axis(self, view: _AttemptView, stream: str, x: X) -> Axis | None:
+        if stream in view.records:
+            return view.record_axis(stream, x, self._before(view, stream))
+        if stream not in view.columns:
+            return None
+        return view.row_axis(stream, x, self._before(view, x + "s"))
+
+    def _before(self, view: _AttemptView, stream: str) -> int:
+        """How many records of a stream the attempts before gave to the line."""
+        views = self._views()
+        return sum(v.rows(stream) for v in views[: views.index(view)] if stream in v.records)
+
+
+class _AttemptView:
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.columns: dict[str, StreamView] = {}
+        self.records: dict[str, list[dict[str, Any]]] = {}
+        self._followers: dict[str, RecordFollower] = {}
+        self._seen: dict[str, RecordColumns] = {}
+
+    @property
+    def begun(self) -> bool:
+        """Whether it told its beginning: until then its place on the line is not known."""
+        return any(record.get("event") == "begin" for record in self.records.get("events", ()))
+
+    def refresh(self) -> bool:
+        grown = self._discover()
+        for name, follower in self._followers.items():
+            new = follower.poll()
+            if new:
+                grown = True
+                self.records[name].extend(new)
+                self._seen.pop(name, None)
+        for stream in self.columns.values():
+            grown |= stream.refresh()
+        return grown
+
+    def _discover(self) -> bool:
+        found = False
+        for folder in self.span.attempt.streams():
+            if folder.name in self.columns or folder.name in self.records:
+                continue
+            try:
+                if describe(folder)[2] == pieces.KIND:
+                    self._followers[folder.name] = RecordFollower(folder)
+                    self.records[folder.name] = []
+                else:
+                    self.columns[folder.name] = StreamView(folder)
+                found = True
+            except StreamError:
+                continue  # just being made, or lost: `trackway verify` tells which
+        return found
+
+    def told(self, stream: str) -> RecordColumns:
+        """Records on the line, as columns."""
+        seen = self._seen.get(stream)
+        if seen is None:
+            seen = self._seen[stream] = RecordColumns()
+            seen.extend(r for r in self.records.get(stream, []) if _counts(self.span, r))
+        return seen
+
+    def rows(self, stream: str) -> int:
+        if stream in self.records:
+            return len(self.told(stream))
+        if stream not in self.columns:
+            return 0
+        rows = end_row(self.columns[stream].folder)
+        if stream == "steps" and self.span.rows is not None:
+            return min(rows, self.span.rows)
+        return rows
+
+    def buckets(
+        self,
+        stream: str,
+        field: str,
+        first: int,
+        end: int,
+        wanted: int,
+        env: int | None,
+        index: int,
+    ) -> Buckets:
+        if stream in self.columns:
+            return self.columns[stream].buckets(field, first, end, wanted, env=env, index=index)
+        columns = self.told(stream)
+        if field not in columns:
+            return downsample_at(np.empty(0), [0])
+        values = columns[field]
+        return downsample_at(
+            values, np.unique(np.linspace(first, end, wanted + 1).astype(np.int64))
+        )
+
+    def record_axis(self, stream: str, x: X, before: int) -> Axis | None:
+        """Of records: what each says of itself."""
+        columns = self.told(stream)
+        if x + "s" == stream:
+            return Axis.linear(before + 1.0, 1.0)
+        name = {"time": "unix_s"}.get(x, x)
+        if name == "row" or name not in columns:
+            return Axis.linear(0.0, 1.0) if name == "row" else None
+        count = len(columns)
+        return Axis.through(np.arange(count), np.maximum.accumulate(columns[name]))
+
+    def row_axis(self, stream: str, x: X, before: int) -> Axis | None:
+        """Of rows of columns: through what the records say of rows of `steps`."""
+        span, each = self.span, max(1, self.span.num_envs)
+        if x == "row":
+            return Axis.linear(0.0, 1.0)
+        by_timestep = Axis.linear(span.begin + each, each)
+        if stream != "steps":
+            at = self.columns[stream].own_axis("unix_s" if x == "time" else "timestep")
+            if at is None or x in ("timestep", "time"):
+                return at
+            steps = self.row_axis("steps", x, before)
+            return steps and Axis(at.rows, steps.at(by_timestep.rows_at(at.x)))
+        if x == "timestep":
+            return by_timestep
+        if x == "time":
+            rows, times = self._moments()
+            return Axis.through(rows, times) if len(rows) else None
+        told = self.told(x + "s")
+        if "row" not in told:
+            return None
+        return Axis.through(told["row"] + 1, before + 1 + np.arange(len(told)), origin=before)
+
+    def _moments(self) -> tuple[Floats, Floats]:
+        """Rows of `steps` and when they were, as the records tell."""
+        rows, times = [np.empty(0)], [np.empty(0)]
+        for stream in _RECORDS:
+            told = self.told(stream) if stream in self.records else RecordColumns()
+            if "timestep" in told and "unix_s" in told:
+                rows.append((told["timestep"] - self.span.begin) / max(1, self.span.num_envs))
+                times.append(told["unix_s"])
+        return np.concatenate(rows), np.concatenate(times)
+
+
+def _counts(span: Span, record: dict[str, Any]) -> bool:
+    timestep = record.get("timestep")
+    return not isinstance(timestep, int | float) or span.holds(int(timestep))
+
+
+def _joined(parts: list[Curve], unit: str) -> Curve:
+    if not parts:
+        nothing = np.empty(0)
+        return Curve(nothing, nothing, np.empty(0, np.int64), downsample_at(nothing, [0]), unit)
+    buckets = [part.buckets for part in parts]
+    joined = Buckets(
+        np.concatenate([b.rows for b in buckets]),
+        np.concatenate([b.ends for b in buckets]),
+        *(np.concatenate(arrays) for arrays in zip(*(b.parts() for b in buckets), strict=True)),
+    )
+    return Curve(
+        np.concatenate([part.x for part in parts]),
+        np.concatenate([part.x_end for part in parts]),
+        np.concatenate([part.attempt for part in parts]),
+        joined,
+        unit,
+    )

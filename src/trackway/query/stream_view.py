@@ -1,0 +1,236 @@
+"""One stream of one attempt, to be drawn while it grows: pyramids of the fields asked for."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from trackway.errors import QueryError
+from trackway.format.schema import Field
+from trackway.query import pyramid_file
+from trackway.query.axis import Axis
+from trackway.query.cache import cache_file
+from trackway.query.downsample import Buckets, Ints, as_floats, downsample_at
+from trackway.query.pyramid import BASE_ROWS, Pyramid
+from trackway.storage.places import StreamFolder
+from trackway.storage.reader import Reader, Records, describe
+
+Array = npt.NDArray[Any]
+
+_CHUNK_BYTES: Final = 32 << 20
+_TAIL_BYTES: Final = 16 << 20
+# So much of the stream is read again for rows that no pyramid tells apart, at most.
+_RAW_BYTES: Final = 256 << 20
+_WORTH_KEEPING_ROWS: Final = 4096
+
+
+class StreamView:
+    """Answers from pyramids, and from the rows themselves where few are asked for.
+
+    Attributes:
+        fields: By name.
+        num_envs: Environments in a row.
+        kind: `columns` or `json`.
+    """
+
+    def __init__(self, folder: StreamFolder) -> None:
+        """Look at a stream.
+
+        Raises:
+            StreamError: It cannot be read.
+        """
+        schema, self.num_envs, self.kind = describe(folder)
+        self.fields: dict[str, Field] = {field.name: field for field in schema}
+        self.folder = folder
+        self._row_bytes = schema.row_bytes(self.num_envs)
+        self._columns: dict[str, _Column] = {}
+        self._readers: list[tuple[list[str], Reader]] = []
+
+    def follow(self, *fields: str) -> None:
+        """From now on these fields are kept up to date by `refresh`.
+
+        Raises:
+            QueryError: The stream has no such field.
+        """
+        new = [name for name in dict.fromkeys(fields) if name not in self._columns]
+        begins: dict[int, list[str]] = {}
+        for name in new:
+            column = self._columns[name] = _Column(self.folder, self._field(name), self.num_envs)
+            begins.setdefault(column.pyramid.next_row, []).append(name)
+        for first, names in begins.items():
+            self._readers.append((names, Reader(self.folder, names, first)))
+
+    def refresh(self) -> bool:
+        """Take in what was committed since; whether there was something."""
+        grown = False
+        for names, reader in self._readers:
+            each = sum(self._columns[name].row_bytes for name in names)
+            limit = max(BASE_ROWS, _CHUNK_BYTES // each)
+            while len(found := reader.poll(limit)):
+                grown = True
+                for name in names:
+                    self._columns[name].take(found)
+        # Readers that have come to the same row read on as one.
+        nexts = {self._columns[names[0]].pyramid.next_row for names, _ in self._readers}
+        if len(self._readers) > 1 and len(nexts) == 1:
+            everything = [name for names, _ in self._readers for name in names]
+            self._readers = [(everything, Reader(self.folder, everything, nexts.pop()))]
+        return grown
+
+    def save(self, ended: bool) -> None:
+        """Keep pyramids that have grown much, or all of them once the stream has ended."""
+        for column in self._columns.values():
+            column.save(ended)
+
+    def next_row(self, field: str) -> int:
+        """The number after the last row that was taken in."""
+        self.follow(field)
+        return self._columns[field].pyramid.next_row
+
+    def buckets(
+        self, field: str, first: int, end: int, buckets: int, *, env: int | None, index: int
+    ) -> Buckets:
+        """At most about `buckets` buckets of one number of a field, from row `first` to before `end`.
+
+        Args:
+            field: Its name.
+            first: The first row.
+            end: The row after the last.
+            buckets: How many; where a row is wider than a bucket, each row is one.
+            env: Of which environment; None: over all of them.
+            index: Which number of the field, counted through its shape.
+
+        Raises:
+            QueryError: There is no such field, environment or number.
+        """
+        each = math.prod(self._field(field).shape)
+        if not 0 <= index < each:
+            raise QueryError(f"{field} has numbers 0 to {each - 1}, not {index}")
+        if env is not None and not 0 <= env < self.num_envs:
+            raise QueryError(f"{self.folder.name} has environments 0 to {self.num_envs - 1}")
+        self.follow(field)
+        column = self._columns[field]
+        chosen: int | Ints = (
+            env * each + index if env is not None else np.arange(index, column.series, each)
+        )
+        end = min(end, column.pyramid.next_row)
+        if (end - first) // max(1, buckets) < 2 * BASE_ROWS:
+            rows = self._rows(column, first, end)
+            if rows is not None:
+                return _from_rows(*rows, chosen, first, end, buckets)
+        made = column.pyramid.query(first, end, buckets, chosen)
+        return made if env is not None else made.over_series()
+
+    def own_axis(self, field: str) -> Axis | None:
+        """The axis that a rising number of the stream itself makes, such as `unix_s`."""
+        if field not in self.fields or self.fields[field].shape:
+            return None
+        self.follow(field)
+        self.refresh()
+        column = self._columns[field]
+        index, base = column.pyramid.base()
+        if not len(index):
+            return None
+        # Where each bucket begins and, in the last, where it ends.
+        rows = np.append(index * BASE_ROWS, column.pyramid.next_row - 1)
+        x = np.append(base.first[0], base.last[0, -1])
+        return Axis.through(rows, x, origin=float(x[0]))
+
+    def _rows(self, column: _Column, first: int, end: int) -> tuple[Ints, Array] | None:
+        """Rows themselves, `[n, series]`, where that is cheap."""
+        if first >= column.tail_first:
+            return column.tail(first, end)
+        if (end - first) * self._row_bytes > _RAW_BYTES:
+            return None
+        reader = Reader(self.folder, [column.field.name], first)
+        found = reader.poll(end - first)
+        kept = slice(0, int(np.searchsorted(found.rows, end)))
+        values = found[column.field.name][kept]
+        return found.rows[kept], values.reshape(len(values), -1)
+
+    def _field(self, name: str) -> Field:
+        if name not in self.fields:
+            raise QueryError(
+                f"stream {self.folder.name!r} has no field {name!r}; "
+                f"it has: {', '.join(self.fields)}"
+            )
+        return self.fields[name]
+
+
+class _Column:
+    """A field's pyramid over all environments and numbers, and its newest rows as they are."""
+
+    def __init__(self, folder: StreamFolder, field: Field, num_envs: int) -> None:
+        self.field = field
+        self.series = num_envs * math.prod(field.shape)
+        self.row_bytes = field.value_bytes * num_envs
+        run = folder.attempt.run.resolve()
+        self._identity = {
+            "run": str(run),
+            "attempt": folder.attempt.name,
+            "begun_unix": _begun(folder),
+            "stream": folder.name,
+            "num_envs": num_envs,
+            "field": field.to_json(),
+        }
+        self._file = cache_file("pyramids", run, folder.attempt.name, folder.name, field.name)
+        kept = pyramid_file.load(self._file, self._identity)
+        dtype = as_floats(np.empty(0, field.dtype)).dtype
+        self.pyramid = kept or Pyramid(self.series, dtype)
+        self._saved = self.pyramid.next_row
+        self._tail: deque[tuple[Ints, Array]] = deque()
+        self._tail_bytes = 0
+
+    def take(self, found: Records) -> None:
+        values = found[self.field.name].reshape(len(found), -1)
+        self.pyramid.append(values, found.rows)
+        self._tail.append((found.rows, values))
+        self._tail_bytes += values.nbytes
+        while len(self._tail) > 1 and self._tail_bytes > _TAIL_BYTES:
+            self._tail_bytes -= self._tail.popleft()[1].nbytes
+
+    @property
+    def tail_first(self) -> int:
+        """The first row that is held as it is."""
+        return int(self._tail[0][0][0]) if self._tail else self.pyramid.next_row
+
+    def tail(self, first: int, end: int) -> tuple[Ints, Array]:
+        parts = [(r, v) for r, v in self._tail if r[0] < end and r[-1] >= first]
+        if not parts:
+            return np.empty(0, np.int64), np.empty((0, self.series))
+        rows = np.concatenate([r for r, _ in parts])
+        kept = slice(*np.searchsorted(rows, (first, end)))
+        return rows[kept], np.concatenate([v for _, v in parts])[kept]
+
+    def save(self, ended: bool) -> None:
+        grown = self.pyramid.next_row - self._saved
+        worth = max(_WORTH_KEEPING_ROWS, 0 if ended else self._saved // 4)
+        if grown >= worth and pyramid_file.save(self._file, self.pyramid, self._identity):
+            self._saved = self.pyramid.next_row
+
+
+def _from_rows(
+    rows: Ints, values: Array, chosen: int | Ints, first: int, end: int, buckets: int
+) -> Buckets:
+    if not len(rows):
+        return downsample_at(np.empty(0), [0])
+    picked = values[:, chosen]
+    count = min(buckets, len(rows))
+    cuts = np.searchsorted(rows, np.linspace(first, end, count + 1)) if count < len(rows) else None
+    edges = np.arange(len(rows) + 1) if cuts is None else np.unique(cuts)
+    made = downsample_at(picked, edges)
+    return Buckets(rows[made.rows], rows[made.ends - 1] + 1, *made.parts())
+
+
+def _begun(folder: StreamFolder) -> float | None:
+    """When the attempt began: one recorded anew under the same name is another."""
+    try:
+        begun = orjson.loads(folder.attempt.manifest.read_bytes()).get("created_unix")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return float(begun) if isinstance(begun, int | float) else None
