@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import completion, probes, runs, streams
+from trackway.cli import completion, diff, probes, runs, streams
 from trackway.cli.completion import names_folder, names_run
 from trackway.errors import TrackwayError
 
@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="for programs")
     show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
     streams.add_commands(commands)
+    diff.add_command(commands)
 
     check = commands.add_parser("check-probe", help="examine a probe of your own")
     check.add_argument("probe", metavar="MODULE:CLASS", help="such as my_package.probes:PoleProbe")
@@ -57,8 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit status: 0, or 1 with one sentence on the standard error, or what the command
-        says of what it found.
+        The exit status: 0, or 1 (2 where 1 has a meaning) with one sentence on the standard
+        error, or what the command says of what it found.
     """
     args = parser().parse_args(argv)
     status: int | None = 0
@@ -68,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"trackway: {error}", markup=False
         )
-        return 1
+        return int(getattr(args, "trouble", 1))
     except BrokenPipeError:
         # `trackway runs | head` closed the pipe: nobody reads on, and that is no fault.
         sys.stderr.close()

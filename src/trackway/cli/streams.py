@@ -68,9 +68,17 @@ def _command(
     return command
 
 
+def find_recorded(models: Path, name: str) -> Path:
+    """The folder of a run, which need not have a manifest if it holds streams.
+
+    Raises:
+        RunError: No run or more than one answers to the name.
+    """
+    return Path(name) if streams_folder(Path(name)).is_dir() else find_run(models, name).path
+
+
 def _run(args: argparse.Namespace) -> Path:
-    named = Path(args.run)
-    return named if streams_folder(named).is_dir() else find_run(args.models, args.run).path
+    return find_recorded(args.models, args.run)
 
 
 def _streams(run: Path) -> Iterator[StreamFolder]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from trackway.errors import FormatError
 from trackway.format.segment import (
+    FRAME_MAGIC,
     ROWS,
     SEAL,
     Damage,
@@ -17,7 +18,11 @@ from trackway.format.segment import (
     SegmentHeader,
     frames,
     open_segment,
+    read_frame,
 )
+
+# More than a seal with a digest for each of a thousand fields takes.
+_TAIL_BYTES: Final = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -86,3 +91,28 @@ def load(path: Path) -> Segment:
         damage=[part for part in parts if isinstance(part, Damage)],
         size=len(data),
     )
+
+
+def read_seal(path: Path) -> tuple[SegmentHeader, int, dict[str, str]] | None:
+    """A sealed segment's header, the row after its last, and its digests; its rows are not read.
+
+    None where header or seal cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            opening = open_segment(file.read(_TAIL_BYTES))
+            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            tail = file.read()
+    except (FormatError, FileNotFoundError):
+        return None
+    view, start = memoryview(tail), tail.rfind(FRAME_MAGIC)
+    while start >= 0:
+        frame = read_frame(view, start, opening.salt)
+        if frame is not None and frame.end == len(view):
+            return (
+                (opening.header, frame.first_row, frame.json()["digests"])
+                if frame.kind == SEAL
+                else None
+            )
+        start = tail.rfind(FRAME_MAGIC, 0, start)
+    return None
