@@ -8,7 +8,10 @@ STAMP  := .venv/setup-$(shell cat pyproject.toml constraints.txt | sha256sum | c
 # Two cores, many processes: one thread each, and the same hashes in every run.
 TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 MUJOCO_GL=egl
 
-.PHONY: help setup train test lint bench soak clean
+# The dashboard's page, built again when a source of it changes.
+PAGE := src/trackway/dashboard/static/index.html
+
+.PHONY: help setup train dashboard test lint bench soak clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -21,6 +24,12 @@ setup: $(STAMP)  ## the virtual environment .venv, with trackway installed
 train: setup  ## train the Go1 to walk, with everything recorded (STEPS=300000 for a look)
 	$(PY) train.py --run train --config configs/walk.toml --total_timesteps $(STEPS)
 
+$(PAGE): $(STAMP) $(shell find web -name node_modules -prune -o -type f -print)
+	@scripts/build-web
+
+dashboard: $(PAGE)  ## show the runs in models/ in a web page, live
+	.venv/bin/trackway serve models
+
 lint: setup  ## ruff, mypy, import contracts, spelling
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -28,7 +37,7 @@ lint: setup  ## ruff, mypy, import contracts, spelling
 	.venv/bin/lint-imports --no-cache
 	git ls-files -z -- '*.py' '*.md' '*.toml' | xargs -0 .venv/bin/codespell
 
-test: lint  ## everything that must hold before a change lands
+test: lint $(PAGE)  ## everything that must hold before a change lands
 	$(TEST_ENV) $(PY) -m pytest -n 2 --dist worksteal
 	$(TEST_ENV) $(PY) test_realtime_saving.py
 

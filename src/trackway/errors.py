@@ -14,6 +14,8 @@ TrackwayError
 ├── StreamError               a stream cannot be read as asked
 ├── QueryError                a question about runs that has no answer
 ├── MissingExtraError         a part of Trackway that is not installed
+├── DashboardError            the dashboard cannot be started, or asked this
+│   └── UnknownRunError           there is no such run
 └── RenderError               a video could not be drawn
 
 Each is raised with the facts; its class writes the sentence, which says what to do.
@@ -85,6 +87,15 @@ class MissingExtraError(TrackwayError):
 
 class ProbeError(TrackwayError):
     """A probe or its environment cannot be loaded; the message says what was looked for."""
+
+
+class DashboardError(TrackwayError):
+    """The dashboard cannot be started, or a question to it makes no sense; says what would."""
+
+
+class UnknownRunError(DashboardError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no run {name[:120]!r}")
 
 
 class RenderError(TrackwayError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import completion, diff, probes, runs, streams
+from trackway.cli import completion, diff, probes, runs, serve, streams
 from trackway.cli.completion import names_folder, names_run
 from trackway.errors import TrackwayError
 
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
     streams.add_commands(commands)
     diff.add_command(commands)
+    serve.add_command(commands)
 
     check = commands.add_parser("check-probe", help="examine a probe of your own")
     check.add_argument("probe", metavar="MODULE:CLASS", help="such as my_package.probes:PoleProbe")

@@ -1,0 +1,67 @@
+"""`trackway serve`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from trackway.cli.completion import names_folder
+from trackway.errors import DashboardError
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Give the command line `serve`."""
+    command = commands.add_parser(
+        "serve",
+        help="show the runs of a folder in a web page, live",
+        description="Only this machine can reach the page, unless --host or --allow-host say "
+        "otherwise; then a token is needed, in TRACKWAY_TOKEN or in --token-file.",
+    )
+    names_folder(
+        command.add_argument(
+            "models", nargs="?", type=Path, default=Path("models"), metavar="FOLDER"
+        )
+    )
+    command.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
+    command.add_argument("--port", type=_port, help="(the first free one from 6070 on)")
+    command.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name under which the page is reached, as behind a reverse proxy",
+    )
+    command.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token")
+    command.add_argument(
+        "--prefix", default="", metavar="PATH", help="where a reverse proxy shows it: /trackway"
+    )
+    command.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+    command.set_defaults(act=_serve)
+
+
+def _serve(args: argparse.Namespace) -> None:
+    try:
+        from trackway.dashboard.serve import ServeOptions, read_token, serve
+    except ImportError as error:
+        raise DashboardError(
+            f"the dashboard needs {error.name}: pip install 'trackway[dashboard]'"
+        ) from error
+    options = ServeOptions(
+        models=args.models,
+        host=args.host,
+        port=args.port,
+        allowed_hosts=tuple(args.allow_host),
+        token=read_token(args.token_file),
+        prefix=args.prefix,
+        until_stdin_closes=args.until_stdin_closes,
+    )
+    serve(options, lambda address: print(f"Trackway shows {args.models} at {address}", flush=True))
+    sys.stdout.flush()
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 1 to 65535, or 0 for any")
+    return port

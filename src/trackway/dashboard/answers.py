@@ -1,0 +1,85 @@
+"""Answers of the API, and what may be asked of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trackway.errors import DashboardError
+
+NO_STORE: Final = {"cache-control": "no-store"}
+MAX_POINTS: Final = 4096
+
+
+class Answer(Response):
+    """JSON; numpy values and arrays are welcome, NaN becomes null."""
+
+    media_type = "application/json"
+
+    def __init__(
+        self, content: object, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(content, status, {**NO_STORE, **(headers or {})})
+
+    def render(self, content: object) -> bytes:
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+
+def problem(status: int, says: str, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer({"error": says}, status, headers)
+
+
+def number(
+    request: Request,
+    name: str,
+    fallback: float | None = None,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> float | None:
+    """A number that was asked with.
+
+    Raises:
+        DashboardError: It is none, or out of range.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return fallback
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise DashboardError(f"{name}={text[:40]!r} is not a number from {low:g} to {high:g}")
+    return value
+
+
+def whole(request: Request, name: str, fallback: int, low: int, high: int) -> int:
+    """A whole number that was asked with.
+
+    Raises:
+        DashboardError: It is none, or out of range.
+    """
+    value = number(request, name, fallback, low, high)
+    assert value is not None
+    return int(value)
+
+
+def names(request: Request, name: str, limit: int = 200) -> list[str]:
+    """Names that were asked with, separated by commas.
+
+    Raises:
+        DashboardError: There are too many.
+    """
+    found = [part for part in request.query_params.get(name, "").split(",") if part]
+    if len(found) > limit:
+        raise DashboardError(f"{name} names {len(found)} things; ask for up to {limit} at once")
+    return list(dict.fromkeys(found))
+
+
+def told(error: BaseException) -> dict[str, Any]:
+    return {"error": str(error)}

@@ -1,0 +1,79 @@
+"""Joins the parts of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from trackway.dashboard import run_list
+from trackway.dashboard.answers import problem
+from trackway.dashboard.guard import Access, Guard
+from trackway.dashboard.runs import Runs
+from trackway.dashboard.static import StaticFiles
+from trackway.errors import DashboardError, TrackwayError, UnknownRunError
+
+
+def api_routes() -> Sequence[BaseRoute]:
+    """Every question that can be asked, below `/api`."""
+    return run_list.routes
+
+
+def make_app(
+    models: Path, access: Access | None = None, static: StaticFiles | None = None
+) -> ASGIApp:
+    """The whole server, as one ASGI application.
+
+    Args:
+        models: The folder that holds the runs.
+        access: Who may ask.
+        static: The built page; by default the one that was installed.
+
+    Raises:
+        DashboardError: The page has not been built.
+    """
+    access = access or Access()
+    page = static or StaticFiles()
+
+    async def answer_page(request: Request) -> Response:
+        return page.answer(request)
+
+    async def to_page(request: Request) -> Response:
+        return RedirectResponse(f"{access.prefix}/", 307)
+
+    inner: list[BaseRoute] = [
+        Mount("/api", routes=list(api_routes()), name="api"),
+        Route("/{path:path}", answer_page),
+    ]
+    routes = inner
+    if access.prefix:
+        # A proxy may pass the prefix on, or take it away.
+        routes = [Route(access.prefix, to_page), Mount(access.prefix, routes=inner), *inner]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={
+            UnknownRunError: lambda _, error: problem(404, str(error)),
+            DashboardError: lambda _, error: problem(400, str(error)),
+            # A run that cannot be read is the run's fault, not the question's.
+            TrackwayError: lambda _, error: problem(422, str(error)),
+            FileNotFoundError: _vanished,
+            HTTPException: _http,
+        },
+    )
+    app.state.runs = Runs(models)
+    return Guard(app, access)
+
+
+async def _vanished(request: Request, error: Exception) -> Response:
+    return problem(422, f"a file vanished while it was read: {error}")
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, error.detail)

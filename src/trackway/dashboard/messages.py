@@ -1,0 +1,46 @@
+"""What the server tells the page. `scripts/web-messages` writes the same as TypeScript."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+State = Literal[
+    "running", "stalled", "finished", "interrupted", "failed", "crashed", "damaged", "unknown"
+]
+
+
+class RunRow(TypedDict):
+    """A run in the list."""
+
+    id: str
+    state: State
+    error: str | None
+    created_unix: float | None
+    seen_unix: float | None
+    timesteps: int | None
+    planned: int | None
+    steps_per_s: float | None
+    left_s: float | None
+    attempts: int
+    num_envs: int | None
+    algorithm: str | None
+    environment: str | None
+    tags: list[str]
+    notes: str
+
+
+class Sparkline(TypedDict):
+    """The return of a run's episodes, in few points."""
+
+    id: str
+    mean: list[float | None]
+    last: float | None
+    success: float | None
+
+
+class RunList(TypedDict):
+    """Every run, newest first."""
+
+    folder: str
+    now_unix: float
+    runs: list[RunRow]

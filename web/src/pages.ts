@@ -1,0 +1,23 @@
+/** Every page of the dashboard. A page is loaded when somebody first goes there. */
+import type { ComponentType } from 'preact'
+import type { ShellKey } from './shell/shell-words'
+
+export interface PageProps {
+  /** The run that the address names; '' on pages that belong to no single run. */
+  run: string
+}
+
+export interface Page {
+  /** Whether it shows one run: then it stands in that run's row of tabs. */
+  of: 'run' | 'all'
+  title: ShellKey
+  /** The second key of `g …`, which goes there. */
+  key?: string
+  /** Pages that others link to, but no tab does. */
+  hidden?: true
+  load: () => Promise<{ default: ComponentType<PageProps> }>
+}
+
+export const pages: Record<string, Page> = {
+  runs: { of: 'all', title: 'runs', key: 'r', load: () => import('./runs/page') },
+}
