@@ -67,6 +67,11 @@ class RunFolder:
         return self.path / "final_model.zip"
 
     @property
+    def notes(self) -> Path:
+        """What people wrote to the run: tags and a note."""
+        return self.path / "notes.json"
+
+    @property
     def history(self) -> Path:
         return self.path / "training_history.json"
 

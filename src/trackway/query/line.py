@@ -9,7 +9,7 @@ An attempt's rows count to the line up to the earliest timestep from which a lat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,11 @@ class Span:
     def holds(self, timestep: int) -> bool:
         """Whether what was recorded at a timestep counts."""
         return self.cut is None or timestep <= self.cut
+
+    def counts(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record counts; one that tells no timestep does."""
+        timestep = record.get("timestep")
+        return not isinstance(timestep, int | float) or self.holds(int(timestep))
 
     def stream(self, name: str) -> StreamFolder | None:
         """A stream of the attempt, where it has been begun."""

@@ -71,8 +71,8 @@ class RecordColumns:
         return name in self._numbers
 
     def texts(self, name: str) -> list[str | None]:
-        """A column of texts, `[records]`."""
-        texts = self._texts[name]
+        """A column of texts, `[records]`; None for all where no record has it."""
+        texts = self._texts.get(name, [])
         return texts + [None] * (self._size - len(texts))
 
 

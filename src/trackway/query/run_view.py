@@ -108,7 +108,7 @@ class RunView:
         made = RecordColumns()
         for view in self._views():
             told = view.records.get(stream, [])
-            made.extend(record for record in told if _counts(view.span, record) != abandoned)
+            made.extend(record for record in told if view.span.counts(record) != abandoned)
         return made
 
     def rows(self, stream: str) -> list[int]:
@@ -215,6 +215,7 @@ class _AttemptView:
         self.records: dict[str, list[dict[str, Any]]] = {}
         self._followers: dict[str, RecordFollower] = {}
         self._seen: dict[str, RecordColumns] = {}
+        self._ends: dict[str, int] = {}
 
     @property
     def begun(self) -> bool:
@@ -254,7 +255,7 @@ class _AttemptView:
         seen = self._seen.get(stream)
         if seen is None:
             seen = self._seen[stream] = RecordColumns()
-            seen.extend(r for r in self.records.get(stream, []) if _counts(self.span, r))
+            seen.extend(r for r in self.records.get(stream, []) if self.span.counts(r))
         return seen
 
     def rows(self, stream: str) -> int:
@@ -262,7 +263,13 @@ class _AttemptView:
             return len(self.told(stream))
         if stream not in self.columns:
             return 0
-        rows = end_row(self.columns[stream].folder)
+        rows = self._ends.get(stream)
+        if rows is None:
+            folder = self.columns[stream].folder
+            growing = folder.ring_pointer.exists()
+            rows = end_row(folder)
+            if not growing:  # everything is sealed: nothing follows
+                self._ends[stream] = rows
         if stream == "steps" and self.span.rows is not None:
             return min(rows, self.span.rows)
         return rows
@@ -329,11 +336,6 @@ class _AttemptView:
                 rows.append((told["timestep"] - self.span.begin) / max(1, self.span.num_envs))
                 times.append(told["unix_s"])
         return np.concatenate(rows), np.concatenate(times)
-
-
-def _counts(span: Span, record: dict[str, Any]) -> bool:
-    timestep = record.get("timestep")
-    return not isinstance(timestep, int | float) or span.holds(int(timestep))
 
 
 def _joined(parts: list[Curve], unit: str) -> Curve:

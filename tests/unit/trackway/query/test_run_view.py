@@ -8,13 +8,6 @@ from trackway.errors import QueryError
 from trackway.query.run_view import RunView
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("TRACKWAY_CACHE", str(folder))
-    return folder
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return make_run(tmp_path / "run").path
