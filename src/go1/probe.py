@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from go1.core import Go1Core
+from go1.model import TRUNK_NAME
 from go1.randomization import RANDOMISED
 from go1.robot import JOINT_NAMES, LEG_NAMES
 from go1.upstream import UpstreamCore
@@ -44,6 +45,7 @@ class Go1Probe:
 
     Attributes:
         scene: Fields of the model by name, against which `start` tells overrides.
+        limits: What an episode ends at, see `docs/how-to/add-a-probe.md`.
     """
 
     def __init__(self, core: Go1Core | UpstreamCore) -> None:
@@ -74,6 +76,7 @@ class Go1Probe:
         self.schema = Schema(*state, *added, _CONTACT)
         self._sources = [(field.name, sources[field.name]) for field in self.schema]
         self.scene = {name: np.array(getattr(core.model, name)) for name in RANDOMISED}
+        self.limits = _limits(core)
 
     def read(self, row: Row) -> None:
         """Write what the latest action led to, before any new start."""
@@ -94,3 +97,24 @@ class Go1Probe:
                 if not np.array_equal(self.scene[name], array)
             },
         }
+
+
+def _limits(core: Go1Core | UpstreamCore) -> list[dict[str, Any]]:
+    low, high = core.task.healthy_z_range
+    height = {"name": "height", "unit": "m", "qpos": 2, "low": low}
+    if isinstance(core, Go1Core):
+        task, up = core.task, np.zeros(3)
+        up[task.axes[2]] = task.signs[2]
+        tilt = {"name": "upright", "unit": "cos", "body": TRUNK_NAME, "axis": up.tolist()}
+        return [height, tilt | {"low": task.min_up}]
+    # The public environment takes the quaternion's x and y for roll and pitch.
+    ranges = (core.task.healthy_roll_range, core.task.healthy_pitch_range)
+    return [
+        height | {"high": high},
+        *(
+            {"name": name, "unit": "1", "qpos": 4 + i, "low": float(least), "high": float(most)}
+            for i, (name, (least, most)) in enumerate(
+                zip(("quaternion x", "quaternion y"), ranges, strict=True)
+            )
+        ),
+    ]

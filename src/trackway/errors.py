@@ -12,6 +12,8 @@ TrackwayError
 ├── FormatError               bytes are not what they should be
 ├── ProbeError                a probe cannot be loaded or made
 ├── StreamError               a stream cannot be read as asked
+├── EpisodeError              there is no such episode
+├── SceneError                the model that recorded states move is missing or does not fit
 ├── QueryError                a question about runs that has no answer
 ├── MissingExtraError         a part of Trackway that is not installed
 ├── DashboardError            the dashboard cannot be started, or asked this
@@ -96,6 +98,15 @@ class DashboardError(TrackwayError):
 class UnknownRunError(DashboardError):
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no run {name[:120]!r}")
+
+
+class EpisodeError(TrackwayError):
+    def __init__(self, wanted: str, known: str) -> None:
+        super().__init__(f"there is no episode {wanted}: {known}")
+
+
+class SceneError(TrackwayError):
+    """The model that recorded states move cannot be used; the message says what is left."""
 
 
 class RenderError(TrackwayError):

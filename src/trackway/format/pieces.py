@@ -44,24 +44,32 @@ class Joiner:
 
     def __init__(self) -> None:
         self._text: bytearray | None = None
+        self._first_row = 0
         self._next_row = 0
 
     def join(
         self, rows: npt.NDArray[np.int64], columns: Mapping[str, npt.NDArray[Any]]
     ) -> list[dict[str, Any]]:
         """Records that these rows complete. What lacks an end, beside a gap, is dropped."""
-        done: list[dict[str, Any]] = []
-        flags, sizes, data = (columns[field.name][:, 0] for field in SCHEMA)
+        return [record for _, record in self.join_numbered(rows, columns)]
+
+    def join_numbered(
+        self, rows: npt.NDArray[np.int64], columns: Mapping[str, npt.NDArray[Any]]
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """The same, each with the number of the row that holds its first piece."""
+        done: list[tuple[int, dict[str, Any]]] = []
+        flags, sizes = columns["flags"][:, 0].tolist(), columns["size"][:, 0].tolist()
+        data = columns["data"].tobytes()
         for i, row in enumerate(rows.tolist()):
             if flags[i] & FIRST:
-                self._text = bytearray()
+                self._text, self._first_row = bytearray(), row
             elif row != self._next_row:
                 self._text = None
             self._next_row = row + 1
             if self._text is None:
                 continue
-            self._text += data[i, : sizes[i]].tobytes()
+            self._text += data[i * PIECE_BYTES : i * PIECE_BYTES + sizes[i]]
             if flags[i] & LAST:
-                done.append(orjson.loads(self._text))
+                done.append((self._first_row, orjson.loads(self._text)))
                 self._text = None
         return done

@@ -32,18 +32,21 @@ def save_scene_of(folder: Path, env: Any, probe: Any = None) -> dict[str, Any] |
             against), the model is kept as it was without them.
 
     Returns:
-        `physics` and `render`, their digests; `substeps`, physics steps in a step of the environment.
-        None where there is no MuJoCo simulation.
+        `physics` and `render`, their digests; `substeps`, physics steps in a step of the environment;
+        `limits` where the probe tells which quantities end an episode. None where there is no MuJoCo
+        simulation.
     """
     source = motion_source(env)
     if source is None:
         return None
     model, drawn = source.model, source.render_model()
     plain = without_overrides(model, getattr(probe, "scene", {}))
+    limits = getattr(probe, "limits", None)
     return {
         "physics": save_scene(folder, plain),
         "render": save_scene(folder, plain if drawn is model else drawn),
         "substeps": round(source.step_s / model.opt.timestep),
+        **({"limits": limits} if limits else {}),
     }
 
 
