@@ -35,3 +35,27 @@ export interface RunList {
   now_unix: number
   runs: RunRow[]
 }
+
+export interface EpisodeRow {
+  key: string
+  number: number
+  attempt: string
+  env: number
+  episode: number
+  ended: boolean
+  timestep: number | null
+  unix_s: number | null
+  return: number | null
+  length: number
+  reason: string | null
+  success: boolean | null
+  rewards: Record<string, number>
+  costs: Record<string, number>
+}
+
+/** Episodes of a window, and how many ended for which reason. */
+export interface EpisodeList {
+  total: number
+  reasons: Record<string, number>
+  episodes: EpisodeRow[]
+}

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from trackway.dashboard import run_list
+from trackway.dashboard import episodes, run_list
 from trackway.dashboard.answers import problem
 from trackway.dashboard.guard import Access, Guard
 from trackway.dashboard.runs import Runs
@@ -22,7 +22,7 @@ from trackway.errors import DashboardError, TrackwayError, UnknownRunError
 
 def api_routes() -> Sequence[BaseRoute]:
     """Every question that can be asked, below `/api`."""
-    return run_list.routes
+    return [*run_list.routes, *episodes.routes]
 
 
 def make_app(

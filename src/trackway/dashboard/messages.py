@@ -44,3 +44,33 @@ class RunList(TypedDict):
     folder: str
     now_unix: float
     runs: list[RunRow]
+
+
+EpisodeRow = TypedDict(
+    "EpisodeRow",
+    {
+        "key": str,
+        "number": int,
+        "attempt": str,
+        "env": int,
+        "episode": int,
+        "ended": bool,
+        "timestep": int | None,
+        "unix_s": float | None,
+        "return": float | None,
+        "length": int,
+        "reason": str | None,
+        "success": bool | None,
+        "rewards": dict[str, float],
+        "costs": dict[str, float],
+    },
+)
+"""An episode in a list; `key` names it for ever."""
+
+
+class EpisodeList(TypedDict):
+    """Episodes of a window, and how many ended for which reason."""
+
+    total: int
+    reasons: dict[str, int]
+    episodes: list[EpisodeRow]

@@ -74,16 +74,19 @@ class Trajectory:
         return np.array([np.nan if v is None else v for v in begun], np.float64)
 
 
-def load(attempt: AttemptEpisodes, episode: Episode) -> Trajectory:
-    """Read an episode's rows, of its environment alone.
+def load(attempt: AttemptEpisodes, episode: Episode, last: int | None = None) -> Trajectory:
+    """Read an episode's rows, of its environment alone; with `last`, only so many of the last.
 
     Raises:
         EpisodeError: None of its rows is kept any more.
         StreamError: The stream cannot be read.
     """
-    reader = Reader(attempt.steps, first=episode.first_row, env=episode.env)
+    first = episode.first_row
+    if last is not None:
+        first = max(first, episode.last_row - last + 1)
+    reader = Reader(attempt.steps, first=first, env=episode.env)
     found = []
-    left = episode.last_row - episode.first_row + 1
+    left = episode.last_row - first + 1
     while left > 0 and len(batch := reader.poll(limit=left)):
         found.append(batch)
         left = episode.last_row - int(batch.rows[-1])

@@ -96,6 +96,29 @@ def web_columns(trajectory: Trajectory, names: Iterable[str]) -> bytes:
     return _pack({}, [_column(trajectory, name) for name in names])
 
 
+def web_clips(opened: Iterable[tuple[Trajectory, Models]]) -> bytes:
+    """The motion alone of several episodes, a channel each, named by its key.
+
+    What has no model or no positions is told of in `clips` and has no channel.
+    """
+    clips, channels = [], []
+    for trajectory, models in opened:
+        drawn = models.drawn if models.problem is None else None
+        clips.append(
+            {
+                **episode_row(trajectory.episode),
+                "scene": None if drawn is None else drawn.digest,
+                "physics": None if models.physics is None else models.physics.digest,
+                "step_s": step_s(trajectory, models.physics),
+            }
+        )
+        if drawn is not None:
+            steps = _qpos_steps(drawn, _length_step(drawn))
+            states = trajectory.columns["qpos"]
+            channels.append(Channel(trajectory.episode.key, states, steps, {"lead": 0}))
+    return _pack({"clips": clips}, channels)
+
+
 def facts(trajectory: Trajectory, models: Models) -> dict[str, Any]:
     """Everything that is not a column."""
     episode, start = trajectory.episode, trajectory.start or {}
@@ -105,6 +128,7 @@ def facts(trajectory: Trajectory, models: Models) -> dict[str, Any]:
         "step_s": step_s(trajectory, models.physics),
         "steps": episode.last_row - episode.first_row + 1,
         "scene": None if models.drawn is None else models.drawn.digest,
+        "physics": None if models.physics is None else models.physics.digest,
         "problem": models.problem,
         "limits": trajectory.scene.get("limits") or [],
         "rand_power": start.get("rand_power"),
@@ -149,7 +173,7 @@ def _motion(trajectory: Trajectory, models: Models) -> Iterable[Channel]:
     yield Channel("frame", frames, np.ones(1), {"lead": len(frames) - len(trajectory)})
     qpos, drawn = trajectory.qpos, models.drawn
     if qpos is not None and drawn is not None:
-        length = LENGTH_STEP_M * min(1.0, float(drawn["stat.extent"]))
+        length = _length_step(drawn)
         yield Channel(
             "qpos", qpos, _qpos_steps(drawn, length), {"lead": len(qpos) - len(trajectory)}
         )
@@ -185,6 +209,10 @@ def _pack(header: dict[str, Any], channels: Iterable[Channel]) -> bytes:
         described, data = encode(channel)
         told.append(described | {"at": packer.add(data)})
     return packer.pack(MAGIC, VERSION, header | {"channels": told})
+
+
+def _length_step(model: RecordedModel) -> float:
+    return LENGTH_STEP_M * min(1.0, float(model["stat.extent"]))
 
 
 def _qpos_steps(model: RecordedModel, length: float) -> NDArray[np.float64]:
