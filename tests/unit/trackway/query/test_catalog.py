@@ -178,7 +178,7 @@ def test_a_name_finds_one_run(models: Path) -> None:
     assert catalog.run("2025-01-01").name == "2025-01-01_walk"
     with pytest.raises(QueryError, match="could mean 2 runs"):
         catalog.run("walk")
-    with pytest.raises(QueryError, match="is called '../secret'"):
+    with pytest.raises(QueryError, match=r"is called '\.\./secret'"):
         catalog.run("../secret")
 
 
