@@ -31,6 +31,7 @@ from recording_peers import NEEDS, PEERS, SCHEMA
 
 STEP_HZ = {12: 1000.0, 256: 60.0}
 BURST = 25
+TIME = next(field.name for field in SCHEMA if field.name.startswith("time"))
 SLOW = {"TensorBoard"}  # one short round: it takes minutes to close
 
 
@@ -44,7 +45,7 @@ def move(columns: dict[str, np.ndarray], luck: np.random.Generator) -> None:
     for column in columns.values():
         if column.dtype != bool:
             column += luck.normal()
-    columns["time"][...] = time.perf_counter()
+    columns[TIME][...] = time.perf_counter()
 
 
 def packed(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -139,22 +140,22 @@ def live_lag(folder: Path, num_envs: int, duration_s: float) -> tuple[float, flo
         "from trackway.storage.places import find_stream\n"
         "from trackway.storage.reader import Reader, follow\n"
         "folder = find_stream(pathlib.Path(sys.argv[1]), 'steps')\n"
-        "reader, lags = Reader(folder, ['time']), []\n"
+        "reader, lags = Reader(folder, [sys.argv[2]]), []\n"
         "for batch in follow(reader, folder):\n"
         "    now = time.perf_counter()\n"
-        "    lags += (now - batch['time'][:, 0]).tolist()\n"
+        "    lags += (now - batch[sys.argv[2]][:, 0]).tolist()\n"
         "print(json.dumps(np.percentile(lags[len(lags) // 4:], [50, 99]).tolist()))\n"
     )
     writer = PEERS["trackway"](path, num_envs)
     given = source(num_envs)
     reader = subprocess.Popen(
-        [sys.executable, "-c", code, str(path)],
+        [sys.executable, "-c", code, str(path), TIME],
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     end_s = time.perf_counter() + duration_s + 1.0
     while time.perf_counter() < end_s:
-        given["time"][...] = time.perf_counter()
+        given[TIME][...] = time.perf_counter()
         writer.write(given)
         time.sleep(1 / STEP_HZ.get(num_envs, 12_000 / num_envs))
     writer.close()

@@ -44,6 +44,7 @@ class Go1Probe:
     Torques and forces are those of the last physics step's beginning, see `go1.motion`.
 
     Attributes:
+        sources: The arrays, by field.
         scene: Fields of the model by name, against which `start` tells overrides.
         limits: What an episode ends at, see `docs/how-to/add-a-probe.md`.
     """
@@ -74,13 +75,13 @@ class Go1Probe:
                 sources[added[-1].name] = values[:, i]
         state = [field for field in _STATE if field.name in sources]
         self.schema = Schema(*state, *added, _CONTACT)
-        self._sources = [(field.name, sources[field.name]) for field in self.schema]
+        self.sources = {field.name: sources[field.name] for field in self.schema}
         self.scene = {name: np.array(getattr(core.model, name)) for name in RANDOMISED}
         self.limits = _limits(core)
 
     def read(self, row: Row) -> None:
         """Write what the latest action led to, before any new start."""
-        for name, source in self._sources:
+        for name, source in self.sources.items():
             row[name][...] = source
 
     def start(self, env: int) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import orjson
 
 from trackway.probes.check import check_probe
-from trackway.probes.probe import Probe, TellsStarts, empty_row
+from trackway.probes.probe import HasSources, Probe, TellsStarts, empty_row
 
 
 class ProbeContract:
@@ -32,6 +33,20 @@ class ProbeContract:
         probe.read(after)
 
         assert any((before[name] != after[name]).any() for name in before)
+
+    def test_its_sources_are_what_it_reads_and_never_move(self):
+        probe, step = self.make()
+        if not isinstance(probe, HasSources):
+            return
+        for _ in range(30):
+            row = empty_row(probe.schema, self.num_envs)
+            sources = dict(probe.sources)
+            step()
+            probe.read(row)
+
+            assert sources.keys() == row.keys()
+            for name, column in row.items():
+                np.testing.assert_allclose(column, sources[name], rtol=1e-6, err_msg=name)
 
     def test_what_it_tells_of_a_start_is_json(self):
         probe, _ = self.make()

@@ -13,8 +13,9 @@ from trackway.format.schema import Field, Schema
 from trackway.frameworks.patch import Patch
 from trackway.frameworks.tap import EnvTap, FixedRow, Scene, scene_of
 from trackway.probes.find import MakeProbe
-from trackway.probes.probe import Array, Probe, blank, empty_row, start_of
+from trackway.probes.probe import Array, HasSources, Probe, blank, empty_row, start_of
 from trackway.probes.spaces import Transition
+from trackway.recorder.gather import Gather
 from trackway.recorder.steps import Steps
 from trackway.recorder.stream import Stream
 
@@ -78,12 +79,19 @@ class Outside:
         self.fields = self._transition.fields
 
     def write(self, steps: Steps, step: VecStep) -> None:
-        row = steps.row
         self._transition.write(
-            row, step.actions, step.obs, step.rewards, step.terminated, step.truncated
+            steps.columns,
+            steps.at,
+            step.actions,
+            step.obs,
+            step.rewards,
+            step.terminated,
+            step.truncated,
         )
-        for env, obs in (step.last_obs or {}).items():
-            self._transition.write_last_obs(row, env, obs)
+        if step.last_obs:
+            row = steps.row
+            for env, obs in step.last_obs.items():
+                self._transition.write_last_obs(row, env, obs)
 
     def begun(self, stream: Stream) -> None:
         """Nothing has to be told to anybody."""
@@ -116,22 +124,27 @@ class Batch(Outside):
         self._row: dict[str, Array] = empty_row(self._state, inner.num_envs)
         self._error: Exception | None = None
         self._stream: Stream | None = None
+        self._gather: Gather | None = None
         inner.before_restart = self._read
 
     def _read(self) -> None:
         if self._probe is None:
             return
-        row = self._row if self._stream is None else self._stream.row
+        stream = self._stream
         try:
-            self._probe.read(row)
+            if stream is None:
+                self._probe.read(self._row)
+            elif self._gather is not None:
+                self._gather.write(stream.at)
+            else:
+                self._probe.read(stream.row)
         except Exception as error:  # noqa: BLE001 - raised again where it is counted
             self._error = error
 
     def write(self, steps: Steps, step: VecStep) -> None:
         super().write(steps, step)
         if self._stream is None:
-            for name, column in self._row.items():
-                steps.row[name][...] = column
+            _fill(steps, self._row)
         if self._error is not None:
             error, self._error = self._error, None
             self._errors += 1
@@ -140,6 +153,9 @@ class Batch(Outside):
 
     def begun(self, stream: Stream) -> None:
         self._stream = stream
+        probe: Any = self._probe
+        if isinstance(probe, HasSources):
+            self._gather = stream.gather(probe.sources)
 
     def start(self, env: int) -> dict[str, Any]:
         return start_of(self._probe, env)
@@ -177,9 +193,7 @@ class Local:
         for env in step.reset:
             action, obs = _of(step.actions, env), _of(step.obs, env)
             self._taps[env].write(action, obs, 0.0, False, False)
-        row = steps.row
-        for name, column in self._rows.items():
-            row[name][...] = column
+        _fill(steps, self._rows)
 
     def begun(self, stream: Stream) -> None:
         """The taps write into private memory all the time."""
@@ -194,6 +208,12 @@ class Local:
         for patch in self._patches:
             patch.undo()
         return sum(tap.errors for tap in self._taps)
+
+
+def _fill(steps: Steps, row: Mapping[str, Array]) -> None:
+    columns, at = steps.columns, steps.at
+    for name, column in row.items():
+        columns[name][at] = column
 
 
 def _share_scene(probes: Sequence[Any]) -> None:

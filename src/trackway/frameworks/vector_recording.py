@@ -55,7 +55,6 @@ class VectorRecording:
         self._first_timestep = timestep
         self._info_keys: list[str] = []
         self._info_columns: dict[str, Array] = {}
-        self._committed = False
 
     @property
     def rows(self) -> int:
@@ -83,9 +82,12 @@ class VectorRecording:
 
     def add(self, step: VecStep) -> None:
         """Record a step. A row that cannot be recorded still counts: rows and timesteps agree."""
-        self._committed = False
-        self._guard.run("record a step", lambda: self._add(step), None)
-        if not self._committed:
+        rows = self._steps.committed
+        try:
+            self._add(step)
+        except Exception as error:  # noqa: BLE001 - training goes on
+            self._guard.failed("record a step", error)
+        if self._steps.committed == rows:
             self._guard.run("commit a step", self._commit_blank, None)
 
     def close(self) -> None:
@@ -101,33 +103,30 @@ class VectorRecording:
         steps, source = self._steps, self._source
         if steps.stream is None:
             self._info_keys = _common_numbers(step)
-            self._guard.run("read the environments", lambda: source.write(steps, step), None)
+            self._fill(step)
             source.begun(steps.begin([info_field(key) for key in self._info_keys]))
         else:
-            self._guard.run("read the environments", lambda: source.write(steps, step), None)
+            self._fill(step)
         for key in self._info_keys:
-            column = steps.row[f"info.{key}"]
-            for env, info in enumerate(step.infos):
-                column[env] = info.get(key, np.nan)
-            self._info_columns[key] = column
+            column = steps.columns[f"info.{key}"]
+            column[steps.at] = [info.get(key, np.nan) for info in step.infos]
+            self._info_columns[key] = column[steps.at]
         # From the row: workers know which of the two it was, also where the VecEnv does not say.
-        ends = [
-            (env, bool(steps.row["terminated"][env]), bool(steps.row["truncated"][env]))
-            for env in step.ended
-        ]
+        terminated, truncated = (steps.columns[name] for name in ("terminated", "truncated"))
+        at = steps.at
+        ends = [(e, bool(terminated[at, e]), bool(truncated[at, e])) for e in step.ended]
         self.episodes.add(step.rewards, self._info_columns, step.reset)
         row = self.rows
         steps.commit()
-        self._committed = True
         if not (len(step.ended) or len(step.restarted) or len(step.reset)):
             return
         facts = {"timestep": self.timestep, "unix_s": self._clock.unix_s()}
-        for env, terminated, truncated in ends:
+        for env, fell, cut in ends:
             record = self.episodes.end(
                 env,
                 row,
-                terminated=terminated,
-                truncated=truncated,
+                terminated=fell,
+                truncated=cut,
                 info=step.infos[env],
                 **facts,
             )
@@ -135,6 +134,12 @@ class VectorRecording:
                 self._tell("simulation_diverged", env=env, row=row)
         for env in (*step.restarted, *step.reset):
             self.episodes.started(env, row + 1, source.start(env), **facts)
+
+    def _fill(self, step: VecStep) -> None:
+        try:
+            self._source.write(self._steps, step)
+        except Exception as error:  # noqa: BLE001 - the rest of the row counts all the same
+            self._guard.failed("read the environments", error)
 
     def _commit_blank(self) -> None:
         blank(self._steps.row)

@@ -58,6 +58,18 @@ class TellsStarts(Protocol):
         ...
 
 
+@runtime_checkable
+class HasSources(Protocol):
+    """A probe of arrays that never move in memory: a recorder copies them without calling `read`.
+
+    Attributes:
+        sources: By field, `[num_envs, *shape]`, of any type that converts: live, never replaced.
+    """
+
+    @property
+    def sources(self) -> Mapping[str, Array]: ...
+
+
 def start_of(probe: Any, env: int) -> dict[str, Any]:
     """What the probe tells of an episode's start; nothing where it does not tell."""
     return probe.start(env) if isinstance(probe, TellsStarts) else {}

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from trackway.format.schema import Field
-from trackway.probes.probe import Row
+from trackway.probes.probe import Array, Row
 
 STEP_FIELDS = (
     Field(
@@ -55,15 +55,22 @@ class Transition:
         self.left_out = self._action.left_out + (seen.left_out if obs else [])
 
     def write(
-        self, row: Row, action: Any, obs: Any, reward: Any, terminated: Any, truncated: Any
+        self,
+        columns: Mapping[str, Array],
+        at: int,
+        action: Any,
+        obs: Any,
+        reward: Any,
+        terminated: Any,
+        truncated: Any,
     ) -> None:
-        """Write a batch, `[num_envs, ...]` each."""
-        self._action.write(row, action)
+        """Write a batch, `[num_envs, ...]` each, as row `at` of columns."""
+        self._action.write(columns, at, action)
         if self._obs is not None:
-            self._obs.write(row, obs)
-        row["reward"][...] = reward
-        row["terminated"][...] = terminated
-        row["truncated"][...] = truncated
+            self._obs.write(columns, at, obs)
+        columns["reward"][at] = reward
+        columns["terminated"][at] = terminated
+        columns["truncated"][at] = truncated
 
     def write_one(
         self,
@@ -110,14 +117,15 @@ class SpaceColumns:
         self.fields = tuple(field for field, _ in self._leaves)
         self.size = sum(int(np.prod(field.shape)) for field in self.fields)
 
-    def write(self, row: Row, value: Any) -> None:
-        """Write a batch of values, `[num_envs, ...]` at every leaf."""
+    def write(self, columns: Mapping[str, Array], at: int, value: Any) -> None:
+        """Write a batch of values, `[num_envs, ...]` at every leaf, as row `at` of columns."""
         for field, path in self._leaves:
             part = value
             for key in path:
                 part = part[key]
-            column = row[field.name]
-            column[...] = part if np.ndim(part) == column.ndim else np.reshape(part, column.shape)
+            column = columns[field.name]
+            same = np.ndim(part) == column.ndim - 1
+            column[at] = part if same else np.reshape(part, column.shape[1:])
 
     def write_one(self, row: Row, env: int, value: Any) -> None:
         """Write the value of one environment."""

@@ -29,7 +29,8 @@ class Steps:
     Until `begin` the current row lies in private memory: only the first step tells what infos hold.
 
     Attributes:
-        row: The current row, by field `[num_envs, *shape]`.
+        columns: Rows by field, `[…, num_envs, *shape]` …
+        at: … and which of them is the current one.
         committed: Rows that count.
     """
 
@@ -43,12 +44,15 @@ class Steps:
     ) -> None:
         self._recorder, self.num_envs, self._max_bytes = recorder, num_envs, max_bytes
         self.fields = tuple(fields)
-        self.row: dict[str, Array] = empty_row(self.fields, num_envs)
+        first = empty_row(self.fields, num_envs)
+        self.columns: Mapping[str, Array] = {name: column[None] for name, column in first.items()}
+        self.at = self.committed = 0
         self.stream: Stream | None = None
 
     @property
-    def committed(self) -> int:
-        return 0 if self.stream is None else self.stream.committed
+    def row(self) -> dict[str, Array]:
+        """The current row, by field `[num_envs, *shape]`."""
+        return {name: column[self.at] for name, column in self.columns.items()}
 
     def begin(self, further: Sequence[Field] = ()) -> Stream:
         """Begin the stream with these fields as well; the current row comes along."""
@@ -61,14 +65,14 @@ class Steps:
         blank(stream.row)
         for name, column in first.items():
             stream.row[name][...] = column
-        self.stream, self.row = stream, stream.row
+        self.stream, self.columns, self.at = stream, stream.columns, stream.at
         return stream
 
     def commit(self) -> None:
         """Let the current row count, and go on to the next."""
         stream = self.stream or self.begin()
         stream.commit()
-        self.row = stream.row
+        self.at, self.committed = stream.at, stream.committed
 
 
 class EpisodeLog:
@@ -81,14 +85,15 @@ class EpisodeLog:
     def __init__(self, recorder: Recorder, num_envs: int) -> None:
         self._ends, self._starts = recorder.records("episodes"), recorder.records("starts")
         self.returns = np.zeros(num_envs)
-        self._lengths = np.zeros(num_envs, np.int64)
-        self._counts = np.zeros(num_envs, np.int64)
+        # Steps taken in, and how many of them came before each running episode.
+        self._taken, self._before = 0, [0] * num_envs
+        self._counts = [0] * num_envs
         self._sums: dict[str, Array] = {}
 
     def started(self, env: int, row: int, start: Mapping[str, Any], **facts: Any) -> None:
         """An environment was reset; `row` of `steps` will be its episode's first."""
         self._forget(env)
-        told = {"row": row, "env": env, "episode": int(self._counts[env])}
+        told = {"row": row, "env": env, "episode": self._counts[env]}
         self._starts.append(told | facts | {"start": start})
 
     def add(self, rewards: Array, infos: Mapping[str, Array], reset: Sequence[int] = ()) -> None:
@@ -100,7 +105,7 @@ class EpisodeLog:
             reset: Which of them were only reset.
         """
         self.returns += rewards
-        self._lengths += 1
+        self._taken += 1
         for key, column in infos.items():
             if key.startswith(_SUMMED):
                 sums = self._sums.setdefault(key, np.zeros(len(self.returns)))
@@ -110,7 +115,7 @@ class EpisodeLog:
 
     def _forget(self, env: int) -> None:
         self.returns[env] = 0.0
-        self._lengths[env] = 0
+        self._before[env] = self._taken
         for sums in self._sums.values():
             sums[env] = 0.0
 
@@ -128,10 +133,10 @@ class EpisodeLog:
         record: dict[str, Any] = {
             "row": row,
             "env": env,
-            "episode": int(self._counts[env]),
+            "episode": self._counts[env],
             **facts,
             "return": float(self.returns[env]),
-            "length": int(self._lengths[env]),
+            "length": self._taken - self._before[env],
             "terminated": terminated,
             "truncated": truncated,
             "termination_reason": str(

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackway.format import pieces
+from trackway.recorder.gather import Gather
 from trackway.storage import ring
 from trackway.storage.ring import Ring
 
@@ -34,12 +35,16 @@ class Stream:
 
     On the step path nothing is allocated, locked, logged or asked of the system: the arrays of
     every row are made beforehand, a commit is two stores.
+
+    Attributes:
+        columns: Every row, by field `[capacity, num_envs, *shape]`; `columns[name][at] = values` is
+            the fastest way to write a column that comes from elsewhere in every step.
+        at: Which of them is the current one.
     """
 
     __slots__ = (
         "__weakref__",
         "_capacity",
-        "_columns",
         "_durable",
         "_limit",
         "_monotonic_ns",
@@ -50,8 +55,9 @@ class Stream:
         "_rows",
         "_sequence",
         "_sleep",
-        "_slot",
         "_words",
+        "at",
+        "columns",
         "name",
     )
 
@@ -75,17 +81,17 @@ class Stream:
         self._ring = memory
         self._words, self._sequence = memory.words, memory.sequence
         self._capacity = self._limit = memory.spec.capacity
-        self._columns = memory.columns
+        self.columns: Mapping[str, Array] = memory.columns
         self._rows = _views(memory)
         self._packed: list[Array] = list(memory.packed)
-        self._number = self._slot = 0
+        self._number = self.at = 0
         self._durable, self._sleep, self._patient = durable, sleep, True
         self._monotonic_ns = time.perf_counter_ns
 
     @property
     def row(self) -> dict[str, Array]:
         """The current row, by field `[num_envs, *shape]`; another one after every commit."""
-        return self._rows[self._slot]
+        return self._rows[self.at]
 
     @property
     def packed(self) -> Array:
@@ -93,7 +99,7 @@ class Stream:
 
         The fields lie one after another, each `[num_envs, *shape]`.
         """
-        return self._packed[self._slot]
+        return self._packed[self.at]
 
     @property
     def committed(self) -> int:
@@ -145,14 +151,14 @@ class Stream:
 
         A committed row survives the death of this process at any later instant.
         """
-        slot = self._slot
+        slot = self.at
         # The row's own number first: a row counts by it, the head only says where to look.
         self._number = self._sequence[slot] = number = self._number + 1
         self._words[ring.HEAD] = number
         slot += 1
         if slot == self._capacity:
             slot = 0
-        self._slot = slot
+        self.at = slot
         if number >= self._limit:
             self._make_room()
         if self._durable:
@@ -160,12 +166,23 @@ class Stream:
 
     def write(self, columns: Mapping[str, npt.ArrayLike]) -> None:
         """Fill the current row from arrays `[num_envs, *shape]` by field, and commit it."""
-        into, slot = self._columns, self._slot
+        into, slot = self.columns, self.at
         # By number rather than through `row`: after a step the caches hold little of what is
         # ours, and the views of a row are more to fetch than the row itself.
         for name, column in columns.items():
             into[name][slot] = column
         self.commit()
+
+    def gather(self, sources: Mapping[str, Array]) -> Gather:
+        """Prepare to copy arrays that never move in memory: `gathered.write(stream.at)`.
+
+        Args:
+            sources: By field, `[num_envs, *shape]`.
+
+        Raises:
+            ValueError: A field is unknown, or its source has another shape.
+        """
+        return Gather(self._ring, sources)
 
     def sync(self, timeout_s: float = PATIENCE_S) -> bool:
         """Wait until every committed row is durable.
@@ -215,8 +232,8 @@ class Stream:
         counted as discarded until there is room.
         """
         self._number -= 1
-        self._slot = self._number % self._capacity
-        self._sequence[self._slot] = 0
+        self.at = self._number % self._capacity
+        self._sequence[self.at] = 0
         self._words[ring.HEAD] = self._number
         self._words[ring.DISCARDED] += 1
 
@@ -230,13 +247,14 @@ class RecordStream:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Keep one record; its values are what JSON has, or are written as text."""
+        stream, columns = self.stream, self.stream.columns
         with self._lock:
             for flags, piece in pieces.cut(record):
-                row = self.stream.row
-                row["flags"][0] = flags
-                row["size"][0] = len(piece)
-                row["data"][0, : len(piece)] = np.frombuffer(piece, np.uint8)
-                self.stream.commit()
+                at = stream.at
+                columns["flags"][at] = flags
+                columns["size"][at] = len(piece)
+                columns["data"][at, 0, : len(piece)] = np.frombuffer(piece, np.uint8)
+                stream.commit()
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ class Ring:
         spec: What it holds.
         columns: By field, `[capacity, num_envs, *shape]`; slot by slot, not row by row in order.
         packed: The same bytes, `[capacity, row bytes]`, uint8.
+        bytes: The same memory, with `stride` bytes from one row to the next; `offsets` tells by
+            field where each begins in a row.
         words: The control words; index with HEAD, TAIL and their like.
         sequence: By slot: number of the row it holds, plus one.
     """
@@ -149,6 +151,10 @@ class Ring:
             )
             for field, offset in zip(self.spec.schema, offsets, strict=True)
         }
+        self.stride = stride
+        self.bytes = memoryview(memory)[rows_start : rows_start + capacity * stride]
+        names = (field.name for field in self.spec.schema)
+        self.offsets: dict[str, int] = dict(zip(names, offsets, strict=True))
         self.packed: Array = np.ndarray(
             (capacity, row_bytes), np.uint8, memory, rows_start, (stride, 1)
         )

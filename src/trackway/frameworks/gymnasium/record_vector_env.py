@@ -137,9 +137,9 @@ class _WithReset:
         self.fields = (*source.fields, _RESET)
 
     def write(self, steps: Steps, step: VecStep) -> None:
-        steps.row["reset"][...] = False
-        for env in step.reset:
-            steps.row["reset"][env] = True
+        column = steps.columns["reset"]
+        column[steps.at] = False
+        column[steps.at, list(step.reset)] = True
         self._source.write(steps, step)
 
     def begun(self, stream: Stream) -> None:

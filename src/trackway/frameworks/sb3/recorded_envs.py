@@ -44,14 +44,17 @@ class RecordedEnvs:
 
     def step_wait(self) -> Any:
         result = self._step_wait()
-        step = self._guard.run("understand a step", lambda: _step(self._actions, *result), None)
-        if step is not None:
+        try:
+            step = _step(self._actions, *result)
+        except Exception as error:  # noqa: BLE001 - a VecEnv may return anything; training goes on
+            self._guard.failed("understand a step", error)
+        else:
             self._recording.add(step)
         return result
 
 
 def _step(actions: Any, obs: Any, rewards: Any, dones: Any, infos: Any) -> VecStep:
-    if not dones.any():
+    if not np.count_nonzero(dones):
         return VecStep(actions, obs, rewards, dones, dones, infos)
     ended = np.flatnonzero(dones).tolist()
     truncated = np.zeros_like(dones)

@@ -1,0 +1,159 @@
+"""Copies arrays that never move in memory into the current row of a stream, many in one call.
+
+A copy by NumPy takes 0.2 µs, however small the array. A row of a dozen robots is many small arrays:
+they are gathered by one native call, and put into the row by another. What is not laid out as in the
+row (other strides, another type) is put so by NumPy first; columns that lie side by side in one
+matrix are copied as one.
+
+    sources                          row of the ring
+    qpos    [12, 19], strided  ──▶ staged ─┐
+    reward  [12]               ────────────┼─▶ | qpos | reward | terms, each [12] |
+    terms   [12, 9] float64    ──▶ staged ─┘
+    images  [12, 64, 64]       ────────────────▶ | images |      large: straight into the row
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
+
+from trackway.storage.ring import Ring
+
+Array = npt.NDArray[Any]
+
+# From here on copying twice takes longer than a call of NumPy's.
+_LARGE_BYTES: Final = 8192
+
+
+@dataclass
+class _Part:
+    """Neighbouring columns and their source: `column` is `[capacity, *source.shape]`."""
+
+    column: Array
+    source: Array
+    start: int
+    end: int
+
+    @property
+    def as_in_row(self) -> bool:
+        return self.source.dtype == self.column.dtype and self.source.flags.c_contiguous
+
+
+class Gather:
+    """A prepared copy into the rows of a ring.
+
+    Args:
+        ring: Whose rows.
+        sources: By field, `[num_envs, *shape]`, of any type that converts: memory that is read in
+            every copy, and must never be replaced.
+
+    Raises:
+        ValueError: A field is unknown, or its source has another shape.
+    """
+
+    def __init__(self, ring: Ring, sources: Mapping[str, Array]) -> None:
+        self._bytes, self._stride = ring.bytes, ring.stride
+        self._staged: list[tuple[Array, Array]] = []
+        self._direct: list[tuple[Array, Array]] = []
+        self._runs: list[tuple[io.BytesIO, list[memoryview], int, int]] = []
+        end = -1
+        for part in _parts(ring, sources):
+            if part.end - part.start >= _LARGE_BYTES:
+                self._direct.append((part.column, part.source))
+                continue
+            source = part.source
+            if not part.as_in_row:
+                source = np.empty(part.source.shape, part.column.dtype)
+                self._staged.append((source, part.source))
+            piece = source.reshape(-1).view(np.uint8).data
+            if part.start == end:
+                buffer, pieces, start, _ = self._runs.pop()
+                self._runs.append((buffer, [*pieces, piece], start, part.end))
+            else:
+                self._runs.append((io.BytesIO(), [piece], part.start, part.end))
+            end = part.end
+
+    def write(self, slot: int) -> None:
+        """Copy everything, as it is now, into a slot of the ring."""
+        for staged, source in self._staged:
+            staged[...] = source
+        for column, source in self._direct:
+            column[slot] = source
+        at = slot * self._stride
+        for buffer, pieces, start, end in self._runs:
+            # The one thing in Python that copies a list of buffers into memory that is there already.
+            buffer.seek(0)
+            buffer.writelines(pieces)
+            buffer.seek(0)
+            buffer.readinto(self._bytes[at + start : at + end])
+
+
+def _parts(ring: Ring, sources: Mapping[str, Array]) -> list[_Part]:
+    """The sources in the row's order, neighbours put together where one array can stand for them."""
+    parts: list[_Part] = []
+    for name, source in sources.items():
+        column = ring.columns.get(name)
+        if column is None or column.shape[1:] != source.shape:
+            raise ValueError(
+                f"field {name!r} of the row has shape {column.shape[1:]}; its source {source.shape}"
+                if column is not None
+                else f"the row has no field {name!r}"
+            )
+        start = ring.offsets[name]
+        parts.append(_Part(column, source, start, start + column[0].nbytes))
+    parts.sort(key=lambda part: part.start)
+    joined: list[list[_Part]] = []
+    for part in parts:
+        if joined and _continues(joined[-1], part):
+            joined[-1].append(part)
+        else:
+            joined.append([part])
+    return [_block(some) if len(some) > 1 else some[0] for some in joined]
+
+
+def _continues(some: list[_Part], part: _Part) -> bool:
+    """Whether a column stands beside those, in the row as in the matrix that it is a column of."""
+    last, base = some[-1], part.source.base
+    if part.start != last.end or part.column.ndim != 2 or part.as_in_row or base is None:
+        return False
+    alike = (
+        part.column.dtype == last.column.dtype
+        and part.source.dtype == last.source.dtype
+        and part.source.strides == last.source.strides
+        and last.source.base is base
+    )
+    return alike and (len(some) == 1 or _step(last, part) == _step(some[0], some[1]))
+
+
+def _step(first: _Part, second: _Part) -> int:
+    return _address(second.source) - _address(first.source)
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _block(some: list[_Part]) -> _Part:
+    first, count = some[0], len(some)
+    column, source = first.column, first.source
+    return _Part(
+        as_strided(
+            column,
+            (len(column), count, *source.shape),
+            (column.strides[0], column[0].nbytes, *column.strides[1:]),
+        ),
+        as_strided(
+            source,
+            (count, *source.shape),
+            (_step(some[0], some[1]), *source.strides),
+            writeable=False,
+        ),
+        first.start,
+        some[-1].end,
+    )
