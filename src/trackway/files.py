@@ -71,6 +71,37 @@ def _temporary(path: Path, data: bytes | memoryview) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def building(path: Path) -> Iterator[Path]:
+    """A temporary name to write a large file under; it becomes `path` when the block ends well.
+
+    As with `publish`, readers see the file whole or not at all, and a power cut keeps it.
+
+    Raises:
+        OSError: The disk refused. Nothing of the new file is visible.
+    """
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_counter)}{_TEMPORARY}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path, suffix: str) -> None:
+    """Take away what a killed process left of files of this kind that it was building.
+
+    Only for whoever holds the lock under which such files are built there.
+    """
+    for path in folder.glob(f".*{suffix}.*{_TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and its missing parents, each entry durable."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]

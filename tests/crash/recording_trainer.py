@@ -28,7 +28,9 @@ def main(run: Path, acknowledged: Path, duration_s: float) -> None:
     with acknowledged.open("r+b") as file:
         told = memoryview(mmap.mmap(file.fileno(), 16)).cast("q")
     # Small ring and segments: waiting, wrapping and sealing all the time.
-    with Recorder(run, ring_bytes=60_000, segment_bytes=100_000, sync_s=0.02) as recorder:
+    with Recorder(
+        run, ring_bytes=60_000, segment_bytes=100_000, sync_s=0.02, compact=False
+    ) as recorder:
         stream = recorder.stream("steps", SCHEMA, NUM_ENVS)
         events = recorder.records("events")
         end_s, row = time.monotonic() + duration_s, 0

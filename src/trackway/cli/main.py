@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import completion, diff, probes, runs, serve, streams
+from trackway.cli import archive, completion, diff, probes, runs, serve, streams
 from trackway.cli.completion import names_folder, names_run
 from trackway.errors import TrackwayError
 
@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="for programs")
     show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
     streams.add_commands(commands)
+    archive.add_commands(commands)
     diff.add_command(commands)
     serve.add_command(commands)
 

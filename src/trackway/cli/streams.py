@@ -125,7 +125,7 @@ def _facts(folder: StreamFolder) -> dict[str, Any]:
         "rows": count_records(folder) if kind == pieces.KIND else end_row(folder),
         "num_envs": num_envs,
         "fields": schema.to_json(),
-        "size_bytes": sum(file.path.stat().st_size for file in folder.segments()),
+        "size_bytes": sum(file.path.stat().st_size for file in folder.contents().files),
         "recording": files.is_locked(folder.attempt.lock),
     }
 
@@ -183,11 +183,12 @@ def verify_run(run: Path, as_json: bool) -> int:
         return status
     console = Console(highlight=False, soft_wrap=True)
     for report in reports:
-        kept = f"{report.rows:,} rows in {report.segments} segments"
+        files_of_it = f"{report.segments} segments"
+        if report.parts:
+            files_of_it = f"{report.parts} parts and {files_of_it}"
+        kept = f"{report.rows:,} rows in {files_of_it}"
         if report.records is not None:
-            kept = (
-                f"{report.records:,} records, {report.rows:,} pieces in {report.segments} segments"
-            )
+            kept = f"{report.records:,} records, {report.rows:,} pieces in {files_of_it}"
         if report.in_ring:
             kept += f", {report.in_ring:,} in memory"
         verdict = "[green]whole[/]" if report.whole else "[red]not whole[/]"

@@ -248,6 +248,13 @@ def split(schema: Schema, num_envs: int, frame: Frame) -> dict[str, Array]:
     return columns
 
 
+def field_digest(previous: str, data: bytes | memoryview) -> str:
+    """The digest of a field's raw bytes, after that of the segment before (hexadecimal)."""
+    value = hashlib.blake2b(bytes.fromhex(previous), digest_size=16)
+    value.update(data)
+    return value.hexdigest()
+
+
 class Digests:
     """A running digest of each field's raw bytes, in row order.
 

@@ -55,6 +55,7 @@ class Recorder:
         ring_bytes: int = 16 << 20,
         segment_bytes: int = 64 << 20,
         close_timeout_s: float = 30.0,
+        compact: bool = True,
         shared_memory: Path = ring.SHARED_MEMORY,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -68,6 +69,8 @@ class Recorder:
             ring_bytes: Memory between training and writer, for every stream of columns.
             segment_bytes: A journal's file is sealed at about this size.
             close_timeout_s: How long `close` waits for the last rows to be durable.
+            compact: Whether a child process of lowest priority turns what is sealed into Parquet,
+                while training and for a while after it. Needs pyarrow.
             shared_memory: Where rings lie when there is room; else in the run, or on another local
                 disk when the run lies on a network disk.
             clock: Gives times.
@@ -82,6 +85,7 @@ class Recorder:
             shared_memory,
             clock,
         )
+        self._compact = compact
         self._streams: dict[str, Stream] = {}
         self._records: dict[str, RecordStream] = {}
         self._warned: set[str] = set()
@@ -222,6 +226,7 @@ class Recorder:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "sync_s": self._sync_s,
+            "compact": self._compact,
         }
         files.publish(self.attempt.manifest, orjson.dumps(manifest))
 

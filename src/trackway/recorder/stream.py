@@ -254,6 +254,8 @@ class RecordStream:
                 columns["flags"][at] = flags
                 columns["size"][at] = len(piece)
                 columns["data"][at, 0, : len(piece)] = np.frombuffer(piece, np.uint8)
+                # Digests are of what was recorded, not of what a slot held before.
+                columns["data"][at, 0, len(piece) :] = 0
                 stream.commit()
 
 

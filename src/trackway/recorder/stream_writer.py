@@ -15,12 +15,14 @@ from typing import Final
 from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.recorder.child import become_writer
+from trackway.recorder.compactor import Compaction
 from trackway.storage.drain import AttemptDrain
 from trackway.storage.places import AttemptFolder
 
 _NAP_S: Final = 0.02
 _EAGER_NAP_S: Final = 0.0005
 _LOOK_AROUND_S: Final = 0.1
+_COMPACT_S: Final = 5.0
 # How long a disk that refuses is asked again after the trainer has gone. The ring stays.
 _PATIENCE_S: Final = 60.0
 
@@ -29,6 +31,7 @@ def drain_attempt(attempt: AttemptFolder, sync_s: float, clock: Clock) -> None:
     """Drain until the recorder has closed, or the trainer has died."""
     drain = AttemptDrain(attempt, sync_s, clock)
     trainer = files.LockView(attempt.lock)
+    compaction, compacted_s = Compaction(attempt), clock.monotonic_s()
     looked_s, gone_s = -1.0, None
     while True:
         now_s = clock.monotonic_s()
@@ -42,10 +45,14 @@ def drain_attempt(attempt: AttemptFolder, sync_s: float, clock: Clock) -> None:
                 gone_s = now_s if gone_s is None else gone_s
                 if drain.streams == 0 or now_s - gone_s > _PATIENCE_S:
                     break
+        if now_s - compacted_s >= _COMPACT_S:
+            compacted_s = now_s
+            compaction.look()
         drain.step()
         clock.sleep_s(_NAP_S if sync_s > 0 else _EAGER_NAP_S)
     drain.close()
     trainer.close()
+    compaction.look(ended=True)
 
 
 def main(attempt: AttemptFolder, sync_s: float) -> int:

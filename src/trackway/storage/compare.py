@@ -25,7 +25,7 @@ from trackway.storage.line import (
 )
 from trackway.storage.places import StreamFolder
 from trackway.storage.reader import describe
-from trackway.storage.segments import read_seal
+from trackway.storage.seals import Seal, seals
 
 Array = npt.NDArray[Any]
 
@@ -172,24 +172,16 @@ def _proven(a: Sequence[Stretch], b: Sequence[Stretch]) -> int:
 def _equal_by_digest(a: StreamFolder, b: StreamFolder) -> int:
     """The row up to which sealed segments have equal digests."""
     equal = 0
-    for one, other in zip(a.segments(), b.segments(), strict=False):
-        if not (one.sealed and other.sealed) or one.number != other.number:
+    for one, other in zip(seals(a), seals(b), strict=False):
+        if _layout(one) != _layout(other) or one.digests != other.digests:
             break
-        left, right = read_seal(one.path), read_seal(other.path)
-        if left is None or right is None:
-            break
-        (header, next_row, digests), (header_b, next_row_b, digests_b) = left, right
-        alike = (
-            header.num_envs == header_b.num_envs
-            and [(f.name, f.dtype, f.shape) for f in header.schema]
-            == [(f.name, f.dtype, f.shape) for f in header_b.schema]
-            and header.first_row == header_b.first_row
-            and next_row == next_row_b
-        )
-        if not alike or digests != digests_b:
-            break
-        equal = next_row
+        equal = one.next_row
     return equal
+
+
+def _layout(seal: Seal) -> tuple[object, ...]:
+    fields = [(field.name, field.dtype, field.shape) for field in seal.schema]
+    return seal.number, seal.num_envs, seal.first_row, seal.next_row, fields
 
 
 class _Walk:

@@ -1,66 +1,178 @@
-"""A place in a journal: every frame once, also those that are written while one reads."""
+"""A place in a stream's files: every row once, also those that are written while one reads."""
 
 from __future__ import annotations
 
-import io
 import itertools
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+import numpy as np
+import numpy.typing as npt
 
 from trackway.errors import FormatError
-from trackway.format.segment import Frame, Opening, SegmentHeader, frames, open_segment
-from trackway.storage.places import SegmentFile, StreamFolder
+from trackway.format.segment import (
+    NOTE,
+    ROWS,
+    Frame,
+    Opening,
+    SegmentHeader,
+    frames,
+    open_segment,
+    split,
+)
+from trackway.storage.parts import open_part, part_header
+from trackway.storage.places import PartFile, SegmentFile, StreamFolder
 from trackway.storage.seek import offset_of
 
-_HEAD_BYTES = 1 << 16
-_BLOCK_BYTES = 4 << 20
+if TYPE_CHECKING:
+    from trackway.storage.archive.part import ColumnPart, TextPart
+
+_HEAD_BYTES: Final = 1 << 16
+_BLOCK_BYTES: Final = 4 << 20
+_ALL: Final = slice(None)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows whose numbers follow each other; `[n, num_envs, *shape]` of each field."""
+
+    first_row: int
+    columns: list[npt.NDArray[Any]]
 
 
 class Cursor:
-    """Stands behind the last frame it gave."""
+    """Stands behind the last row that it gave.
 
-    def __init__(self, folder: StreamFolder) -> None:
-        self._folder = folder
-        self._number = -1
+    Attributes:
+        faults: Files that could not be read, a sentence each; their rows were left out.
+    """
+
+    def __init__(self, folder: StreamFolder, fields: Sequence[str], envs: slice = _ALL) -> None:
+        self.faults: list[str] = []
+        self._folder, self._fields, self._envs = folder, fields, envs
+        self._passed = -1  # the last segment of which nothing is left
+        self._at: int | None = None  # the segment that it stands in
         self._opening: Opening | None = None
         self._offset = 0
 
-    def read(self, wanted: int) -> Iterator[tuple[Frame, SegmentHeader]]:
-        """Frames that are new, in order; segments that end before row `wanted` are left out."""
+    def read(self, wanted: int) -> Iterator[Block | Mapping[str, Any]]:
+        """Rows and notes that are new, in order; what ends before row `wanted` is left out."""
         while True:
             # Listed before the rest is read: with a successor, that rest is complete.
-            later = [s for s in self._folder.segments() if s.number > self._number]
-            if self._number >= 0:
-                yield from self._rest(wanted)
-            if not later:
+            found = self._folder.contents().files
+            if self._at is not None:
+                at = self._at
+                if not (yield from self._rest(wanted)):
+                    self._leave(at - 1)  # it has become part of the archive, or is gone
+                    continue
+                if not any(file.last > at for file in found):
+                    return
+                self._leave(at)
+            later = [file for file in found if file.last > self._passed]
+            if not later or not (yield from self._through(later, wanted)):
                 return
-            for segment, successor in itertools.pairwise(later):
-                self._number, self._opening, self._offset = segment.number, None, 0
-                if not _begins_by(successor, wanted):
-                    yield from self._rest(wanted)
-            self._number, self._opening, self._offset = later[-1].number, None, 0
 
-    def _rest(self, wanted: int) -> Iterator[tuple[Frame, SegmentHeader]]:
+    def _through(
+        self, later: Sequence[PartFile | SegmentFile], wanted: int
+    ) -> Generator[Block | Mapping[str, Any], None, bool]:
+        """Read these files up to the last one, which may still grow; whether to look again."""
+        for file, successor in zip(later, [*later[1:], None], strict=True):
+            if isinstance(file, PartFile):
+                if not (yield from self._part(file, wanted)):
+                    return True
+                self._leave(file.last)
+            elif successor is None:
+                self._at = file.number
+                return True
+            elif not _begins_by(successor, wanted):
+                self._at = file.number
+                if not (yield from self._rest(wanted)):
+                    self._leave(file.number - 1)
+                    return True
+                self._leave(file.number)
+        return False
+
+    def _leave(self, passed: int) -> None:
+        self._passed, self._at, self._opening, self._offset = passed, None, None, 0
+
+    def _part(
+        self, file: PartFile, wanted: int
+    ) -> Generator[Block | Mapping[str, Any], None, bool]:
+        """What a part holds; False when it is not there any more: a larger one is."""
+        try:
+            part = open_part(file.path)
+        except FileNotFoundError:
+            return False
+        except FormatError as error:
+            self._fault(error)
+            return True
+        with part:
+            if part.header.next_row > wanted:
+                yield from self._rows(part, wanted)
+            yield from part.header.notes
+        return True
+
+    def _rows(self, part: ColumnPart | TextPart, wanted: int) -> Iterator[Block]:
+        for start, end in part.stripes():
+            try:
+                begin = max(start, int(np.searchsorted(part.rows, wanted)))
+                if begin >= end:
+                    continue
+                columns = part.values(self._fields, slice(begin, end), self._envs)
+            except FormatError as error:
+                self._fault(error)
+                continue
+            row_bytes = sum(column[:1].nbytes for column in columns)
+            most = max(1, _BLOCK_BYTES // max(1, row_bytes))
+            for first, count in runs(part.rows[begin:end], most):
+                at = int(np.searchsorted(part.rows, first)) - begin
+                yield Block(first, [column[at : at + count] for column in columns])
+
+    def _fault(self, error: FormatError) -> None:
+        _log.warning("%s; its rows are left out", error)
+        self.faults.append(str(error))
+
+    def _rest(self, wanted: int) -> Generator[Block | Mapping[str, Any], None, bool]:
+        """What follows in the segment that it stands in; whether that is there."""
         size = _BLOCK_BYTES
         while True:
             if self._opening is None and not self._open(wanted):
-                return  # just being made, or lost: rows that are elsewhere will be found there
-            opening = cast("Opening", self._opening)
-            start, data = self._offset, self._bytes(self._offset, size)
+                return self._there()
+            opening, start = cast("Opening", self._opening), self._offset
+            data = self._bytes(start, size)
+            if data is None:
+                return False
             for part in frames(data, 0, opening.salt):
                 if isinstance(part, Frame):
                     self._offset = start + part.end
-                    yield part, opening.header
+                    yield from self._told(part, opening.header)
             if len(data) < size:
-                return
+                return True
             # A frame, or damage, that is larger than a block.
             size = _BLOCK_BYTES if self._offset > start else 2 * size
 
+    def _told(self, frame: Frame, header: SegmentHeader) -> Iterator[Block | Mapping[str, Any]]:
+        if frame.kind == ROWS:
+            columns = split(header.schema, header.num_envs, frame)
+            chosen = [columns[name][:, self._envs] for name in self._fields]
+            yield Block(frame.first_row, chosen)
+        elif frame.kind == NOTE:
+            yield frame.json()
+
     def _open(self, wanted: int) -> bool:
-        """Read the segment's header, and stand before the frame that holds row `wanted`."""
-        with self._file() as file:
+        """Read the segment's header, and stand before the frame that holds row `wanted`.
+
+        False where it is just being made, or lost: rows that are elsewhere will be found there.
+        """
+        file = self._file()
+        if file is None:
+            return False
+        with file:
             try:
                 self._opening = opening = _read_opening(file)
             except FormatError:
@@ -71,20 +183,30 @@ class Cursor:
                 self._offset = offset_of(file, opening.size, end, opening.salt, wanted)
         return True
 
-    def _bytes(self, offset: int, size: int) -> bytes:
-        with self._file() as file:
+    def _bytes(self, offset: int, size: int) -> bytes | None:
+        file = self._file()
+        if file is None:
+            return None
+        with file:
             file.seek(offset)
             return file.read(size)
 
-    def _file(self) -> BinaryIO:
-        sealed = self._folder.sealed_segment(self._number)
+    def _there(self) -> bool:
+        file = self._file()
+        if file is not None:
+            file.close()
+        return file is not None
+
+    def _file(self) -> BinaryIO | None:
+        number = self._at or 0
+        sealed = self._folder.sealed_segment(number)
         # It may be sealed, and so renamed, between two looks.
-        for path in (sealed, self._folder.open_segment(self._number), sealed):
+        for path in (sealed, self._folder.open_segment(number), sealed):
             try:
                 return path.open("rb")
             except FileNotFoundError:
                 continue
-        return io.BytesIO()
+        return None
 
 
 def read_header(path: Path) -> SegmentHeader | None:
@@ -104,6 +226,17 @@ def _read_opening(file: BinaryIO) -> Opening:
         return open_segment(data + file.read())
 
 
-def _begins_by(segment: SegmentFile, row: int) -> bool:
-    header = read_header(segment.path)
+def runs(rows: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
+    """Rising numbers as runs without a gap, of at most so many: the first, and how many."""
+    edges = [0, *(np.flatnonzero(np.diff(rows) > 1) + 1).tolist(), len(rows)]
+    for start, end in itertools.pairwise(edges):
+        for first in range(start, end, most):
+            yield int(rows[first]), min(most, end - first)
+
+
+def _begins_by(file: PartFile | SegmentFile, row: int) -> bool:
+    if isinstance(file, PartFile):
+        part = part_header(file.path)
+        return part is not None and part.first_row <= row
+    header = read_header(file.path)
     return header is not None and header.first_row <= row

@@ -5,17 +5,20 @@
     ├── attempt.json         who records, since when, how often it syncs
     ├── lock                 held by the trainer
     ├── writer.lock          held by whoever drains the rings
+    ├── archive.lock         held by whoever turns segments into parts
     ├── writer.log           what the writer process had to say
     └── steps/               a stream
         ├── ring.json        where its ring lies, while there is one
-        ├── 000000.seg       sealed segments
-        └── 000001.open      the segment that grows
+        ├── 000000-000003.parquet   a part of the archive: segments 0 to 3
+        ├── 000004.seg       sealed segments
+        └── 000005.open      the segment that grows
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from trackway.errors import RecordingError, StreamError
 
 _NAME = re.compile(r"[^/\\\0.][^/\\\0]{0,99}")
 _SEGMENT = re.compile(r"(\d{6,})\.(seg|open)")
+_PART = re.compile(r"(\d{6,})-(\d{6,})(?:\.r(\d+))?\.parquet")
 _ATTEMPT = re.compile(r"(\d{3,})-.+")
 
 
@@ -32,6 +36,40 @@ class SegmentFile:
     number: int
     sealed: bool
     path: Path
+
+    @property
+    def last(self) -> int:
+        return self.number
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """Segments `number` to `last` in one file of the archive."""
+
+    number: int
+    last: int
+    revision: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files of a stream.
+
+    Attributes:
+        parts, segments: Those that count, in order.
+        superseded: Those whose rows are in a part that counts.
+    """
+
+    parts: list[PartFile]
+    segments: list[SegmentFile]
+    superseded: list[PartFile | SegmentFile]
+
+    @property
+    def files(self) -> list[PartFile | SegmentFile]:
+        """All that count, in the order of their rows."""
+        both: list[PartFile | SegmentFile] = [*self.parts, *self.segments]
+        return sorted(both, key=lambda file: file.number)
 
 
 @dataclass(frozen=True)
@@ -69,16 +107,56 @@ class StreamFolder:
         """Where a segment is kept from which a whole one was made."""
         return path.with_name(f"{path.name}.damaged")
 
+    def part(self, number: int, last: int, revision: int = 0) -> Path:
+        """Where a part lies that holds the segments `number` to `last`."""
+        suffix = f".r{revision}" if revision else ""
+        return self.path / f"{number:06d}-{last:06d}{suffix}.parquet"
+
     def segments(self) -> list[SegmentFile]:
-        """Every segment, in order; of one that is being sealed, the sealed name."""
+        """Every segment that is in no part, in order; of one being sealed, the sealed name."""
+        return self.contents().segments
+
+    def parts(self) -> list[PartFile]:
+        """Every part of the archive that counts, in order."""
+        return self.contents().parts
+
+    def contents(self) -> Contents:
+        """Parts and segments as they are at this moment."""
+        names = self._names()
+        # Of parts that begin alike the longest, then the latest revision comes first.
+        written = sorted(_parts(self.path, names), key=lambda p: (p.number, -p.last, -p.revision))
+        parts: list[PartFile] = []
+        superseded: list[PartFile | SegmentFile] = []
+        for part in written:
+            covered = parts and part.last <= parts[-1].last
+            (superseded if covered else parts).append(part)
         found: dict[int, SegmentFile] = {}
-        for path in self.path.iterdir():
-            match = _SEGMENT.fullmatch(path.name)
+        for name in names:
+            match = _SEGMENT.fullmatch(name)
             if match:
                 number, sealed = int(match[1]), match[2] == "seg"
                 if sealed or number not in found:
-                    found[number] = SegmentFile(number, sealed, path)
-        return [found[number] for number in sorted(found)]
+                    found[number] = SegmentFile(number, sealed, self.path / name)
+        segments: list[SegmentFile] = []
+        for number in sorted(found):
+            covered = any(part.number <= number <= part.last for part in parts)
+            (superseded if covered else segments).append(found[number])
+        return Contents(parts, segments, superseded)
+
+    def _names(self) -> set[str]:
+        """What the folder holds; never without both a segment and the part that replaces it."""
+        names = {path.name for path in self.path.iterdir()}
+        # A listing may miss a name that comes and one that goes while it is made.
+        while (again := {path.name for path in self.path.iterdir()}) != names:
+            names = again
+        return names
+
+
+def _parts(folder: Path, names: Iterable[str]) -> Iterator[PartFile]:
+    for name in names:
+        match = _PART.fullmatch(name)
+        if match and int(match[1]) <= int(match[2]):
+            yield PartFile(int(match[1]), int(match[2]), int(match[3] or 0), folder / name)
 
 
 @dataclass(frozen=True)
@@ -105,6 +183,10 @@ class AttemptFolder:
     @property
     def writer_lock(self) -> Path:
         return self.path / "writer.lock"
+
+    @property
+    def archive_lock(self) -> Path:
+        return self.path / "archive.lock"
 
     @property
     def writer_log(self) -> Path:

@@ -1,8 +1,8 @@
-"""Reading a stream: journal and ring as one, while it is written as well as years later."""
+"""Reading a stream: parts, journal and ring as one, while it is written as well as years later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import FormatError, StreamError
 from trackway.format import pieces
 from trackway.format.schema import Schema
-from trackway.format.segment import NOTE, ROWS, Frame, SegmentHeader, split
 from trackway.storage import ring
 from trackway.storage.abandoned import finish_abandoned
-from trackway.storage.cursor import Cursor, read_header
-from trackway.storage.places import StreamFolder, find_stream
+from trackway.storage.cursor import Block, Cursor, read_header
+from trackway.storage.parts import part_header
+from trackway.storage.places import PartFile, StreamFolder, find_stream
 from trackway.storage.ring import Ring
 from trackway.storage.segments import load
 
@@ -70,8 +70,7 @@ class Reader:
         self.ended = False
         self.schema, self.num_envs, self.kind = describe(folder)
         self._folder = folder
-        self._cursor = Cursor(folder)
-        self._unread: Iterator[tuple[Frame, SegmentHeader]] = iter(())
+        self._unread: Iterator[Block | Mapping[str, Any]] = iter(())
         self._ring: Ring | None = None
         self._next = first
         self._envs = slice(None) if env is None else slice(env, env + 1)
@@ -83,6 +82,12 @@ class Reader:
                 f"it has: {', '.join(known)}"
             )
         self._fields = known if fields is None else list(fields)
+        self._cursor = Cursor(folder, self._fields, self._envs)
+
+    @property
+    def faults(self) -> list[str]:
+        """Files that could not be read, a sentence each; their rows were left out."""
+        return self._cursor.faults
 
     def poll(self, limit: int | None = None) -> Records:
         """Rows that were committed since the last poll; none is also an answer.
@@ -99,20 +104,18 @@ class Reader:
         # Once its pointer is gone, everything is in the journal, and it is sealed.
         if behind or not self._folder.ring_pointer.exists():
             # What a poll with a limit left unread, then what was written since.
-            for frames in (self._unread, self._cursor.read(self._next)):
-                for frame, header in frames:
-                    if frame.kind == ROWS:
-                        columns = split(header.schema, header.num_envs, frame)
-                        taken = [columns[name] for name in self._fields]
-                        count += self._take(found, frame.first_row, taken)
-                    elif frame.kind == NOTE and frame.json().get("note") == "ended":
+            for unread in (self._unread, self._cursor.read(self._next)):
+                for block in unread:
+                    if isinstance(block, Block):
+                        count += self._take(found, block.first_row, block.columns)
+                    elif block.get("note") == "ended":
                         self.ended = True
                     if limit is not None and count >= limit:
-                        self._unread = frames
+                        self._unread = unread
                         return self._joined(found)
             self._unread = iter(())
         if copies:
-            self._take(found, first, copies)
+            self._take(found, first, [column[:, self._envs] for column in copies])
         return self._joined(found)
 
     def _take(self, found: list[tuple[int, list[Array]]], first: int, columns: list[Array]) -> int:
@@ -121,7 +124,7 @@ class Reader:
         if end <= self._next:
             return 0
         known = max(0, self._next - first)
-        found.append((first + known, [column[known:, self._envs] for column in columns]))
+        found.append((first + known, [column[known:] for column in columns]))
         self._next = end
         return end - first - known
 
@@ -145,13 +148,13 @@ def describe(folder: StreamFolder) -> tuple[Schema, int, str]:
     Raises:
         StreamError: Neither a segment nor a ring tells them.
     """
-    for segment in folder.segments():
-        header = read_header(segment.path)
+    for file in folder.contents().files:
+        header = part_header(file.path) if isinstance(file, PartFile) else read_header(file.path)
         if header is not None:
             return header.schema, header.num_envs, header.kind
     found = ring.find_ring(folder.ring_pointer)
     if found is None:
-        raise StreamError(f"{folder.path} holds no segment that can be read")
+        raise StreamError(f"{folder.path} holds no file of a stream that can be read")
     return found.spec.schema, found.spec.num_envs, found.spec.kind
 
 
@@ -160,7 +163,12 @@ def end_row(folder: StreamFolder) -> int:
     found = ring.find_ring(folder.ring_pointer)
     if found is not None:
         return found.head
-    for file in reversed(folder.segments()):
+    for file in reversed(folder.contents().files):
+        if isinstance(file, PartFile):
+            header = part_header(file.path)
+            if header is not None:
+                return header.next_row
+            continue
         try:
             return load(file.path).next_row
         except (FormatError, FileNotFoundError):

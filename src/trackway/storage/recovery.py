@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trackway import files
 from trackway.clock import Clock
 from trackway.errors import FormatError
 from trackway.storage.journal import Journal, JournalSpec
-from trackway.storage.places import SegmentFile, StreamFolder
+from trackway.storage.parts import part_header
+from trackway.storage.places import PartFile, SegmentFile, StreamFolder
 from trackway.storage.segments import Segment, load
 
 
@@ -16,10 +19,14 @@ def open_journal(folder: StreamFolder, spec: JournalSpec, clock: Clock) -> Journ
     Raises:
         OSError: The disk refused.
     """
-    segments = folder.segments() if folder.path.is_dir() else []
-    if not segments:
+    found = folder.contents().files if folder.path.is_dir() else []
+    if not found:
         return Journal(folder, spec, clock)
-    last = segments[-1]
+    last = found[-1]
+    if isinstance(last, PartFile):
+        header = part_header(last.path)
+        return begin_after(folder, spec, clock, header.next_row if header else 0)
+    segments = folder.segments()
     segment = _load(last)
     if segment is None:
         return _after_lost_header(folder, spec, clock, segments)
@@ -41,16 +48,15 @@ def begin_after(folder: StreamFolder, spec: JournalSpec, clock: Clock, next_row:
 
     Its digests continue those of the last sealed segment.
     """
-    segments = folder.segments() if folder.path.is_dir() else []
-    loaded = (_load(file) for file in reversed(segments) if file.sealed)
-    seal = next((segment.seal for segment in loaded if segment and segment.seal), None)
+    found = folder.contents().files if folder.path.is_dir() else []
+    digests = (_digests(file) for file in reversed(found))
     return Journal(
         folder,
         spec,
         clock,
-        number=segments[-1].number + 1 if segments else 0,
+        number=found[-1].last + 1 if found else 0,
         next_row=next_row,
-        previous=seal["digests"] if seal else {},
+        previous=next((known for known in digests if known), {}),
     )
 
 
@@ -79,6 +85,16 @@ def _after_lost_header(
         return open_journal(folder, spec, clock)
     before = [segment for segment in map(_load, segments) if segment is not None]
     return begin_after(folder, spec, clock, max((s.next_row for s in before), default=0))
+
+
+def _digests(file: PartFile | SegmentFile) -> Mapping[str, str]:
+    """Of everything up to a finished file's end; none of one that is not finished or not whole."""
+    if isinstance(file, PartFile):
+        header = part_header(file.path)
+        return header.digests if header else {}
+    segment = _load(file) if file.sealed else None
+    seal = segment.seal if segment else None
+    return seal["digests"] if seal else {}
 
 
 def _load(segment: SegmentFile) -> Segment | None:

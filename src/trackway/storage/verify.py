@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from trackway import files
-from trackway.errors import FormatError
+from trackway.errors import FormatError, StreamError
 from trackway.format import pieces
+from trackway.format.part import EXACT, PartHeader
 from trackway.format.segment import NOTE, SegmentHeader, encode_note, encode_seal, split
 from trackway.storage import ring
-from trackway.storage.places import StreamFolder
+from trackway.storage.cursor import runs
+from trackway.storage.parts import open_part
+from trackway.storage.places import PartFile, StreamFolder
 from trackway.storage.segments import Segment, load
+
+_TRIES: Final = 20
 
 
 @dataclass
@@ -23,9 +29,11 @@ class Report:
     Attributes:
         faults: What is not as it was committed, and where; empty when everything is whole.
         gaps: Rows that are missing, as (first, count), and why, as far as a note tells.
-        records: Of a stream of JSON, those that end in its journal; rows are their pieces.
+        records: Of a stream of JSON, those that end in its files; rows are their pieces.
         in_ring: Rows that lie in the ring only.
-        digests: By field, of everything up to the last sealed segment.
+        parts: How many of the segments' successors in the archive there are.
+        tier: How exactly the archive keeps values; `exact` where there is none.
+        digests: By field, of everything up to the last sealed segment, as it was recorded.
     """
 
     attempt: str
@@ -38,6 +46,8 @@ class Report:
     first_row: int = 0
     segments: int = 0
     sealed: int = 0
+    parts: int = 0
+    tier: str = EXACT
     size_bytes: int = 0
     in_ring: int = 0
     recording: bool = False
@@ -56,54 +66,96 @@ class Report:
 
 def verify(folder: StreamFolder) -> Report:
     """Read all of a stream and check it against its checksums, seals and digests."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError):  # it became a part meanwhile
+            return _verify(folder)
+    raise StreamError(f"{folder.path} changes all the time: verify it again")
+
+
+def _verify(folder: StreamFolder) -> Report:
     report = Report(folder.attempt.name, folder.name)
     report.recording = files.is_locked(folder.attempt.lock)
     source = ring.find_ring(folder.ring_pointer)
-    limited_to = next_row = 0
-    begun = False
-    for file in folder.segments():
-        report.segments += 1
-        report.sealed += file.sealed
+    tally = _Tally(report)
+    for file in folder.contents().files:
         report.size_bytes += file.path.stat().st_size
         try:
-            segment = load(file.path)
+            if isinstance(file, PartFile):
+                report.parts += 1
+                _look_at_part(file, report, tally)
+            else:
+                report.segments += 1
+                report.sealed += file.sealed
+                # A writer may be in the middle of the last segment just now.
+                busy = source is not None and not file.sealed
+                _look_at_segment(load(file.path), file.sealed, busy, report, tally)
         except FormatError as error:
             report.faults.append(str(error))
-            continue
-        _describe(report, segment.header)
-        # A writer may be in the middle of the last segment just now.
-        busy = source is not None and not file.sealed
-        report.faults += [] if busy else _faults(segment, file.sealed)
-        for frame in segment.frames:
-            if frame.kind == NOTE:
-                note = frame.json()
-                report.notes.append({"row": frame.first_row, **note})
-                if note["note"] == "limited":
-                    limited_to = max(limited_to, note["first"] + note["count"])
-        if segment.header.kind == pieces.KIND:
-            report.records = (report.records or 0) + _records(segment)
-        for frame in segment.rows:
-            if not begun:
-                begun, report.first_row = True, frame.first_row
-                next_row = frame.first_row
-                if frame.first_row > 0:
-                    report.gaps.append({"first": 0, "count": frame.first_row})
-            if frame.first_row > next_row:
-                report.gaps.append({"first": next_row, "count": frame.first_row - next_row})
-            report.rows += max(0, frame.first_row + frame.count - max(next_row, frame.first_row))
-            next_row = max(next_row, frame.first_row + frame.count)
-        if segment.seal is not None:
-            report.digests = segment.seal["digests"]
     if source is not None:
         _describe(report, source.spec)
-        report.in_ring = max(0, source.head - next_row)
+        report.in_ring = max(0, source.head - tally.next_row)
     # Rows that went by the stream's own limit are not missed.
+    limited = [n["first"] + n["count"] for n in report.notes if n["note"] == "limited"]
+    limited_to = max(limited, default=0)
     report.gaps = [gap for gap in report.gaps if gap["first"] + gap["count"] > limited_to]
     _explain(report)
     return report
 
 
-def _describe(report: Report, told: SegmentHeader | ring.RingSpec) -> None:
+class _Tally:
+    """Counts rows, once each, and finds those that are missing."""
+
+    def __init__(self, report: Report) -> None:
+        self._report, self._begun = report, False
+        self.next_row = 0
+
+    def take(self, first: int, count: int) -> None:
+        report, end = self._report, first + count
+        if not self._begun:
+            self._begun, report.first_row = True, first
+        if first > self.next_row:
+            report.gaps.append({"first": self.next_row, "count": first - self.next_row})
+        report.rows += max(0, end - max(self.next_row, first))
+        self.next_row = max(self.next_row, end)
+
+
+def _look_at_segment(
+    segment: Segment, sealed: bool, busy: bool, report: Report, tally: _Tally
+) -> None:
+    _describe(report, segment.header)
+    report.faults += [] if busy else _faults(segment, sealed)
+    for frame in segment.frames:
+        if frame.kind == NOTE:
+            report.notes.append({"row": frame.first_row, **frame.json()})
+    if segment.header.kind == pieces.KIND:
+        report.records = (report.records or 0) + _records(segment)
+    for frame in segment.rows:
+        tally.take(frame.first_row, frame.count)
+    if segment.seal is not None:
+        report.digests = segment.seal["digests"]
+
+
+def _look_at_part(file: PartFile, report: Report, tally: _Tally) -> None:
+    with open_part(file.path) as part:
+        header = part.header
+        _describe(report, header)
+        report.notes += [dict(note) for note in header.notes]
+        report.digests, report.tier = dict(header.digests), header.tier
+        wrong, damaged = part.wrong_fields()
+        report.faults += damaged
+        if wrong:
+            report.faults.append(
+                f"{file.path.name}: {', '.join(wrong)} do not have the digests of their seals"
+            )
+        if header.kind == pieces.KIND:
+            (flags,) = part.values(["flags"], slice(0, header.rows))
+            ends = int(np.count_nonzero(flags & pieces.LAST))
+            report.records = (report.records or 0) + ends
+        for first, count in runs(part.rows, header.rows):
+            tally.take(first, count)
+
+
+def _describe(report: Report, told: SegmentHeader | PartHeader | ring.RingSpec) -> None:
     report.kind, report.num_envs, report.fields = told.kind, told.num_envs, len(told.schema)
 
 
@@ -154,9 +206,19 @@ def repair(folder: StreamFolder) -> list[str]:
     Returns:
         What was done, a sentence each.
     """
-    done: list[str] = []
     if files.is_locked(folder.attempt.lock) or ring.find_ring(folder.ring_pointer) is not None:
-        return done
+        return []
+    held = files.lock(folder.attempt.archive_lock)
+    if held is None:
+        return []  # it is being compacted
+    try:
+        return _repair(folder)
+    finally:
+        held.release()
+
+
+def _repair(folder: StreamFolder) -> list[str]:
+    done: list[str] = []
     for file in folder.segments():
         try:
             segment = load(file.path)

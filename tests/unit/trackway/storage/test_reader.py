@@ -162,7 +162,7 @@ def test_damage_in_the_middle_costs_the_rows_that_lie_there(bench):
 
 def test_a_folder_without_a_readable_segment_says_so(tmp_path):
     (tmp_path / "steps").mkdir()
-    with pytest.raises(StreamError, match="no segment that can be read"):
+    with pytest.raises(StreamError, match="no file of a stream that can be read"):
         describe(StreamFolder(tmp_path / "steps"))
 
 

@@ -1,0 +1,277 @@
+"""A part of the archive, read and checked."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import zlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trackway.errors import FormatError
+from trackway.format import pieces
+from trackway.format.part import KEY, MAGIC, Checks, PartHeader, footer_size, read_checks
+from trackway.format.segment import field_digest
+from trackway.storage.archive import texts
+from trackway.storage.archive.layout import Array, Columns, Layout
+
+# More than most footers: the checks before them come with the first look.
+_END_BYTES: Final = 1 << 18
+ALL: Final = slice(None)
+
+
+class _CheckedFile(io.FileIO):
+    """A file of which a column chunk is given only when it is what was written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
+        try:
+            checks = self._read_checks()
+        except BaseException:
+            self.close()
+            raise
+        starts = itertools.accumulate(checks.sizes, initial=len(MAGIC))
+        told = zip(checks.sizes, checks.crcs, strict=True)
+        self._chunks = dict(zip(starts, told, strict=False))
+
+    def _read_checks(self) -> Checks:
+        size = self.seek(0, os.SEEK_END)
+        wanted = _END_BYTES
+        while True:
+            self.seek(max(0, size - wanted))
+            data = super().read()
+            try:
+                return read_checks(data)
+            except FormatError as error:
+                # The block may be larger than what was looked at.
+                if wanted >= size:
+                    raise FormatError(f"{self._path}: {error}") from error
+                wanted = max(8 * wanted, 2 * footer_size(data))
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        start = self.tell()
+        data = super().read(-1 if size is None else size) or b""
+        known = self._chunks.get(start)
+        if known is not None and size == known[0] and zlib.crc32(data) != known[1]:
+            raise FormatError(f"{self._path}: bytes {start} to {start + known[0] - 1} are damaged")
+        return data
+
+
+class Part:
+    """A part as it was found; of a stream of columns, or of one of records.
+
+    Attributes:
+        header: What it says of itself.
+    """
+
+    header: PartHeader
+
+    def __init__(self, path: Path, file: _CheckedFile, parquet: pq.ParquetFile) -> None:
+        self.path = path
+        self._file, self._parquet = file, parquet
+        self.header = PartHeader.decode((parquet.metadata.metadata or {}).get(KEY))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._parquet.close()
+        self._file.close()
+
+    @cached_property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Numbers of its rows, rising."""
+        raise NotImplementedError
+
+    def values(self, fields: Sequence[str], places: slice, envs: slice = ALL) -> list[Array]:
+        """Of the rows at these places, `[n, environments, *shape]` of each field.
+
+        Raises:
+            FormatError: A chunk is damaged.
+        """
+        raise NotImplementedError
+
+    def stripes(self) -> list[tuple[int, int]]:
+        """Places of rows that are best read together."""
+        return [(0, self.header.rows)]
+
+    def blocks(
+        self, fields: Sequence[str], first: int
+    ) -> Iterator[tuple[npt.NDArray[np.int64], list[Array]]]:
+        """Rows from number `first` on: their numbers, and `[n, num_envs, *shape]` of each field.
+
+        Raises:
+            FormatError: A chunk is damaged.
+        """
+        wanted = int(np.searchsorted(self.rows, first))
+        for start, end in self.stripes():
+            begin = max(start, wanted)
+            if begin < end:
+                yield self.rows[begin:end], self.values(fields, slice(begin, end))
+
+    def wrong_fields(self) -> tuple[list[str], list[str]]:
+        """Look at every value.
+
+        Values that were rounded on purpose have no digest; their checksums are looked at.
+
+        Returns:
+            Fields whose values are not those that the segments were sealed with, and a sentence
+            for every field that cannot be read.
+        """
+        wrong, damaged = [], []
+        for field in self.header.schema:
+            try:
+                (values,) = self.values([field.name], slice(0, self.header.rows))
+            except FormatError as error:
+                damaged.append(f"{error} (field {field.name})")
+                continue
+            if field.name not in self.header.bounds and not self._sealed_so(field.name, values):
+                wrong.append(field.name)
+        return wrong, damaged
+
+    def _sealed_so(self, field: str, values: Array) -> bool:
+        digest, at = self.header.previous.get(field, ""), 0
+        for segment in self.header.segments:
+            end = at + segment.rows
+            digest = field_digest(digest, np.ascontiguousarray(values[at:end]).data)
+            if digest != segment.digests[field]:
+                return False
+            at = end
+        return True
+
+    def _read(self, groups: Sequence[int], names: Sequence[str] | None = None) -> pa.Table:
+        try:
+            columns = None if names is None else list(names)
+            return self._parquet.read_row_groups(groups, columns, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise FormatError(f"{self.path}: {error}") from error
+
+
+class ColumnPart(Part):
+    """Line n is row `n % len(rows)` of environment `n // len(rows)`."""
+
+    def __init__(self, path: Path, file: _CheckedFile, parquet: pq.ParquetFile) -> None:
+        super().__init__(path, file, parquet)
+        self.layout = Layout(self.header.schema)
+        metadata = parquet.metadata
+        counts = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+        self._edges = [0, *itertools.accumulate(counts)]
+
+    @cached_property
+    def rows(self) -> npt.NDArray[np.int64]:
+        header = self.header
+        if header.rows == header.next_row - header.first_row:
+            return np.arange(header.first_row, header.next_row)
+        rows: npt.NDArray[np.int64]
+        (rows,) = self.columns(["row"], slice(0, header.rows), slice(0, 1))["row"]
+        return rows
+
+    def stripes(self) -> list[tuple[int, int]]:
+        count = self.header.rows
+        return list(itertools.pairwise([*(edge for edge in self._edges if edge < count), count]))
+
+    def values(self, fields: Sequence[str], places: slice, envs: slice = ALL) -> list[Array]:
+        names = self.layout.names
+        columns = self.columns([name for field in fields for name in names[field]], places, envs)
+        return [self.layout.values(field, columns) for field in fields]
+
+    def columns(self, names: Sequence[str], places: slice, envs: slice = ALL) -> Columns:
+        """Columns `[environments, n, …]` of the rows at these places.
+
+        Raises:
+            FormatError: A chunk is damaged.
+        """
+        count, size = self.header.rows, places.stop - places.start
+        chosen = range(self.header.num_envs)[envs]
+        lines = [range(env * count + places.start, env * count + places.stop) for env in chosen]
+        groups = sorted({group for part in lines for group in self._groups(part)})
+        table = self._read(groups, names)
+        # Groups may be left out between environments: where each one's lines begin in the table.
+        sizes = [self._edges[group + 1] - self._edges[group] for group in groups]
+        begins = dict(zip(groups, itertools.accumulate(sizes, initial=0), strict=False))
+        starts = []
+        for part in lines:
+            group = self._groups(part)[0]
+            starts.append(begins[group] + part.start - self._edges[group])
+        found = {}
+        for name in names:
+            flat = _plain(table[name])
+            if len(flat) == len(chosen) * size:
+                found[name] = flat.reshape(len(chosen), size, *flat.shape[1:])
+            else:
+                found[name] = np.stack([flat[start : start + size] for start in starts])
+        return found
+
+    def _groups(self, lines: range) -> range:
+        """Row groups that hold these lines."""
+        return range(
+            bisect_right(self._edges, lines.start) - 1, bisect_left(self._edges, lines.stop)
+        )
+
+
+class TextPart(Part):
+    """Records; its rows are their pieces, as in the journal."""
+
+    @cached_property
+    def lines(self) -> pa.Table:
+        """A record a line."""
+        return self._read(range(self._parquet.metadata.num_row_groups))
+
+    @cached_property
+    def _pieces(self) -> tuple[npt.NDArray[np.int64], dict[str, Array]]:
+        return texts.to_pieces(self.lines)
+
+    @cached_property
+    def rows(self) -> npt.NDArray[np.int64]:
+        return self._pieces[0]
+
+    def values(self, fields: Sequence[str], places: slice, envs: slice = ALL) -> list[Array]:
+        return [self._pieces[1][field][places, envs] for field in fields]
+
+
+def open_part(path: Path) -> ColumnPart | TextPart:
+    """Open a part; every byte that is read is checked.
+
+    Raises:
+        FileNotFoundError: It is not there (any more).
+        FormatError: It is damaged, or no part.
+    """
+    file = _CheckedFile(path)
+    try:
+        parquet = pq.ParquetFile(file, pre_buffer=False)
+        header = PartHeader.decode((parquet.metadata.metadata or {}).get(KEY))
+        kind = TextPart if header.kind == pieces.KIND else ColumnPart
+        return kind(path, file, parquet)
+    except (pa.ArrowException, FormatError, KeyError, TypeError, ValueError, OSError) as error:
+        file.close()
+        raise FormatError(f"{path}: {error}") from error
+
+
+def _plain(column: pa.ChunkedArray) -> Array:
+    """A column as one array; `[n, numbers]` for lists."""
+    width = column.type.list_size if pa.types.is_fixed_size_list(column.type) else 0
+    arrays = [
+        (chunk.flatten() if width else chunk).to_numpy(zero_copy_only=False)
+        for chunk in column.chunks
+    ]
+    joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return joined.reshape(-1, width) if width else joined

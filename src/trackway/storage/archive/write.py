@@ -1,0 +1,96 @@
+"""Writing a part."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trackway.errors import FormatError
+from trackway.format.part import KEY, MAGIC, Checks, PartHeader
+from trackway.storage.archive.encoding import LEVEL, Encodings, choose, row_groups
+from trackway.storage.archive.layout import Array, Layout
+
+
+def write_columns(
+    path: Path,
+    header: PartHeader,
+    layout: Layout,
+    rows: npt.NDArray[np.int64],
+    columns: Mapping[str, Array],
+) -> None:
+    """Write rows, in columns `[num_envs, rows, …]`, as a part; syncing is the caller's."""
+    order = pq.SortingColumn.from_ordering(
+        layout.arrow, [("env", "ascending"), ("row", "ascending")]
+    )
+    with _writer(path, layout.arrow, choose(layout.arrow, columns), order) as writer:
+        env_bytes = header.schema.row_bytes(1)
+        for envs, part in row_groups(header.num_envs, len(rows), env_bytes):
+            group = {name: column[envs, part] for name, column in columns.items()}
+            writer.write_table(layout.lines(rows[part], group, envs.start), 1 << 30)
+        writer.add_key_value_metadata({KEY: header.encode()})
+    add_checks(path)
+
+
+def write_table(path: Path, header: PartHeader, table: pa.Table, encodings: Encodings) -> None:
+    """Write a table as a part with one row group."""
+    order = pq.SortingColumn.from_ordering(table.schema, [("row", "ascending")])
+    with _writer(path, table.schema, encodings, order) as writer:
+        writer.write_table(table, 1 << 30)
+        writer.add_key_value_metadata({KEY: header.encode()})
+    add_checks(path)
+
+
+def _writer(
+    path: Path, schema: pa.Schema, encodings: Encodings, order: tuple[pq.SortingColumn, ...]
+) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=LEVEL,
+        use_dictionary=encodings.dictionaries,
+        column_encoding=encodings.encodings,
+        data_page_version="2.0",
+        data_page_size=64 << 20,  # a chunk is one page: byte planes stay together
+        write_batch_size=1 << 20,
+        write_page_checksum=True,  # for readers that do not know of our checks
+        sorting_columns=order,
+    )
+
+
+def add_checks(path: Path) -> None:
+    """Put the checksums of a Parquet file's chunks and footer before its footer.
+
+    Readers find the footer from the file's end, everything else by offsets from its beginning.
+    """
+    metadata = pq.read_metadata(path)
+    sizes, crcs = [], []
+    with path.open("r+b") as file:
+        place = file.seek(len(MAGIC))
+        for start, size in _chunks(metadata):
+            if start != place:
+                raise FormatError(f"{path}: column chunks do not follow each other")
+            crcs.append(zlib.crc32(file.read(size)))
+            sizes.append(size)
+            place += size
+        end = file.read()
+        file.seek(place)
+        file.write(Checks(tuple(sizes), tuple(crcs)).encode(end[:-8]) + end)
+
+
+def _chunks(metadata: pq.FileMetaData) -> Iterator[tuple[int, int]]:
+    """Offset and size of every column chunk, row group by row group."""
+    for group in range(metadata.num_row_groups):
+        told = metadata.row_group(group)
+        for i in range(metadata.num_columns):
+            column = told.column(i)
+            places = [column.data_page_offset]
+            if column.dictionary_page_offset is not None:
+                places.append(column.dictionary_page_offset)
+            yield min(places), column.total_compressed_size
