@@ -45,6 +45,7 @@ bench: setup  ## what it costs, in ratios against peers in the same run
 	for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
 
 soak: setup  ## kill recording 200 times at random instants
+	TRACKWAY_SOAK=1 $(TEST_ENV) $(PY) -m pytest tests/integration/test_exact_resume.py
 	TRACKWAY_KILLS=200 $(TEST_ENV) $(PY) -m pytest tests/crash/test_kills.py
 
 clean:  ## remove .venv and caches; never a run

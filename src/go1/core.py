@@ -10,6 +10,8 @@ actions give the same bits, whatever the number of threads.
 
 from __future__ import annotations
 
+from typing import Any
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,11 @@ START_UP_S = 1.0
 TRACKING_TOLERANCE = 0.2
 """Largest difference between mean velocity and command of a successful episode, m/s."""
 MAX_ACTION = 3.0
+# Arrays of the simulations, and what never changes.
+_NOT_STATE = frozenset(
+    {"qpos", "qvel", "ctrl", "time", "_axes", "_signs", "_stance", "_pose_stiffness", "_feet"}
+    | {"_gait_offsets", "_ctrl_offset"}
+)
 
 
 class Go1Core(RobotState):
@@ -77,6 +84,35 @@ class Go1Core(RobotState):
         self._gait_offsets = np.array(self.task.gait_offsets)
         self._start_up_steps = round(START_UP_S / self.dt)
         self._ctrl_offset = self._stance if config.ctrl_type == "position" else np.zeros(12)
+
+    # -- its state --------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides what happens next, live; a core of equal settings takes it."""
+        return {
+            "robots": {n: a for n, a in vars(self).items() if n not in _NOT_STATE and _is_array(a)},
+            "motion": {n: a for n, a in vars(self.motion).items() if n[0] != "_" and _is_array(a)},
+            "simulations": self._simulations.state_dict(),
+            "physics": self.randomization.state_dict(),
+            "rng": self.rng,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the state of a core of equal settings, bit for bit.
+
+        Raises:
+            ValueError: It had another number of robots.
+        """
+        # Model first: what MuJoCo derives from it must not overwrite the simulations' state.
+        self.randomization.load_state_dict(state["physics"])
+        self._simulations.load_state_dict(state["simulations"])
+        for owner, arrays in ((self, state["robots"]), (self.motion, state["motion"])):
+            for name, array in arrays.items():
+                if name in ("obs", "finished"):  # new ones after each step
+                    setattr(owner, name, array.copy())
+                else:
+                    getattr(owner, name)[...] = array
+        self.rng = state["rng"]
 
     # -- the loop ---------------------------------------------------------------------------
 
@@ -266,6 +302,10 @@ class Go1Core(RobotState):
     def _to_task(self, vectors: Floats) -> Floats:
         """From the trunk's frame to the task's, [N, 3]."""
         return vectors[:, self._axes] * self._signs if self.config.biped else vectors
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, np.ndarray)
 
 
 def _turned(yaw: Floats, quat: tuple[float, float, float, float]) -> Floats:

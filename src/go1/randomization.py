@@ -24,6 +24,7 @@ RANDOMISED = (
     "dof_M0", "dof_invweight0", "actuator_acc0",
 )  # fmt: skip
 """Fields of the model that differ from robot to robot, with those that MuJoCo derives from them."""
+_DRAWN = RANDOMISED[:3]
 
 
 class DomainRandomization:
@@ -52,11 +53,7 @@ class DomainRandomization:
         if not self._expanded:
             if not power.any() or not (config.friction_range or config.mass_offset_kg):
                 return
-            # per-robot model fields cost time in every step, so only once they are wanted
-            self._expanded = True
-            self._friction_of = self._batch.expand("geom_friction")
-            self._mass_of = self._batch.expand("body_mass")
-            self._inertia_of = self._batch.expand("body_inertia")
+            self._expand()
         if config.friction_range:
             low, high = config.friction_range
             drawn = low + (high - low) * draws[:, 0]
@@ -74,6 +71,30 @@ class DomainRandomization:
             return {}
         own = {name: self._batch.expanded(name) for name in RANDOMISED}
         return {name: field[robot] for name, field in own.items() if field is not None}
+
+    def _expand(self) -> None:
+        # per-robot model fields cost time in every step, so only once they are wanted
+        self._expanded = True
+        self._friction_of = self._batch.expand("geom_friction")
+        self._mass_of = self._batch.expand("body_mass")
+        self._inertia_of = self._batch.expand("body_inertia")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The robots' own values of the fields that are drawn, live; empty while all are alike."""
+        if not self._expanded:
+            return {}
+        own = (self._friction_of, self._mass_of, self._inertia_of)
+        return dict(zip(_DRAWN, own, strict=True))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Give the robots such values; what MuJoCo derives from them follows."""
+        if not state and not self._expanded:
+            return
+        if not self._expanded:
+            self._expand()
+        for name, field in self.state_dict().items():
+            field[...] = state.get(name, getattr(self._batch.model, name))
+        self._batch.set_const(np.arange(self._batch.nsim, dtype=np.int32))
 
     def push(self, qvel: Floats, power: Floats, dt: float, rng: np.random.Generator) -> None:
         """Knock some robots: a sudden change of horizontal velocity (legged_gym `push_robots`)."""

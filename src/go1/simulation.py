@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -61,3 +62,12 @@ class Simulations:
     def settle(self, ids: Ids) -> None:
         """Derive everything from the state that was written."""
         self.batch.forward(ids.astype(np.int32))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next step starts from, live: the whole integration state, and warnings."""
+        return {"state": self.batch.state, "warning": self.batch.warning}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state; per-simulation model fields are to be put back before."""
+        self.batch.state[...] = state["state"]
+        self.batch.warning[...] = state["warning"]

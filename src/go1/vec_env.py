@@ -120,6 +120,26 @@ class Go1VecEnv(VecEnv):
     def close(self) -> None:
         """Nothing is held that the garbage collector would not free."""
 
+    # -- its state --------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides what happens next; see `trackway.checkpoint.stateful`."""
+        return {
+            "core": self.core.state_dict(),
+            "seed": self._seed,
+            "elapsed_s": self._clock.monotonic_s() - self._started_s,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the state of a VecEnv of equal settings, bit for bit.
+
+        Raises:
+            ValueError: It had another number of robots.
+        """
+        self.core.load_state_dict(state["core"])
+        self._seed = state["seed"]
+        self._started_s = self._clock.monotonic_s() - state["elapsed_s"]
+
     # -- what recorders and curricula reach -------------------------------------------------
 
     @property

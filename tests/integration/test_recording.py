@@ -134,12 +134,12 @@ def test_it_stands_beside_other_callbacks_and_twice_in_one_list(tmp_path):
     assert evaluation.last_mean_reward == 10.0
 
 
-def test_checkpoints_come_at_the_first_step_past_each_multiple(tmp_path):
+def test_checkpoints_come_at_the_first_rollout_past_each_multiple(tmp_path):
     callback = RealTimeSavingCallback(tmp_path, 1000, checkpoint_frequency=100, verbose=0)
     ppo(robots(3), n_steps=10, batch_size=30).learn(300, callback=callback)
 
     found = [record["timestep"] for record in documents(tmp_path, "checkpoints/*.json")]
-    assert found == [102, 201, 300]
+    assert found == [120, 210, 300]
 
 
 def test_hyperparameters_hold_what_reproducing_needs(tmp_path):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy.typing as npt
 
 from trackway.checkpoint.archive import MANIFEST, PREFIX, unpack_arrays
+from trackway.checkpoint.state_member import DOCUMENT
 from trackway.errors import DamagedCheckpointError, NotACheckpointError
 
 # What makes a zip a model of Stable-Baselines3: its data, and parameters of a policy.
@@ -41,6 +42,17 @@ class Checkpoint:
     def resumable(self) -> bool:
         """Whether training can go on here, rather than start anew from its weights."""
         return bool(self.manifest)
+
+    @property
+    def has_state(self) -> bool:
+        """Whether it holds the state from which training goes on as if it had not stopped."""
+        return DOCUMENT in self.members
+
+    @property
+    def inexact_because(self) -> list[str]:
+        """What it lacks of that state and what that means; empty if nothing."""
+        exact = self.manifest.get("exact", ["it was saved by Stable-Baselines3 alone"])
+        return [] if exact is True else list(exact)
 
     @property
     def timestep(self) -> int | None:

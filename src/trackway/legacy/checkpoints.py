@@ -8,15 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from stable_baselines3.common.callbacks import BaseCallback
+
 from trackway.clock import file_stamp
+from trackway.format.columns import Columns
 from trackway.format.jsonable import jsonable
+from trackway.frameworks.sb3.exact import capture as capture_exactly
 from trackway.frameworks.sb3.learner import architecture, rollout_settings, schedule_or_value
 from trackway.frameworks.sb3.state import NOT_CAPTURED, capture, model_zip
 from trackway.legacy.curriculum import CurriculumCallback
 from trackway.legacy.observer import Observer
 from trackway.probes.system import versions
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @cache
@@ -40,9 +44,12 @@ def checkpoint_message(
     total_timesteps: int | None,
     curriculum: CurriculumCallback | None,
     config: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """Everything that a checkpoint of this moment holds.
+    callback: BaseCallback | None,
+    point: str | None,
+) -> tuple[dict[str, Any], Columns]:
+    """Everything that a checkpoint of this moment holds: a message and its arrays.
 
+    The `point` says whether training can go on from it exactly; see `Session.checkpoint`.
     The file name is a wish: where it is taken, the writer takes the next one, and corrects it in
     the record.
     """
@@ -51,6 +58,7 @@ def checkpoint_message(
     record: dict[str, Any] = {"timestep": timestep, "timestamp": unix_s}
     message: dict[str, Any] = {"kind": "checkpoint", "unix_s": unix_s, "stem": stem, "zip": None}
     training = {"total_timesteps": timestep, "planned_total_timesteps": total_timesteps}
+    arrays: Columns = {}
     recovery = {"checkpoint_time": unix_s, "reason": reason, "exact": list(NOT_CAPTURED)}
     if model is None or not hasattr(model, "save"):
         recovery |= {
@@ -80,6 +88,10 @@ def checkpoint_message(
                 "action_space": str(model.action_space),
             },
         }
+        snapshot = None if point is None else capture_exactly(model, callback, point)
+        if snapshot is not None:
+            arrays, message["graph"] = snapshot.graph.arrays, snapshot.graph.document()
+            recovery["exact"] = snapshot.inexact or True
         episodes = observer.episodes
         documents = {
             "counters": {"timestep": timestep, **(episodes.state() if episodes else {})},
@@ -97,9 +109,11 @@ def checkpoint_message(
                 "algorithm": type(model).__name__,
                 "planned_total_timesteps": total_timesteps,
                 **record["environment_info"],
-                "exact": list(NOT_CAPTURED),
+                "exact": recovery["exact"],
+                "point": point,
+                "iteration": snapshot.iteration if snapshot else None,
                 "compatibility": compatibility(),
             },
         }
     record |= {"recovery_info": recovery, "compatibility": dict(compatibility())}
-    return {**message, "record": record}
+    return {**message, "record": record}, arrays

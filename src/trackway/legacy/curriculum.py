@@ -34,6 +34,7 @@ class CurriculumCallback(BaseCallback):
         self.initial_rand_power = initial_rand_power
         self.rand_power: float | None = None  # as read back from the robots
         self._set_to: float | None = None
+        self._next_look = 0
         self._said: set[str] = set()
 
     def value_at(self, timestep: int) -> float:
@@ -55,6 +56,19 @@ class CurriculumCallback(BaseCallback):
             "initial_rand_power": self.initial_rand_power,
             "total_timesteps": self.total_timesteps,
         }
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is to be set when; see `trackway.checkpoint.stateful`."""
+        return {
+            "rand_power": self.rand_power,
+            "set_to": self._set_to,
+            "next_look": self._next_look,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state; the robots keep theirs themselves."""
+        self.rand_power, self._set_to = state["rand_power"], state["set_to"]
+        self._next_look = state["next_look"]
 
     def _on_training_start(self) -> None:
         self._envs = Environments(self.training_env)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from trackway.checkpoint.archive import with_members
+from trackway.checkpoint.state_member import write_graph
 from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
 from trackway.files import publish_new
 from trackway.format.jsonable import json_bytes, strict, strict_json
@@ -72,7 +73,7 @@ class JsonLayout:
         if kind == "commit":
             done = self._commit(message["unix_s"])
         elif kind == "checkpoint":
-            done = self._checkpoint(message)
+            done = self._checkpoint(message, columns)
         else:
             done = Done(files=[self._document(message)])
         done.seqs.append(seq)
@@ -150,12 +151,15 @@ class JsonLayout:
                 return path
             number += 1
 
-    def _checkpoint(self, message: Message) -> Done:
+    def _checkpoint(self, message: Message, arrays: dict[str, Any]) -> Done:
         """The zip first: the JSON that points to it must never point to nothing."""
         unix_s, record = message["unix_s"], message["record"]
         if message["zip"] is None:
             return Done(files=[self._document({**message, "kind": CHECKPOINTS})])
-        data = with_members(message["zip"], message["members"], message["manifest"], unix_s)
+        members = message["members"]
+        if "graph" in message:
+            members |= write_graph(message["graph"], arrays)
+        data = with_members(message["zip"], members, message["manifest"], unix_s)
         record["compatibility"]["sha256"] = hashlib.sha256(data).hexdigest()
         first_stem = message["stem"]
         for number in itertools.count(1):

@@ -7,6 +7,7 @@ happen in a process of its own (`recorder`). Nothing here ever stops a training.
 from __future__ import annotations
 
 import atexit
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,13 +18,16 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from trackway.checkpoint.read import Checkpoint
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import RecordingError
+from trackway.errors import MismatchError, RecordingError
 from trackway.frameworks.sb3.episodes import Episodes
+from trackway.frameworks.sb3.exact import restore
 from trackway.legacy.json_layout import CHECKPOINTS, MODELS
 from trackway.legacy.observer import Observer
 from trackway.legacy.session import Options, Session
 from trackway.recorder.guard import Guard
 from trackway.recorder.outbox import Delivery
+
+_log = logging.getLogger("trackway")
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,9 @@ class RealTimeSavingCallback(BaseCallback):
         self.total_timesteps = total_timesteps
         self._resume_command, self._config = resume_command, config
         self._counters = resume_from.document("counters.json") if resume_from else None
+        self._origin = resume_from if resume_from and resume_from.has_state else None
+        self._in_rollout = False
+        self.after_restore: list[Callable[[], None]] = []
         self._close_timeout_s, self._clock = close_timeout_s, clock
         self._guard = Guard()
         self._session: Session | None = None
@@ -119,7 +126,16 @@ class RealTimeSavingCallback(BaseCallback):
         self._guard.run("begin", self._begin, None)
 
     def _on_rollout_start(self) -> None:
-        self._guard.run("read the last update", self._collect_updates, None)
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            self._resume(origin)
+        else:
+            self._guard.run("read the last update", self._collect_updates, None)
+            self._guard.run("save a checkpoint", self._rollout_starts, None)
+        self._in_rollout = True
+
+    def _on_rollout_end(self) -> None:
+        self._in_rollout = False
 
     def _on_step(self) -> bool:
         self._guard.run("take in a step", self._step, None)
@@ -156,11 +172,20 @@ class RealTimeSavingCallback(BaseCallback):
         if session is None or session.observer.model is None:
             raise RecordingError("a checkpoint can be saved while a training runs, and only then")
         outbox = session.outbox
-        seq = session.checkpoint(reason, self.num_timesteps, self.locals)
+        seq = session.checkpoint(reason, self.num_timesteps, self.locals, point=self._point)
         if not outbox.wait(seq, timeout_s):
             trouble = outbox.delivery.trouble or f"it takes longer than {timeout_s:.0f} s"
             raise RecordingError(f"no checkpoint could be saved to {self.zip_folder}: {trouble}")
         return outbox.delivery.last[MODELS]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is due when, and what has been counted; see `trackway.checkpoint.stateful`."""
+        return {} if self._session is None else self._session.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state, within a training."""
+        if self._session is not None and state:
+            self._session.load_state_dict(state)
 
     def close(self) -> None:
         """Write everything that is left and the summaries; done by itself when training ends."""
@@ -201,6 +226,28 @@ class RealTimeSavingCallback(BaseCallback):
         if self._session is not None:
             self._session.observer.collect_updates()
 
+    def _resume(self, origin: Checkpoint) -> None:
+        """Make this training the one that the checkpoint was taken of, to the last bit."""
+        try:
+            restore(self.model, self.locals["callback"], origin, self._clock)
+        except MismatchError as error:
+            _log.warning("training does not go on exactly, but from its weights: %s", error)
+            return
+        self.num_timesteps = self.model.num_timesteps
+        for hook in self.after_restore:
+            hook()
+        self._say(f"goes on exactly where {origin.path} was taken")
+
+    def _rollout_starts(self) -> None:
+        if self._session is not None and self._session.rollout_starts(
+            self.num_timesteps, self.locals
+        ):
+            self._say(f"checkpoint at timestep {self.num_timesteps:,}")
+
+    @property
+    def _point(self) -> str | None:
+        return None if self._in_rollout else "training_end"
+
     def _step(self) -> None:
         if self._session is None:
             self._begin()  # driven by hand, without a beginning
@@ -212,7 +259,7 @@ class RealTimeSavingCallback(BaseCallback):
         if session is None:
             return
         atexit.unregister(self.close)
-        self._delivery = session.close(status, self.num_timesteps, self.locals)
+        self._delivery = session.close(status, self.num_timesteps, self.locals, self._point)
         self._episodes = session.observer.episodes  # of the next call of `learn`, too
         records, files = sum(self.status.records.values()), self.status.files
         self._say(f"training {status}: {records:,} records in {files:,} files in {self.save_dir}")

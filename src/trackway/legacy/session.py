@@ -58,6 +58,7 @@ class Session:
         self._next_checkpoint = _after(timestep, options.checkpoint_frequency)
         self._saved_at = self._checkpoint_at = timestep
         self._unsaved_episodes = 0
+        self._due = False
         self._recording = {
             "folder": str(options.folder),
             "zip_folder": str(options.zip_folder),
@@ -86,7 +87,11 @@ class Session:
         )
 
     def step(self, timestep: int, seen: Mapping[str, Any]) -> bool:
-        """Take in a step; whether it was one with a checkpoint."""
+        """Take in a step; whether a checkpoint was taken.
+
+        One that falls due is taken when the next rollout starts: there nothing is half done, and the
+        training can go on from it exactly.
+        """
         if "dones" in seen:
             finished = self.observer.step(timestep, seen)
             if finished and self.options.episodes:
@@ -97,9 +102,34 @@ class Session:
         if timestep < self._next_checkpoint:
             return False
         self._next_checkpoint = _after(timestep, self.options.checkpoint_frequency)
-        if self.options.checkpoints:
-            self.checkpoint("periodic", timestep, seen)
-        return self.options.checkpoints
+        self._due = self.options.checkpoints
+        return self._due and self.observer.model is None and self.rollout_starts(timestep, seen)
+
+    def rollout_starts(self, timestep: int, seen: Mapping[str, Any]) -> bool:
+        """Take the checkpoint that has fallen due, if one has; whether one was."""
+        due, self._due = self._due, False
+        if due:
+            self.checkpoint("periodic", timestep, seen, point="rollout_start")
+        return due
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is due when, and what has been counted; see `trackway.checkpoint.stateful`."""
+        return {
+            "next": [self._next_save, self._next_checkpoint],
+            "last": [self._saved_at, self._checkpoint_at],
+            "unsaved_episodes": self._unsaved_episodes,
+            "episodes": self.observer.episodes and self.observer.episodes.state_dict(),
+            "updates": self.observer.updates.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        self._next_save, self._next_checkpoint = state["next"]
+        self._saved_at, self._checkpoint_at = state["last"]
+        self._unsaved_episodes = state["unsaved_episodes"]
+        if self.observer.episodes is not None and state["episodes"] is not None:
+            self.observer.episodes.load_state_dict(state["episodes"])
+        self.observer.updates.load_state_dict(state["updates"])
 
     def save(self, timestep: int, seen: Mapping[str, Any]) -> None:
         """Copy what is to be recorded of this moment."""
@@ -123,10 +153,21 @@ class Session:
         self.outbox.put(message, columns, records=records, commit=True)
         self._saved_at, self._unsaved_episodes = timestep, 0
 
-    def checkpoint(self, reason: str, timestep: int, seen: Mapping[str, Any]) -> int:
-        """Copy the whole state of the learner; the number of its message."""
+    def checkpoint(
+        self, reason: str, timestep: int, seen: Mapping[str, Any], *, point: str | None
+    ) -> int:
+        """Copy the whole state of the learner; the number of its message.
+
+        Args:
+            reason: Why, for the record.
+            timestep: Of the training.
+            seen: As everywhere.
+            point: "rollout_start" or "training_end"; None in the middle of a rollout, from which
+                training cannot go on exactly.
+        """
         total = self.total_timesteps
-        message = checkpoint_message(
+        self._checkpoint_at = timestep
+        message, columns = checkpoint_message(
             self.observer,
             timestep,
             self._clock.unix_s(),
@@ -137,19 +178,31 @@ class Session:
             total_timesteps=total,
             curriculum=self.observer.curriculum(seen),
             config=self.options.config,
+            callback=seen.get("callback"),
+            point=point,
         )
-        self._checkpoint_at = timestep
-        return self.outbox.put(message, records=1)
+        return self.outbox.put(message, columns, records=1)
 
-    def close(self, status: str, timestep: int, seen: Mapping[str, Any]) -> Delivery:
-        """Record the end, wait for the disk as long as allowed, and say what was lost."""
+    def close(
+        self, status: str, timestep: int, seen: Mapping[str, Any], point: str | None
+    ) -> Delivery:
+        """Record the end, wait for the disk as long as allowed, and say what was lost.
+
+        Args:
+            status: How the training ended.
+            timestep: Of the training.
+            seen: As everywhere.
+            point: "training_end", or None in the middle of a rollout.
+        """
         guard, outbox, options = self._guard, self.outbox, self.options
         unsaved = self._unsaved_episodes or self.observer.updates.unread
         if timestep != self._saved_at or unsaved:
             guard.run("save the end", lambda: self.save(timestep, seen), None)
         # In the middle of an interrupted update the model is no state to go on from.
         if options.checkpoints and timestep != self._checkpoint_at and status != "interrupted":
-            guard.run("save the end", lambda: self.checkpoint(status, timestep, seen), 0)
+            guard.run(
+                "save the end", lambda: self.checkpoint(status, timestep, seen, point=point), 0
+            )
         outbox.wait(timeout_s=options.close_timeout_s)
         self._put_summaries(status, timestep)
         hopeless = outbox.delivery.trouble is not None

@@ -129,6 +129,25 @@ class Episodes:
         """Means over the last 100 episodes, as a metrics record has them; None where there are none."""
         return self._recent.metrics()
 
+    def state_dict(self) -> dict[str, Any]:
+        """All of it, the running episodes too; see `trackway.checkpoint.stateful`."""
+        return {
+            "arrays": [self.returns, self.lengths, self.counts, self.successes],
+            "success_known": self.success_known,
+            "recent": self._recent.windows,
+            "component_keys": self._component_keys,
+            "components": self._components,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state of as many environments."""
+        own = (self.returns, self.lengths, self.counts, self.successes)
+        for array, kept in zip(own, state["arrays"], strict=True):
+            array[:] = kept
+        self.success_known = state["success_known"]
+        self._recent = _Recent(state["recent"])
+        self._component_keys, self._components = state["component_keys"], state["components"]
+
     def state(self) -> dict[str, Any]:
         """The counts, to go on from in another process."""
         return {
@@ -178,8 +197,8 @@ def _components(
 class _Recent:
     """Windows over the last episodes, one per quantity, so that a mean is a sum of floats."""
 
-    def __init__(self) -> None:
-        self._windows: dict[tuple[str, ...], deque[float]] = {}
+    def __init__(self, windows: dict[tuple[str, ...], deque[float]] | None = None) -> None:
+        self.windows = windows or {}
         self._metrics: dict[str, Any] | None = None
 
     def add(self, record: Mapping[str, Any]) -> None:
@@ -191,9 +210,9 @@ class _Recent:
                 self._push((group, name), value)
 
     def _push(self, key: tuple[str, ...], value: float) -> None:
-        window = self._windows.get(key)
+        window = self.windows.get(key)
         if window is None:
-            window = self._windows[key] = deque(maxlen=_RECENT)
+            window = self.windows[key] = deque(maxlen=_RECENT)
         window.append(value)
         self._metrics = None
 
@@ -208,15 +227,15 @@ class _Recent:
             "recent_success_rate_avg": rate,
             # Of zeros and ones, the mean says all.
             "recent_success_rate_std": None if rate is None else math.sqrt(rate * (1.0 - rate)),
-            "recent_episodes_count": len(self._windows.get(("episode_return",), ())),
+            "recent_episodes_count": len(self.windows.get(("episode_return",), ())),
             "recent_episode_return_mean": self._mean("episode_return"),
             "recent_episode_length_mean": self._mean("episode_length"),
             **{group: self._means(group) for group in ("reward_components", "cost_components")},
         }
 
     def _mean(self, *key: str) -> float | None:
-        window = self._windows.get(key)
+        window = self.windows.get(key)
         return sum(window) / len(window) if window else None
 
     def _means(self, group: str) -> dict[str, float | None]:
-        return {key[1]: self._mean(*key) for key in self._windows if key[0] == group}
+        return {key[1]: self._mean(*key) for key in self.windows if key[0] == group}

@@ -42,6 +42,15 @@ class UpdateMetrics:
             if name.startswith(_TRAIN):
                 self._latest[name[len(_TRAIN) :]] = jsonable(value)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What is kept; see `trackway.checkpoint.stateful`."""
+        return {"latest": self._latest, "norm_of": self._norm_of, "read_of": self._read_of}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        self._latest = state["latest"]
+        self._norm_of, self._read_of = state["norm_of"], state["read_of"]
+
     @property
     def unread(self) -> bool:
         """Whether there was an update since the metrics were read last."""

@@ -1,0 +1,49 @@
+"""The random generators that a whole process shares: Python's, NumPy's, torch's, CUDA's."""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import Any
+
+import numpy as np
+
+
+def capture_rng() -> dict[str, Any]:
+    """Their states now; nothing is drawn. Torch's only where the program has imported it."""
+    numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - SB3 draws from it
+    state: dict[str, Any] = {
+        "python": random.getstate(),
+        "numpy": {
+            "key": numpy_state["state"]["key"].copy(),
+            "pos": int(numpy_state["state"]["pos"]),
+            "has_gauss": int(numpy_state["has_gauss"]),
+            "gauss": float(numpy_state["gauss"]),
+        },
+    }
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        state["torch"] = torch.get_rng_state().numpy().copy()
+        if torch.cuda.is_available():
+            state["cuda"] = [s.numpy().copy() for s in torch.cuda.get_rng_state_all()]
+    return state
+
+
+def restore_rng(state: dict[str, Any]) -> None:
+    """Go on from such states. Call it last: whatever is built afterwards may draw."""
+    random.setstate(state["python"])
+    numpy_state = state["numpy"]
+    np.random.set_state(  # noqa: NPY002
+        (
+            "MT19937",
+            numpy_state["key"],
+            numpy_state["pos"],
+            numpy_state["has_gauss"],
+            numpy_state["gauss"],
+        )
+    )
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and "torch" in state:
+        torch.set_rng_state(torch.from_numpy(state["torch"].copy()))
+        if "cuda" in state and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([torch.from_numpy(s.copy()) for s in state["cuda"]])

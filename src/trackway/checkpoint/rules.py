@@ -1,0 +1,73 @@
+"""What of well-known classes is no state: left as the program built it, neither taken nor put back.
+
+Drawing, clocks that only time an episode for the log, files that are open, and Trackway's own
+recording. Named by class, so that nothing has to be imported; each holds for subclasses, too.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+_CLASSIC = "gymnasium.envs.classic_control."
+_KEPT_ATTRIBUTES: dict[str, frozenset[str]] = {
+    "gymnasium.core:Env": frozenset({"spec", "metadata", "render_mode", "reward_range"}),
+    "gymnasium.core:Wrapper": frozenset({"_cached_spec", "_saved_kwargs", "_metadata"}),
+    "gymnasium.envs.mujoco.mujoco_env:MujocoEnv": frozenset({"mujoco_renderer"}),
+    "gymnasium.wrappers.common:RecordEpisodeStatistics": frozenset(
+        {"time_queue", "episode_start_time"}
+    ),
+    "stable_baselines3.common.monitor:Monitor": frozenset({"results_writer", "t_start"}),
+    "stable_baselines3.common.vec_env.vec_monitor:VecMonitor": frozenset(
+        {"results_writer", "t_start"}
+    ),
+    # A recorder replaces the first three on the object.
+    "stable_baselines3.common.vec_env.base_vec_env:VecEnv": frozenset(
+        {"reset", "step_async", "step_wait", "metadata", "render_mode"}
+    ),
+    "stable_baselines3.common.vec_env.base_vec_env:VecEnvWrapper": frozenset({"class_attributes"}),
+    "stable_baselines3.common.callbacks:BaseCallback": frozenset(
+        {"model", "locals", "globals", "parent"}
+    ),
+}
+_DRAWING = frozenset({"screen", "clock", "surf", "isopen", "window"})
+_KEPT_CLASSES = frozenset(
+    {
+        "gymnasium.envs.registration:EnvSpec",
+        "gymnasium.envs.mujoco.mujoco_rendering:MujocoRenderer",
+        "logging:Logger",
+        "stable_baselines3.common.base_class:BaseAlgorithm",
+        "stable_baselines3.common.logger:Logger",
+        "stable_baselines3.common.policies:BaseModel",
+    }
+)
+_WALKS_ONLY = {"trackway.frameworks.gymnasium.record_env:RecordEnv": frozenset({"env"})}
+
+
+@cache
+def kept_attributes(kind: type) -> frozenset[str]:
+    """Attributes of such an object that are left alone."""
+    kept: frozenset[str] = frozenset()
+    for base in kind.__mro__:
+        kept |= _KEPT_ATTRIBUTES.get(_name(base), frozenset())
+        if base.__module__.startswith(_CLASSIC):
+            kept |= _DRAWING
+    return kept
+
+
+@cache
+def walks_only(kind: type) -> frozenset[str]:
+    """The only attributes of such an object that are looked at; empty: all of them."""
+    return _WALKS_ONLY.get(_name(kind), frozenset())
+
+
+@cache
+def is_kept(kind: type) -> bool:
+    """Whether such an object is left alone as a whole."""
+    if walks_only(kind):
+        return False
+    own = kind.__module__.split(".")[0] in ("trackway", "go1")
+    return own or any(_name(base) in _KEPT_CLASSES for base in kind.__mro__)
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"

@@ -1,0 +1,188 @@
+"""The whole state of a training at one point of it, and back into a training built afresh.
+
+Both happen inside `on_rollout_start`, the only point at which nothing is half done: the rollout
+buffer is empty, every worker has answered, no minibatch is under way. A resumed program builds
+everything as for a new training and calls `learn`; what that set up (resets, seeds, clocks) is
+overwritten in the first `on_rollout_start`, and from there on every bit is as it would have been.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from gymnasium import Env
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.save_util import load_from_zip_file
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
+
+from trackway.checkpoint.graph import Capture, Graph, OpaqueError
+from trackway.checkpoint.read import Checkpoint
+from trackway.checkpoint.rebuild import DoesNotFitError, Rebuild
+from trackway.checkpoint.rng import capture_rng, restore_rng
+from trackway.checkpoint.state_member import read_graph
+from trackway.clock import SYSTEM_CLOCK, Clock
+from trackway.errors import MismatchError
+from trackway.frameworks.sb3 import workers
+from trackway.frameworks.sb3.learn_loop import read_iteration, write_iteration
+
+BOUNDARIES = (VecEnv, Env, BaseCallback)
+# Not the state of an algorithm: somebody else's, or empty when a rollout starts, or of this process.
+_NOT_STATE = frozenset(
+    {
+        "device",
+        "env",
+        "rollout_buffer",
+        "replay_buffer",
+        "start_time",
+        "_custom_logger",
+        "_logger",
+        "_total_timesteps",
+        "_vec_normalize_env",
+        "clip_range",
+        "clip_range_vf",
+        "exploration_schedule",
+        "lr_schedule",
+        "n_envs",
+        "target_entropy",
+    }
+)
+_EXPLORATION = ("exploration_mat", "exploration_matrices")
+
+
+@dataclass
+class Snapshot:
+    """A training's state at one moment, copied.
+
+    Attributes:
+        graph: All of it but weights and optimizers.
+        point: "rollout_start", or "training_end": the same state, met on the way out of `learn`.
+    """
+
+    graph: Graph
+    point: str
+    timestep: int
+    iteration: int | None
+    inexact: list[str] = field(default_factory=list)
+
+
+def capture(
+    model: Any,
+    callback: BaseCallback | None,
+    point: str = "rollout_start",
+    clock: Clock = SYSTEM_CLOCK,
+) -> Snapshot:
+    """Copy the state of a training, but for what `model.save` writes; nothing is drawn or changed.
+
+    Args:
+        model: The algorithm, within `on_rollout_start`, or behind its last update.
+        callback: The outermost callback, `locals["callback"]` of any of them.
+        point: Which of both.
+        clock: What the time is read from.
+    """
+    taker = Capture(_externals(model), BOUNDARIES, {SubprocVecEnv: workers.capture})
+    iteration = read_iteration(model)
+    inexact = []
+    for name, part in _parts(model, callback).items():
+        try:
+            taker.add(name, part)
+        except OpaqueError as error:
+            inexact.append(" ".join(map(str, error.args)))
+    elapsed_s = clock.unix_s() - model.start_time / 1e9
+    taker.add("loop", {"iteration": iteration, "elapsed_s": elapsed_s, "point": point})
+    taker.add("rng", capture_rng())
+    graph = taker.finish()
+    inexact += graph.unsupported
+    return Snapshot(graph, point, model.num_timesteps, iteration, inexact)
+
+
+def restore(
+    model: Any, callback: BaseCallback | None, checkpoint: Checkpoint, clock: Clock = SYSTEM_CLOCK
+) -> None:
+    """Put a state back into a training that was built as the first one was; within `on_rollout_start`.
+
+    Raises:
+        MismatchError: Something differs; nothing has been touched.
+    """
+    graph = read_graph(checkpoint.members)
+    try:
+        rebuild = Rebuild(*graph, _externals(model), {SubprocVecEnv: workers.restore})
+        parts = {
+            name: rebuild.root(name, part)
+            for name, part in _parts(model, callback).items()
+            if name in rebuild.roots
+        }
+        loop, rng = rebuild.root("loop"), rebuild.root("rng")
+        _, parameters, variables = load_from_zip_file(
+            checkpoint.path, device=model.device, load_data=False
+        )
+        model.set_parameters(parameters, exact_match=True, device=model.device)
+    except (DoesNotFitError, ValueError, RuntimeError) as error:
+        raise MismatchError(checkpoint.path, str(error)) from error
+    for name, value in (variables or {}).items():
+        getattr(model, name).data.copy_(value.data)
+    rebuild.write()
+    vars(model).update(parts["model"])
+    for name, values in parts["logger"].items():
+        pending = getattr(model.logger, name)
+        pending.clear()
+        pending.update(values)
+    for distribution, matrices in zip(_distributions(model), parts["exploration"], strict=True):
+        vars(distribution).update(matrices)
+    model.start_time = round((clock.unix_s() - loop["elapsed_s"]) * 1e9)
+    if loop["iteration"] is not None:
+        write_iteration(model, loop["iteration"])
+    restore_rng(rng)
+    if loop["point"] == "training_end" and model.use_sde:
+        # There, the noise of the rollout that now begins had not been drawn yet.
+        (getattr(model, "actor", None) or model.policy).reset_noise(model.n_envs)
+
+
+def _parts(model: Any, callback: BaseCallback | None) -> dict[str, Any]:
+    logger = model.logger
+    pending = ("name_to_value", "name_to_count", "name_to_excluded")
+    return {
+        "venv": model.env,
+        "model": _model_state(model),
+        "logger": {name: dict(getattr(logger, name)) for name in pending},
+        "exploration": [
+            {name: vars(d)[name] for name in _EXPLORATION if name in vars(d)}
+            for d in _distributions(model)
+        ],
+        "callbacks": callback,
+    }
+
+
+def _model_state(model: Any) -> dict[str, Any]:
+    """What `learn` goes on from; neither settings, which the program gives, nor weights."""
+    settings = {
+        name
+        for kind in type(model).__mro__
+        if "__init__" in vars(kind)
+        for name in inspect.signature(vars(kind)["__init__"]).parameters
+    }
+    left_out = (settings - {"action_noise"}) | _NOT_STATE
+    return {
+        name: value
+        for name, value in vars(model).items()
+        # The statistics of batch norms are the networks' own tensors.
+        if name not in left_out and "batch_norm_stats" not in name and not _is_learned(value)
+    }
+
+
+def _is_learned(value: Any) -> bool:
+    learned = (torch.nn.Module, torch.optim.Optimizer, torch.nn.Parameter, type)
+    return isinstance(value, learned) or (isinstance(value, torch.Tensor) and value.requires_grad)
+
+
+def _distributions(model: Any) -> list[Any]:
+    """Where gSDE keeps the noise of the running rollout."""
+    owners = (getattr(model, "policy", None), getattr(model, "actor", None))
+    found = [getattr(owner, "action_dist", None) for owner in owners]
+    return [d for d in found if d is not None and any(n in vars(d) for n in _EXPLORATION)]
+
+
+def _externals(model: Any) -> dict[str, object]:
+    return {"model": model, "logger": model.logger, "policy": model.policy}

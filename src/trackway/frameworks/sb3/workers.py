@@ -1,0 +1,69 @@
+"""The environments of a SubprocVecEnv, taken and put back where they live.
+
+A worker answers questions to its environment only, and knows no name of ours. So a function is
+laid down on each environment as an attribute, and called as one of its methods. It is pickled by
+its name, so a worker that can import Trackway can call it; it finds its environment in the frame
+of the worker's loop, because an attribute that is a plain function is not given its object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import gymnasium
+from stable_baselines3.common.vec_env import SubprocVecEnv
+
+from trackway.checkpoint.graph import Capture
+from trackway.checkpoint.rebuild import Rebuild
+from trackway.checkpoint.rng import capture_rng, restore_rng
+
+_CAPTURE, _RESTORE = "_trackway_capture", "_trackway_restore"
+_LOCAL = ("reset_infos", "_seeds", "_options")
+
+
+def capture(venv: SubprocVecEnv) -> dict[str, Any]:
+    """The state of every worker: its environment, and its process's own random generators."""
+    if not getattr(venv, _CAPTURE, False):
+        venv.set_attr(_CAPTURE, capture_here)
+        venv.set_attr(_RESTORE, restore_here)
+        setattr(venv, _CAPTURE, True)
+    return {
+        "workers": venv.env_method(_CAPTURE),
+        "local": {name: getattr(venv, name) for name in _LOCAL if hasattr(venv, name)},
+    }
+
+
+def restore(venv: SubprocVecEnv, state: dict[str, Any]) -> None:
+    """Put the state of every worker back."""
+    venv.set_attr(_RESTORE, restore_here)
+    for i, worker in enumerate(state["workers"]):
+        venv.env_method(_RESTORE, worker, indices=[i])
+    vars(venv).update(state["local"])
+
+
+def capture_here() -> dict[str, Any]:
+    """In a worker: the state of its environment and its generators."""
+    taker = Capture(boundaries=(gymnasium.Env,))
+    taker.add("env", _own_env())
+    taker.add("rng", capture_rng())
+    graph = taker.finish()
+    return {"document": json.dumps(graph.document()), "arrays": graph.arrays}
+
+
+def restore_here(state: dict[str, Any]) -> None:
+    """In a worker: put them back."""
+    rebuild = Rebuild(json.loads(state["document"]), state["arrays"])
+    rebuild.root("env", _own_env())
+    rng = rebuild.root("rng")
+    rebuild.write()
+    restore_rng(rng)
+
+
+def _own_env() -> Any:
+    frame = sys._getframe(1)
+    while not isinstance(env := frame.f_locals.get("env"), gymnasium.Env):
+        assert frame.f_back is not None, "called outside a worker"
+        frame = frame.f_back
+    return env
