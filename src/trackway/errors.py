@@ -18,6 +18,11 @@ TrackwayError
 ├── MissingExtraError         a part of Trackway that is not installed
 ├── DashboardError            the dashboard cannot be started, or asked this
 │   └── UnknownRunError           there is no such run
+├── StoreError                an object store cannot be used as asked
+│   ├── UnreachableError          not now: the network, the server, the credentials' hour
+│   └── UnsuitableStoreError      never: it does not keep a condition that sync stands on
+├── SyncError                 a run cannot be shipped or fetched
+│   └── FencedError               another machine has taken the run over
 └── RenderError               a video could not be drawn
 
 Each is raised with the facts; its class writes the sentence, which says what to do.
@@ -111,3 +116,27 @@ class SceneError(TrackwayError):
 
 class RenderError(TrackwayError):
     """A video could not be drawn; the message says what is missing."""
+
+
+class StoreError(TrackwayError):
+    """An object store cannot be used as asked: its address, its bucket, the rights to it."""
+
+
+class UnreachableError(StoreError):
+    """A request failed in a way that a later try may not: it is tried again."""
+
+
+class UnsuitableStoreError(StoreError):
+    def __init__(self, url: str, what: str) -> None:
+        super().__init__(
+            f"{url} {what}; two machines could overwrite each other there, so it is refused. Use a "
+            "store that creates an object only if there is none: a folder, S3, GCS, Azure Blob"
+        )
+
+
+class SyncError(TrackwayError):
+    """A run cannot be shipped or fetched; the message says what stands in the way."""
+
+
+class FencedError(SyncError):
+    """Another writer has taken the run over: what this one records on is a branch of its own."""

@@ -1,0 +1,112 @@
+"""S3 and its kin, Google Cloud Storage, Azure Blob: every request goes through `obstore`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import obstore
+from obstore import exceptions
+
+from trackway.errors import StoreError, TrackwayError, UnreachableError
+from trackway.sync.store import StoredObject
+
+# What only a person can mend. Expired credentials are renewed by whoever issued them, so a
+# refusal in the middle of a run is tried again; the preflight tells of the others at the start.
+_HOPELESS = (
+    exceptions.NotSupportedError,
+    exceptions.InvalidPathError,
+    exceptions.UnknownConfigurationKeyError,
+)
+# The library's own errors, and Python's where it has a fitting one.
+_FAILURES = (exceptions.BaseError, OSError, ValueError)
+
+
+class CloudStore:
+    """A bucket, or what lies below a prefix in it.
+
+    Further settings come from the environment as each provider documents them, such as
+    AWS_ENDPOINT_URL for an S3 of one's own.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 30.0) -> None:
+        self.url = url
+        options: dict[str, Any] = {
+            "client_options": {
+                "timeout": timedelta(seconds=timeout_s),
+                "connect_timeout": timedelta(seconds=min(timeout_s, 5.0)),
+                "allow_http": True,
+            },
+            # Tried again here, not by the library: whether a `create` that is repeated finds its
+            # own object must be told from finding somebody else's.
+            "retry_config": {"max_retries": 0, "retry_timeout": timedelta(seconds=timeout_s)},
+        }
+        try:
+            self._store = obstore.store.from_url(url, **options)
+        except _FAILURES as error:
+            raise StoreError(f"{url} cannot be opened: {_first_line(error)}") from error
+
+    def create(self, key: str, data: bytes) -> bool:
+        try:
+            obstore.put(self._store, key, data, mode="create", use_multipart=False)
+        except exceptions.AlreadyExistsError:
+            return False
+        except _FAILURES as error:
+            raise self._told(error) from error
+        return True
+
+    def put(self, key: str, data: bytes) -> None:
+        try:
+            obstore.put(self._store, key, data, use_multipart=False)
+        except _FAILURES as error:
+            raise self._told(error) from error
+
+    def get(self, key: str, start: int = 0, end: int | None = None) -> bytes | None:
+        try:
+            if end is None and start == 0:
+                return bytes(obstore.get(self._store, key).bytes())
+            if end is None:
+                rest = obstore.get(self._store, key, options={"range": {"offset": start}})
+                return bytes(rest.bytes())
+            return bytes(obstore.get_range(self._store, key, start=start, end=end))
+        except FileNotFoundError:
+            return None
+        except _FAILURES as error:
+            raise self._told(error) from error
+
+    def list(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        folder = prefix.rstrip("/") or None
+        try:
+            for batch in obstore.list(self._store, folder, offset=after or None):
+                for meta in batch:
+                    yield StoredObject(meta["path"], meta["size"])
+        except _FAILURES as error:
+            raise self._told(error) from error
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        try:
+            told = obstore.list_with_delimiter(self._store, prefix.rstrip("/") or None)
+        except _FAILURES as error:
+            raise self._told(error) from error
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in told["common_prefixes"])
+
+    def delete(self, keys: Sequence[str]) -> None:
+        try:
+            if keys:
+                obstore.delete(self._store, list(keys))
+        except FileNotFoundError:
+            return
+        except _FAILURES as error:
+            raise self._told(error) from error
+
+    def _told(self, error: Exception) -> TrackwayError:
+        if isinstance(error, TrackwayError):
+            return error
+        kind = StoreError if isinstance(error, _HOPELESS) else UnreachableError
+        return kind(f"{self.url}: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    # The library's further lines are its own debugging, and may hold the request's headers.
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,41 @@
+"""From an address to a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from trackway.errors import MissingExtraError, StoreError
+from trackway.sync.folder_store import FolderStore
+from trackway.sync.store import Store
+
+_SCHEMES: Final = ("s3", "gs", "az")
+
+
+def open_store(url: str) -> Store:
+    """The store at an address: a folder's path, `s3://bucket/prefix`, `gs://…` or `az://…`.
+
+    Credentials come from the provider's usual places: environment, profile, instance.
+
+    Raises:
+        StoreError: Nothing like it is known.
+        MissingExtraError: The library for it is not installed.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme == "file":
+        return FolderStore(Path(rest or url))
+    if scheme not in _SCHEMES:
+        raise StoreError(
+            f"{url} is no store: use a folder, or s3://bucket/prefix, gs://bucket/prefix, "
+            "az://account/container/prefix"
+        )
+    try:
+        from trackway.sync.cloud_store import CloudStore
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(url, "store") from error
+    return CloudStore(url)
+
+
+def is_cloud(address: str) -> bool:
+    """Whether an address names a bucket rather than a folder."""
+    return address.partition("://")[0] in _SCHEMES and "://" in address

@@ -1,0 +1,80 @@
+"""The stores there are, against the contract: a folder, and S3 as a real server speaks it."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from tests.contracts.store_contract import StoreContract
+from tests.support.object_server import BUCKET, ObjectServer
+
+from trackway.errors import StoreError, UnreachableError, UnsuitableStoreError
+from trackway.sync.folder_store import FolderStore
+from trackway.sync.opening import open_store
+from trackway.sync.preflight import check_store
+
+_prefixes = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = ObjectServer(tmp_path_factory.mktemp("weed"))
+    server.start()
+    yield server
+    server.remove()
+
+
+class TestFolder(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path):
+        return open_store(str(tmp_path / "한글 폴더"))
+
+
+class TestS3(StoreContract):
+    @pytest.fixture
+    def store(self, server, monkeypatch):
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        return open_store(f"s3://{BUCKET}/prefix-{next(_prefixes)}")
+
+
+class Forgetful(FolderStore):
+    """Ignores the condition, as some servers silently do."""
+
+    def create(self, key, data):
+        self.put(key, data)
+        return True
+
+
+def test_a_store_that_ignores_the_condition_is_refused(tmp_path):
+    with pytest.raises(UnsuitableStoreError, match="creates an object twice"):
+        check_store(Forgetful(tmp_path))
+
+    assert list(FolderStore(tmp_path).list("preflight/")) == []
+
+
+def test_credentials_that_are_wrong_are_told_of_without_showing_them(server, monkeypatch):
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
+
+    with pytest.raises(StoreError) as told:
+        check_store(open_store(f"s3://{BUCKET}/x"))
+
+    assert "not-the-secret" not in str(told.value)
+    assert f"s3://{BUCKET}/x" in str(told.value)
+
+
+def test_a_server_that_is_not_there_is_unreachable(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+    with pytest.raises(UnreachableError):
+        check_store(open_store(f"s3://{BUCKET}/x"))
+
+
+def test_an_address_that_is_no_store_is_one_sentence():
+    with pytest.raises(StoreError, match="s3://bucket/prefix"):
+        open_store("ftp://somewhere/else")
