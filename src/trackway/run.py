@@ -9,12 +9,14 @@ Only this module spells the paths of a run:
     ├── final_model.zip     where training ended
     ├── videos/             mp4, at true speed
     ├── training_history.json
-    └── realtime_data/      the JSON records
+    ├── realtime_data/      the JSON records
+    └── sync/               what a store has acknowledged of all this
 """
 
 from __future__ import annotations
 
 import re
+import socket
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,6 +59,10 @@ class RunFolder:
     @property
     def videos(self) -> Path:
         return self.path / "videos"
+
+    @property
+    def sync(self) -> Path:
+        return self.path / "sync"
 
     @property
     def best_model(self) -> Path:
@@ -133,7 +139,11 @@ def new_manifest(
         "created_unix": clock.unix_s(),
         "status": "running",
         # A process id alone is used again after a while; with its start time it names one process.
-        "process": {"pid": process.pid, "started_unix": process.create_time()},
+        "process": {
+            "pid": process.pid,
+            "started_unix": process.create_time(),
+            "host": socket.gethostname(),
+        },
         "command": command,
         "config": dict(config),
         **facts,
@@ -167,12 +177,15 @@ def read_manifest(run: RunFolder) -> dict[str, Any]:
 def status(manifest: Mapping[str, Any]) -> str:
     """How the run stands: running, finished, interrupted, failed, or crashed.
 
-    A run that calls itself running while its process is gone has crashed.
+    A run that calls itself running while its process is gone has crashed. Of a run on another
+    machine that cannot be told: it is running until its manifest says otherwise.
     """
     said = str(manifest.get("status", "unknown"))
     if said != "running":
         return said
     process = manifest.get("process", {})
+    if process.get("host", here := socket.gethostname()) != here:
+        return said  # nobody on this machine can look at that process
     try:
         started_unix = psutil.Process(int(process.get("pid", -1))).create_time()
     except (psutil.Error, ValueError):

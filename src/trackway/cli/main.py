@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import archive, completion, diff, probes, runs, serve, streams
+from trackway.cli import archive, completion, diff, probes, runs, serve, streams, sync
 from trackway.cli.completion import names_folder, names_run
 from trackway.errors import TrackwayError
 
@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     archive.add_commands(commands)
     diff.add_command(commands)
     serve.add_command(commands)
+    sync.add_commands(commands)
 
     check = commands.add_parser("check-probe", help="examine a probe of your own")
     check.add_argument("probe", metavar="MODULE:CLASS", help="such as my_package.probes:PoleProbe")

@@ -1,0 +1,176 @@
+"""A run shipped through every fault of a network and of processes; an oracle looks on.
+
+The oracle knows what lies in the run's folder. After each request that reached the store it may
+make a mirror, and then there must be: no row that was not recorded, none twice, none behind a gap,
+and no record whose model is missing. At the end, everything.
+
+`TRACKWAY_FAULTS=1000` for as many random sequences.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.faulty_store import FaultyStore
+from tests.support.streams import Bench
+
+from trackway import files
+from trackway.errors import StreamError, SyncError, UnreachableError
+from trackway.run import RunFolder
+from trackway.storage.reader import Reader
+from trackway.sync import adoption, changes, layout
+from trackway.sync import shipper as shipping
+from trackway.sync.folder_store import FolderStore
+from trackway.sync.mirror import Mirror, runs
+from trackway.sync.sending import Sender
+from trackway.sync.shipper import Shipper
+
+pytestmark = pytest.mark.crash
+
+SEQUENCES = int(os.environ.get("TRACKWAY_FAULTS", "10"))
+
+
+class Oracle:
+    """Looks at the store from another machine, whose clock and disk are its own."""
+
+    def __init__(self, bench: Bench, store: FolderStore, folder: Path) -> None:
+        self._bench, self._store, self._folder = bench, store, folder
+        self._mirror = Mirror(store, bench.run.name, folder)
+        self._seen = 0
+
+    def look(self, afresh: bool) -> None:
+        mirror = Mirror(self._store, self._bench.run.name, self._folder) if afresh else self._mirror
+        if self._bench.run.name not in runs(self._store):
+            return  # not even its first epoch has been claimed
+        mirror.poll()
+        assert self.rows() >= self._seen, "rows are gone again"
+        self._seen = self.rows()
+        for record in mirror.path.glob("realtime_data/checkpoints/*.json"):
+            model = mirror.path / "checkpoints" / f"{record.stem}.zip"
+            assert model.exists(), "a record came before its model"
+            assert model.read_bytes() == (self._bench.run / "checkpoints" / model.name).read_bytes()
+
+    def rows(self) -> int:
+        """How many rows are there, all of them as they were recorded."""
+        there = self._folder / self._bench.run.name
+        folder = self._bench.folder.path.relative_to(self._bench.run)
+        try:
+            found = Reader(type(self._bench.folder)(there / folder)).poll()
+        except (StreamError, FileNotFoundError):
+            return 0
+        truth = self._bench.read()
+        count = len(found)
+        np.testing.assert_array_equal(found.rows, np.arange(count))
+        for name, column in found.columns.items():
+            np.testing.assert_array_equal(column, truth[name][:count])
+        return count
+
+
+def ship_through_faults(path: Path, seed: int) -> FaultyStore:
+    """Record, ship, kill the shipper, lose the network; then let all of it arrive."""
+    chance = random.Random(seed)
+    bench = Bench(path / "run", capacity=64, segment_rows=chance.choice([15, 40, 200]))
+    store = FolderStore(path / "store")
+    faulty = FaultyStore(store, seed)
+    oracle = Oracle(bench, store, path / "there")
+    shipper: Shipper | None = None
+    for step in range(chance.randrange(8, 20)):
+        faulty.share = chance.choice([0.05, 0.3, 0.6, 0.9])
+        bench.commit(chance.randrange(1, 30))
+        bench.step()
+        if chance.random() < 0.3:
+            stem = f"checkpoint_{step:03d}"
+            files.publish(bench.run / "checkpoints" / f"{stem}.zip", chance.randbytes(1_500_000))
+            files.publish(bench.run / "realtime_data/checkpoints" / f"{stem}.json", b"{}")
+        if shipper is None:
+            shipper = Shipper(RunFolder(bench.run), faulty, clock=bench.clock)
+        for _ in range(chance.randrange(1, 12)):
+            with contextlib.suppress(UnreachableError):
+                shipper.ship()
+            if chance.random() < 0.5:
+                oracle.look(afresh=chance.random() < 0.3)
+        if chance.random() < 0.6:
+            # As a kill: nothing is told to anybody, the lock goes with the process.
+            shipper._lock.release()
+            shipper = None
+    if shipper is not None:
+        shipper._lock.release()
+    bench.finish()
+    faulty.share = 0.0
+    last = Shipper(RunFolder(bench.run), faulty, clock=bench.clock)
+    last.run(until_done=True)
+    last.close()
+    oracle.look(afresh=True)
+    assert oracle.rows() == len(bench.read())
+    return faulty
+
+
+def ship_many(path: Path, sequences: int) -> dict[str, int]:
+    """As many random sequences; the faults that they met."""
+    faults: dict[str, int] = {}
+    for seed in range(sequences):
+        faulty = ship_through_faults(path / str(seed), seed)
+        for name, count in faulty.faults.items():
+            faults[name] = faults.get(name, 0) + count
+    return faults
+
+
+def test_nothing_is_lost_doubled_or_out_of_order_whatever_fails(tmp_path):
+    faults = ship_many(tmp_path, SEQUENCES)
+
+    assert set(faults) == {"refused", "lost answer", "sent twice"}
+
+
+# The shipper broken on purpose, each way a slip of the pen: what looks on must notice.
+def _acknowledge_first(monkeypatch):
+    def broken(self):
+        parcel = self._parcel
+        if parcel is not None:
+            self._acknowledge(parcel.lane, parcel.number, parcel.changes)
+            self._parcel = None
+            self._begun().send(parcel)
+
+    monkeypatch.setattr(Shipper, "_finish_parcel", broken)
+
+
+def _overwrite(monkeypatch):
+    def broken(self, parcel):
+        number = parcel.number
+        key = layout.shipment_key(self._prefix, self._epoch.number, parcel.lane, number)
+        self._store.put(key, parcel.data)
+
+    # A shipment that the note does not know, since a kill came between, is written over.
+    monkeypatch.setattr(Sender, "send", broken)
+    monkeypatch.setattr(adoption, "headers", lambda *args: iter(()))
+
+
+def _no_comparison(monkeypatch):
+    def broken(self, parcel):
+        key = layout.shipment_key(self._prefix, self._epoch.number, parcel.lane, parcel.number)
+        self._store.create(key, parcel.data)
+
+    monkeypatch.setattr(Sender, "send", broken)
+    monkeypatch.setattr(adoption, "headers", lambda *args: iter(()))
+
+
+def _reversed_order(monkeypatch):
+    rank = changes._rank
+    monkeypatch.setattr(changes, "_rank", lambda change: (not rank(change)[0], rank(change)[1]))
+    monkeypatch.setattr(shipping, "_LIVE_BYTES", 1)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "seed"),  # the first sequence that the slip does not survive
+    [(_acknowledge_first, 38), (_overwrite, 1), (_no_comparison, 1), (_reversed_order, 0)],
+)
+def test_a_broken_shipper_is_noticed(tmp_path, monkeypatch, mutant, seed):
+    ship_through_faults(tmp_path / "whole", seed)
+    mutant(monkeypatch)
+
+    with pytest.raises((AssertionError, SyncError)):
+        ship_through_faults(tmp_path / "broken", seed)

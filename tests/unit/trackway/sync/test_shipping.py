@@ -1,0 +1,258 @@
+"""A run shipped into a store and made again from it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import numpy as np
+import orjson
+import pytest
+from tests.support.clock import FakeClock
+from tests.support.streams import Bench
+
+from trackway import files
+from trackway.errors import FencedError, SyncError
+from trackway.run import RunFolder, new_manifest, write_manifest
+from trackway.storage.reader import read
+from trackway.sync import layout, lease
+from trackway.sync.acknowledged import acknowledged_file
+from trackway.sync.folder_store import FolderStore
+from trackway.sync.mirror import Mirror, runs
+from trackway.sync.shipper import Shipper
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path / "here" / "달리기 1", capacity=64, segment_rows=40)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FolderStore(tmp_path / "store")
+
+
+def shipper(bench, store, **options) -> Shipper:
+    return Shipper(RunFolder(bench.run), store, clock=bench.clock, **options)
+
+
+def shipped(bench, store) -> None:
+    """Everything there is, by a process that comes and goes."""
+    process = shipper(bench, store)
+    process.run(until_done=True)
+    process.close()
+
+
+def mirror(store, tmp_path, run="달리기 1") -> Mirror:
+    there = Mirror(store, run, tmp_path / "there")
+    there.poll()
+    return there
+
+
+def values(run) -> np.ndarray:
+    return read(run, "steps")["reward"]
+
+
+def record(bench, count) -> None:
+    for _ in range(0, count, 10):
+        bench.commit(10)
+        bench.step()
+
+
+def test_what_was_recorded_here_is_read_there(bench, store, tmp_path):
+    record(bench, 100)
+    files.publish(bench.run / "realtime_data/episodes/episodes_1.json", b"[1]")
+    files.publish(bench.run / "checkpoints/checkpoint_1.zip", os.urandom(3 << 20))
+
+    shipped(bench, store)
+    there = mirror(store, tmp_path)
+
+    assert runs(store) == ["달리기 1"]
+    assert np.array_equal(values(there.path), bench.read()["reward"])
+    for name in ("realtime_data/episodes/episodes_1.json", "checkpoints/checkpoint_1.zip"):
+        assert (there.path / name).read_bytes() == (bench.run / name).read_bytes()
+
+
+def test_a_segment_goes_on_growing_there_and_is_sealed_as_it_is_here(bench, store, tmp_path):
+    seen = []
+    there = None
+    for _ in range(12):
+        record(bench, 10)
+        shipped(bench, store)
+        there = there or mirror(store, tmp_path)
+        there.poll()
+        seen.append(len(values(there.path)))
+
+    assert seen == list(range(10, 121, 10))
+    here = sorted(path.name for path in bench.folder.path.glob("*.seg"))
+    copies = there.path / bench.folder.path.relative_to(bench.run)
+    assert sorted(path.name for path in copies.glob("*.seg")) == here
+    assert here
+    for name in here:
+        assert (copies / name).read_bytes() == (bench.folder.path / name).read_bytes()
+
+
+def test_nothing_is_shipped_twice_by_the_next_process(bench, store):
+    record(bench, 50)
+    shipped(bench, store)
+    before = [item.key for item in store.list("runs/")]
+
+    shipped(bench, store)
+
+    assert [item.key for item in store.list("runs/")] == before
+
+
+def test_without_its_notes_it_learns_from_the_store_what_it_has_shipped(bench, store, tmp_path):
+    record(bench, 50)
+    shipped(bench, store)
+    before = [item.key for item in store.list("runs/")]
+    acknowledged_file(RunFolder(bench.run), store.url).unlink()
+    shipped(bench, store)
+    assert [item.key for item in store.list("runs/")] == before
+
+    record(bench, 10)
+    shipped(bench, store)
+
+    assert np.array_equal(values(mirror(store, tmp_path).path), bench.read()["reward"])
+
+
+def test_a_torn_note_is_completed_from_the_store(bench, store, tmp_path):
+    record(bench, 50)
+    shipped(bench, store)
+    before = [item.key for item in store.list("runs/")]
+    note = acknowledged_file(RunFolder(bench.run), store.url)
+    note.write_bytes(note.read_bytes()[:150])
+
+    shipped(bench, store)
+
+    assert [item.key for item in store.list("runs/")] == before
+
+
+def test_records_never_come_before_the_model_they_name(bench, store, tmp_path):
+    files.publish(bench.run / "realtime_data/checkpoints/checkpoint_1.json", b"{}")
+    files.publish(bench.run / "checkpoints/checkpoint_1.zip", os.urandom(20 << 20))
+    shipped(bench, store)
+
+    lane = layout.lane_prefix(layout.rank_prefix("달리기 1", 0), 1, "models")
+    there = Mirror(store, "달리기 1", tmp_path / "there")
+    for _ in store.list(lane):
+        there.poll(at_most=1)
+        if (there.path / "realtime_data/checkpoints/checkpoint_1.json").exists():
+            assert (there.path / "checkpoints/checkpoint_1.zip").stat().st_size == 20 << 20
+
+    assert (there.path / "realtime_data/checkpoints/checkpoint_1.json").exists()
+
+
+def test_whoever_takes_over_fences_the_one_before(bench, store, tmp_path):
+    record(bench, 50)
+    zombie = shipper(bench, store)
+    zombie.run(until_done=True)
+    prefix = layout.rank_prefix("달리기 1", 0)
+
+    lease.claim(store, prefix, "another", bench.clock)
+    record(bench, 20)
+
+    with pytest.raises(FencedError, match="has taken this run over"):
+        zombie.run(until_done=True)
+    # What it shipped after that lies beyond the end of its epoch.
+    assert len(values(mirror(store, tmp_path).path)) == 50
+    assert lease.end(store, prefix, 1, "steps") > lease.epochs(store, prefix)[-1].ends["steps"]
+
+
+def test_of_two_who_claim_at_once_one_holds_the_run(store):
+    clock = FakeClock()
+
+    class Racing(FolderStore):
+        def create(self, key, data):
+            if "epochs" in key and not self.raced:
+                self.raced = True
+                lease.claim(store, "runs/a/0/", "faster", clock)
+            return super().create(key, data)
+
+    racing = Racing(store._path)
+    racing.raced = False
+
+    with pytest.raises(FencedError):
+        lease.claim(racing, "runs/a/0/", "slower", clock)
+    assert [epoch.writer for epoch in lease.epochs(store, "runs/a/0/")] == ["faster"]
+
+
+def test_two_shippers_of_one_folder_are_one_too_many(bench, store):
+    first = shipper(bench, store)
+
+    with pytest.raises(SyncError, match="another process ships"):
+        shipper(bench, store)
+    first.close()
+
+
+def test_a_copy_of_the_folder_with_the_same_identity_is_found_out(bench, store, tmp_path):
+    record(bench, 30)
+    shipped(bench, store)
+    copy = tmp_path / "copy" / bench.run.name
+    shutil.copytree(bench.run, copy)
+    first = shipper(bench, store)
+    first.ship()
+    second = Shipper(RunFolder(copy), store, clock=bench.clock)
+    second.ship()
+    files.publish(copy / "realtime_data/a.json", b"[2]")
+    second.ship()
+    files.publish(bench.run / "realtime_data/a.json", b"[1]")
+
+    with pytest.raises(SyncError, match="same identity"):
+        first.ship()
+
+
+def test_an_emptied_store_is_filled_again(bench, store, tmp_path):
+    record(bench, 50)
+    shipped(bench, store)
+    shutil.rmtree(store._path)
+
+    shipped(bench, store)
+
+    assert np.array_equal(values(mirror(store, tmp_path).path), bench.read()["reward"])
+
+
+def test_a_replaced_file_is_shipped_again_and_only_then(bench, store, tmp_path):
+    manifest = new_manifest(command=["x"], config={})
+    run = RunFolder(bench.run)
+    write_manifest(run, manifest | {"status": "running"})
+    shipped(bench, store)
+    write_manifest(run, manifest | {"status": "finished"})
+    shipped(bench, store)
+
+    there = mirror(store, tmp_path)
+
+    assert orjson.loads((there.path / "run.json").read_bytes())["status"] == "finished"
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b"])
+def test_a_store_cannot_make_a_mirror_write_elsewhere(bench, store, tmp_path, path):
+    from trackway.format.shipment import Entry, ShipmentHeader, encode
+
+    record(bench, 10)
+    shipped(bench, store)
+    prefix = layout.rank_prefix("달리기 1", 0)
+    count = lease.end(store, prefix, 1, "live")
+    header = ShipmentHeader(
+        "w", "s", 1, "live", count, 0.0, (Entry(path, "file", size=1, sha256="x"),)
+    )
+    store.create(layout.shipment_key(prefix, 1, "live", count), encode(header, [b"x"]))
+
+    with pytest.raises(SyncError, match="no file of a run"):
+        mirror(store, tmp_path)
+
+
+def test_days_without_a_network_bring_the_live_view_back_first(bench, store, tmp_path):
+    files.publish(bench.folder.attempt.path / "updates" / "000000.seg", os.urandom(100))
+    for number in range(6):
+        name = f"{number:06d}.seg"
+        files.publish(bench.folder.attempt.path / "joints" / name, os.urandom(9 << 20))
+    process = shipper(bench, store)
+    process.ship()
+    process.close()
+
+    there = mirror(store, tmp_path)
+
+    attempt = there.path / bench.folder.attempt.path.relative_to(bench.run)
+    assert (attempt / "updates" / "000000.seg").exists()
+    assert len(list((attempt / "joints").glob("*.seg"))) < 6
