@@ -20,7 +20,7 @@ from go1 import gait, observation
 from go1.biped import BIPED
 from go1.config import Go1Config
 from go1.model import build_model, render_model
-from go1.motion import Motion, stability
+from go1.motion import Motion
 from go1.randomization import DomainRandomization, draw_commands
 from go1.simulation import Simulations
 from go1.state import NO_IDS, RobotState
@@ -203,19 +203,8 @@ class Go1Core(RobotState):
         return np.asarray(self.motion.up[:, self._axes[2]] * self._signs[2])
 
     @property
-    def is_healthy(self) -> Bools:
-        low, high = self.task.healthy_z_range
-        height = self.qpos[:, 2]
-        return (self.up_z >= self.task.min_up) & (height >= low) & (height <= high)
-
-    @property
     def is_flipped_over(self) -> Bools:
         return self.motion.up[:, 2] < 0
-
-    @property
-    def stability_score(self) -> Floats:
-        """How level and quiet the trunk is carried, 0 to 1, [N]; see `go1.motion.stability`."""
-        return stability(self.up_z, self._to_task(self.motion.gyro)[:, :2])
 
     def velocity_along_command(self) -> Floats:
         """Velocity in the task's frame, ahead and sideways, [N, 2], m/s."""

@@ -119,13 +119,3 @@ class Motion:
         self.foot_contact[rows] = self.foot_force[rows] > CONTACT_FORCE
         self.torque[rows] = self._actuator_force[rows] * self._gear
         self.qacc[rows] = self._qacc[rows]
-
-
-def stability(up_z: Floats, tilt_rate: Floats) -> Floats:
-    """1 for a level, quietly carried trunk, falling to 0 with tilt and roll or pitch rate, [N].
-
-    max(up_z, 0) exp(-0.1 |tilt_rate|²), with `up_z` the cosine of the tilt, [N], and `tilt_rate`
-    the roll and pitch rates in rad/s, [N, 2].
-    """
-    wobble = np.square(tilt_rate).sum(axis=1)
-    return np.asarray(np.clip(up_z, 0.0, 1.0) * np.exp(-0.1 * wobble))

@@ -90,11 +90,6 @@ class RobotState:
         sums = self.episode_costs[robot].tolist()
         return dict(zip(self.terms.cost_weights, sums, strict=True))
 
-    @property
-    def curriculum_factor(self) -> Floats:
-        """How far each robot's perturbations have been taken away, 0 to 1, [N]."""
-        return 1.0 - self.rand_power
-
     def set_rand_power(self, value: float, ids: Ids | None = None) -> None:
         """Set how much randomisation applies; pushes follow at once, the rest at the next start."""
         check_rand_power(value)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from go1.config import Go1Config, check_rand_power
 from go1.model import build_model, render_model
-from go1.motion import Motion, stability
+from go1.motion import Motion
 from go1.presets import preset
 from go1.randomization import DomainRandomization
 from go1.robot import LEG_NAMES
@@ -309,16 +309,6 @@ class UpstreamCore:
     @property
     def is_flipped_over(self) -> NDArray[np.bool_]:
         return self.motion.up[:, 2] < 0
-
-    @property
-    def stability_score(self) -> Floats:
-        """How level and quiet the trunk is carried, 0 to 1, [1]; see `go1.motion.stability`."""
-        return stability(self.up_z, self.motion.gyro[:, :2])
-
-    @property
-    def curriculum_factor(self) -> Floats:
-        """How far the robot's perturbations have been taken away, 0 to 1, [1]."""
-        return 1.0 - self.rand_power
 
     @property
     def _finite(self) -> bool:

@@ -15,12 +15,12 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from go1.config import Go1Config
 from go1.core import Go1Core
-from go1.detail import detailed_info_columns, environment_summary
+from go1.detail import detailed_info_columns, environment_summary, raw_detail
 from go1.probe import Go1Probe
 from go1.robot import NUM_JOINTS
 from go1.spaces import batched_interface
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.format.columns import Columns, nest
+from trackway.format.columns import Columns, RawColumns, nest
 
 Indices = None | int | Iterable[int]
 
@@ -162,6 +162,10 @@ class Go1VecEnv(VecEnv):
     def detailed_info_columns(self) -> Columns:
         """Detail of all robots at once, copies, keys as dotted paths."""
         return detailed_info_columns(self.core)
+
+    def raw_detail(self) -> RawColumns:
+        """What `detailed_info_columns` is computed from, not copied yet."""
+        return raw_detail(self.core)
 
     def recorder_probe(self) -> Go1Probe:
         """What a recorder reads all robots with, from `before_restart`."""

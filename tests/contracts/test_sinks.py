@@ -29,15 +29,20 @@ class TestJsonLayout(SinkContract):
             "compatibility": {},
         }
         totals = {"timestep": 200, "episodes": 2, "successes": None}
-        opening = {"kind": "open", "recording": recording, "environment": {}, "totals": totals}
-        snapshot = {"timestep": 100, "common": {}, "nested": None}
-        counts = {"episode_count": 1, "success_count": None, "success_rate": None}
+        opening = {
+            "kind": "open",
+            "recording": recording,
+            "environment": {},
+            "derivation": None,
+            "totals": totals,
+        }
+        snapshot = {"timestep": 100, "common": {"timestamp": NOW_S}, "nested": None}
         save = {
             "kind": "save",
             "unix_s": NOW_S,
             "metrics": {"timestep": 100},
             "environment": {"timestep": 100, "timestamp": NOW_S},
-            "snapshot": {**snapshot, "each": [counts, counts]},
+            "snapshot": {**snapshot, "counts": [1, 1], "successes": None},
         }
         columns = {"robot_state.height": np.array([0.25, np.nan])}
         checkpoint = {

@@ -9,11 +9,31 @@ The key is the dotted path in the record, the leading dimension is the environme
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 Columns = Mapping[str, "np.ndarray[Any, Any] | Sequence[Any]"]
+
+
+@dataclass(frozen=True)
+class RawColumns:
+    """What columns are computed from, later and in another process.
+
+    Attributes:
+        arrays: Live, [num_envs, ...]; whoever wants to keep them copies them at once.
+        derive: `module:function`, called there as `derive(arrays, constants, settings, unix_s)` with
+            rows of one moment or of several and `unix_s` of each row; returns the columns that
+            change. Its module imports nothing heavy.
+        constants: Columns that never change and are the same for all, as one plain value each.
+        settings: What else `derive` has to know, as plain values.
+    """
+
+    arrays: Mapping[str, np.ndarray[Any, Any]]
+    derive: str
+    constants: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def nest(columns: Columns, i: int) -> dict[str, Any]:
@@ -37,4 +57,6 @@ def nest(columns: Columns, i: int) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value.copy() if type(value) is list else value  # may stand in other records, too

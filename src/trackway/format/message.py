@@ -19,28 +19,31 @@ Message = dict[str, Any]
 _NUMBERS = frozenset("?bBhHiIlLqQefd")
 
 
-def encode(message: Mapping[str, Any], columns: Columns | None = None) -> bytes:
+def encode(seq: int, message: Mapping[str, Any], columns: Columns | None = None) -> bytes:
     """Copy a message into bytes.
 
     Args:
+        seq: Its number.
         message: Plain values, as `jsonable` returns them; `bytes` are allowed.
         columns: Arrays with leading dimension num_envs, or lists of that length.
     """
-    packed = [_pack(path, column) for path, column in (columns or {}).items()]
-    return marshal.dumps((dict(message), packed))
+    packed = [_pack(path, column) for path, column in columns.items()] if columns else []
+    return marshal.dumps((seq, dict(message), packed))
 
 
-def decode(data: bytes) -> tuple[Message, dict[str, Any]]:
-    """The message and its columns."""
-    message, packed = marshal.loads(data)
-    return message, {path: _unpack(*rest) for path, *rest in packed}
+def decode(data: bytes) -> tuple[int, Message, dict[str, Any]]:
+    """The message's number, the message, and its columns."""
+    seq, message, packed = marshal.loads(data)
+    return seq, message, {path: _unpack(*rest) for path, *rest in packed}
 
 
 def _pack(path: str, column: Any) -> tuple[Any, ...]:
     if type(column) is np.ndarray:
-        dtype = column.dtype
-        if dtype.isnative and dtype.char in _NUMBERS:
-            return (path, dtype.char, column.shape, column.tobytes())
+        kind = column.dtype.char
+        if kind in _NUMBERS and column.dtype.isnative:
+            # The buffer itself where it lies in one piece: marshal then makes the only copy.
+            whole = column.flags.c_contiguous
+            return (path, kind, column.shape, column if whole else column.tobytes())
     return (path, None, None, jsonable(column))
 
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from trackway.checkpoint.archive import with_members
 from trackway.checkpoint.state_member import write_graph
@@ -21,8 +19,9 @@ from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
 from trackway.files import publish_new
 from trackway.format.jsonable import json_bytes, strict, strict_json
 from trackway.format.message import Message
+from trackway.legacy.snapshots import Derivation, Snapshot, records_of
 from trackway.legacy.summaries import summaries
-from trackway.recorder.inbox import Done, WrittenFile, serve
+from trackway.recorder.inbox import Done, UnwritableError, WrittenFile, serve
 
 EPISODES, STATES, METRICS = "episodes", "environment_states", "learning_metrics"
 CHECKPOINTS, HYPERPARAMETERS, MODELS, SUMMARIES = (
@@ -46,9 +45,9 @@ class JsonLayout:
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
         self._folder, self._zip_folder = Path(), Path()
-        self._held: dict[str, list[Any]] = {EPISODES: [], STATES: [], METRICS: []}
-        self._held_seqs: list[int] = []
+        self._held = _Held()
         self._environment: dict[str, Any] = {}
+        self._derivation: Derivation | None = None
         self._recording: Message | None = None  # None: there is nothing left to say at the end
         self._totals: Message = {}
         self._files: Counter[str] = Counter()
@@ -61,17 +60,19 @@ class JsonLayout:
         kind = message["kind"]
         if kind == "open":
             self._recording, self._totals = message["recording"], message["totals"]
-            self._environment = message["environment"]
+            self._environment = strict({**message["environment"], "timestamp": None})
+            told = message["derivation"]
+            self._derivation = None if told is None else Derivation.load(told)
             self._folder = Path(message["recording"]["folder"])
             self._zip_folder = Path(message["recording"]["zip_folder"])
             return Done()
         self._totals = message.get("totals", self._totals)
         if kind in ("episodes", "save"):
             self._hold(message, columns)
-            self._held_seqs.append(seq)
+            self._held.seqs.append(seq)
             return Done()
         if kind == "commit":
-            done = self._commit(message["unix_s"])
+            done = self._commit(message["unix_s"], seq)
         elif kind == "checkpoint":
             done = self._checkpoint(message, columns)
         else:
@@ -85,7 +86,7 @@ class JsonLayout:
     def finish(self) -> Done:
         """Write the records that no commit came for, and how far an interrupted training got."""
         unix_s = self._finished_s = self._finished_s or self._clock.unix_s()
-        done = self._commit(unix_s)
+        done = self._commit(unix_s, 0)
         if self._recording is None:
             return done
         documents = summaries(
@@ -104,23 +105,34 @@ class JsonLayout:
 
     def _hold(self, message: Message, columns: dict[str, Any]) -> None:
         held = self._held
-        held[EPISODES] += [strict(record) for record in message.get("records", ())]
+        held.episodes += message.get("records", ())
         if "snapshot" in message:
-            held[EPISODES] += _snapshots(message["snapshot"], columns)
+            held.episodes.append(Snapshot(message["snapshot"], columns))
         if "environment" in message:
-            state = message["environment"]
+            state = strict(message["environment"])
             summary = {**self._environment, "timestamp": state["timestamp"]}
-            held[STATES].append(strict({**state, "environment_summary": summary}))
+            held.states.append({**state, "environment_summary": summary})
         if "metrics" in message:
-            held[METRICS].append(strict(message["metrics"]))
+            held.metrics.append(strict(message["metrics"]))
 
-    def _commit(self, unix_s: float) -> Done:
+    def _commit(self, unix_s: float, seq: int) -> Done:
+        held = self._held
+        try:
+            episodes = held.episode_records(self._derivation)
+        except Exception as error:
+            self._held = _Held()
+            raise UnwritableError([*held.seqs, seq], f"{type(error).__name__}: {error}") from error
         files = [
-            self._records(kind, records, unix_s) for kind, records in self._held.items() if records
+            self._records(kind, records, unix_s)
+            for kind, records in (
+                (EPISODES, episodes),
+                (STATES, held.states),
+                (METRICS, held.metrics),
+            )
+            if records
         ]
-        done = Done(seqs=self._held_seqs, files=files)
-        self._held, self._held_seqs = {EPISODES: [], STATES: [], METRICS: []}, []
-        return done
+        self._held = _Held()
+        return Done(seqs=held.seqs, files=files)
 
     def _records(self, kind: str, records: list[dict[str, Any]], unix_s: float) -> WrittenFile:
         data = json_bytes(records)
@@ -180,75 +192,23 @@ class JsonLayout:
         raise AssertionError("names do not end")
 
 
-def _snapshots(snapshot: Message, columns: dict[str, Any]) -> list[dict[str, Any]]:
-    """One record per environment.
+@dataclass
+class _Held:
+    """Records that wait for a commit, in the order in which they came, and their messages."""
 
-    Args:
-        snapshot: `common` keys of every record, `each` keys of each environment's own, and `nested`
-            details (or None) to lay over the columns.
-        columns: `detailed_info` by dotted path.
-    """
-    tree, finite = _tree(columns)
-    finite = finite and snapshot["nested"] is None
-    records = []
-    for i, each in enumerate(snapshot["each"]):
-        detail = _row(tree, i)
-        if snapshot["nested"] is not None:
-            _lay_over(detail, snapshot["nested"][i])
-        info = detail.setdefault("episode_info", {})
-        for name in ("episode_count", "success_count", "success_rate"):
-            if each[name] is not None:  # one count, wherever it is read
-                info[name] = each[name]
-        record = {"record": "snapshot", "timestep": snapshot["timestep"], "env_id": i, **each}
-        record |= snapshot["common"]
-        record["detailed_info"] = detail
-        if "performance_metrics" in detail:
-            record["performance_metrics"] = detail["performance_metrics"]
-        records.append(record if finite else strict(record))
-    return records
+    episodes: list[Any] = field(default_factory=list)
+    """Records of episodes, and snapshots that are to become records."""
+    states: list[dict[str, Any]] = field(default_factory=list)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    seqs: list[int] = field(default_factory=list)
 
-
-def _tree(columns: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The columns as lists, nested by their paths, and whether no NaN is among them.
-
-    `nest` does as much for one row; for hundreds it pays to split the paths once, and to look for
-    NaN in whole arrays.
-    """
-    tree: dict[str, Any] = {}
-    finite = True
-    for path, column in columns.items():
-        *parents, leaf = path.split(".")
-        place = tree
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        if isinstance(column, np.ndarray):
-            finite = finite and bool(np.isfinite(column).all())
-            place[leaf] = column.tolist()
-        else:
-            finite = finite and _is_finite(column)
-            place[leaf] = column
-    return tree, finite
-
-
-def _is_finite(value: Any) -> bool:
-    if type(value) is float:
-        return math.isfinite(value)
-    if type(value) is list:
-        return all(map(_is_finite, value))
-    return value is None or type(value) is bool or (type(value) is str and value.isascii())
-
-
-def _row(tree: dict[str, Any], i: int) -> dict[str, Any]:
-    return {key: _row(item, i) if type(item) is dict else item[i] for key, item in tree.items()}
-
-
-def _lay_over(record: dict[str, Any], upper: dict[str, Any]) -> None:
-    for key, value in upper.items():
-        below = record.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            _lay_over(below, value)
-        else:
-            record[key] = value
+    def episode_records(self, derivation: Derivation | None) -> list[dict[str, Any]]:
+        snapshots = [item for item in self.episodes if isinstance(item, Snapshot)]
+        found = iter(records_of(snapshots, derivation))
+        records: list[dict[str, Any]] = []
+        for item in self.episodes:
+            records += next(found) if isinstance(item, Snapshot) else [strict(item)]
+        return records
 
 
 def _renamed(record: dict[str, Any], old: str, new: str) -> dict[str, Any]:

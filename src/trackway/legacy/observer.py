@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from trackway.clock import Clock
-from trackway.format.jsonable import missing
+from trackway.format.jsonable import jsonable, missing
 from trackway.frameworks.sb3.detail import (
     Detail,
     read_detail,
     read_environment,
+    read_raw,
     seen_columns,
     tells_of_success,
 )
@@ -41,6 +43,7 @@ class Observer:
     Attributes:
         envs: The environments, None without a model.
         environment: Their common settings.
+        derivation: How the writer makes columns of what `moment` reads; None where they are read.
         episodes: Their episodes; None until there is an environment or a step of one.
         updates: The metrics of the last update.
     """
@@ -63,6 +66,11 @@ class Observer:
         self._speed_since = (self.started_s, int(getattr(model, "num_timesteps", 0)))
         self._speed: float | None = None
         self._settings: dict[str, Any] = {}
+        self._learning: dict[str, Any] = {}
+        self._learning_of: Any = None
+        self._curriculum: tuple[Any, CurriculumCallback | None] = (None, None)
+        self.derivation: dict[str, Any] | None = None
+        self._untold: list[str] = []
         envs = self.envs
         if envs is not None:
             self.environment = guard.run("read the environment", lambda: read_environment(envs), {})
@@ -70,8 +78,14 @@ class Observer:
                 episodes = self._new_episodes(envs.num_envs)
             elif np.all(getattr(model, "_last_episode_starts", False)):
                 episodes.begin()
-            episodes.success_known |= tells_of_success(self.detail())
+            detail = self.detail()
+            episodes.success_known |= tells_of_success(detail)
             self.episodes = episodes
+            raw = guard.run("read the robots", lambda: read_raw(envs), None)
+            if raw is not None:
+                self._untold = untold(detail)
+                told = {"constants": jsonable(raw.constants), "settings": jsonable(raw.settings)}
+                self.derivation = {"derive": raw.derive, "path": list(sys.path), **told}
 
     def _new_episodes(self, num_envs: int) -> Episodes:
         episodes = Episodes(num_envs)
@@ -86,7 +100,7 @@ class Observer:
             timestep: Timesteps so far, over all environments.
             seen: `rewards`, `dones` and `infos`, each one per environment.
         """
-        dones, rewards = np.asarray(seen["dones"], dtype=bool), np.asarray(seen["rewards"])
+        dones, rewards = np.asarray(seen["dones"]), np.asarray(seen["rewards"])
         if self.envs is not None:
             rewards = self.envs.raw_rewards(rewards)
         if self.episodes is None:
@@ -108,6 +122,14 @@ class Observer:
             else self._guard.run("read the robots", lambda: read_detail(envs), Detail())
         )
 
+    def moment(self) -> Detail:
+        """As `detail`, but with columns that are still to be derived, and only until the next step."""
+        envs = self._askable
+        if self.derivation is None or envs is None:
+            return self.detail()
+        raw = self._guard.run("read the robots", lambda: read_raw(envs), None)
+        return Detail() if raw is None else Detail(dict(raw.arrays))
+
     def rand_power(self, detail: Detail) -> list[float] | None:
         """The randomisation of each robot, as the robot has it."""
         told: Any = detail.columns.get("env_config.rand_power")
@@ -117,28 +139,41 @@ class Observer:
         envs = self._askable
         if told is None and envs is not None:
             told = self._guard.run("read rand_power", envs.rand_power, None)
-        return None if told is None else [float(value) for value in told]
+        if told is None:
+            return None
+        return told.tolist() if isinstance(told, np.ndarray) else [float(value) for value in told]
 
     def snapshot(
         self, detail: Detail, timestep: int, unix_s: float, seen: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The moment of every environment, as `json_layout` takes it: a message part and columns."""
+    ) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        """The moment of every environment, as `snapshots` takes it: a message part and columns."""
         episodes = self.episodes
         common: dict[str, Any] = {"timestamp": unix_s}
-        snapshot: dict[str, Any] = {"timestep": timestep, "common": common, "nested": detail.nested}
+        counts = None if episodes is None else episodes.counts.tolist()
+        successes = None
+        columns: Mapping[str, Any] = detail.columns
         if episodes is None:  # driven by hand: there is no environment to look at
-            nothing = dict.fromkeys(("env_id", "episode_count", "success_count", "success_rate"))
-            common["missing"] = [*nothing, "detailed_info"]
-            return {**snapshot, "each": [nothing]}, {}
-        columns = detail.columns
-        if "episode_info.current_step" not in columns:
-            known = running_columns(episodes, self.environment, unix_s)
-            columns = known | self._seen(seen) | columns
-        each = [episodes.counters(i) for i in range(len(episodes.counts))]
-        absent = [*missing(each[0]).get("missing", ()), *untold(detail)]
+            absent = ["env_id", "episode_count", "success_count", "success_rate", "detailed_info"]
+            columns = {}
+        else:
+            absent = [] if episodes.success_known else ["success_count", "success_rate"]
+            successes = episodes.successes.tolist() if episodes.success_known else None
+            if self.derivation is not None:
+                absent += self._untold
+            else:
+                absent += untold(detail)
+                if "episode_info.current_step" not in columns:
+                    known = running_columns(episodes, self.environment, unix_s)
+                    columns = known | self._seen(seen) | dict(columns)
         if absent:
             common["missing"] = absent
-        return {**snapshot, "each": each}, columns
+        return {
+            "timestep": timestep,
+            "common": common,
+            "counts": counts,
+            "successes": successes,
+            "nested": detail.nested,
+        }, columns
 
     def _seen(self, seen: Mapping[str, Any]) -> dict[str, Any]:
         envs = self.envs
@@ -173,29 +208,49 @@ class Observer:
     ) -> dict[str, Any]:
         """How learning goes."""
         curriculum = self.curriculum(seen)
+        power = None if rand_power is None else sum(rand_power) / len(rand_power)
         record: dict[str, Any] = {
             "timestep": timestep,
             "timestamp": unix_s,
             "total_timesteps": timestep,
             "planned_total_timesteps": total,
             "training_progress": min(timestep / total, 1.0) if total else None,
-            "curriculum_rand_power_avg": None if rand_power is None else float(np.mean(rand_power)),
+            "curriculum_rand_power_avg": power,
             "curriculum_progress": curriculum.progress if curriculum else None,
             "steps_per_second": self._steps_per_second(timestep),
             **self._process.read(),
         }
-        run, model, nothing = self._guard.run, self.model, dict[str, Any]()
-        if model is not None:
-            if not self._settings:
-                self._settings = run("read the learner", lambda: learner_settings(model), nothing)
-            record |= self._settings
-            record |= run("read the learning rate", lambda: learning_rates(model), nothing)
-            record |= run("read the last update", lambda: self.updates.read(model), nothing)
-        if self.episodes is not None:
-            record |= self.episodes.recent_metrics()
-        absent = missing(record).get("missing", [])
-        absent += [name for name in ("model", "episodes") if getattr(self, name) is None]
-        return record | ({"missing": absent} if absent else {})
+        absent = [name for name, value in record.items() if value is None]
+        learning = self._learner()
+        absent += learning.get("missing", ())
+        return record | learning | ({"missing": absent} if absent else {})
+
+    def _learner(self) -> dict[str, Any]:
+        """What only updates and ends of episodes change; looked at anew when there was one."""
+        model, episodes = self.model, self.episodes
+        now = (
+            self.updates.collected,
+            getattr(model, "_current_progress_remaining", None),
+            None if episodes is None else episodes.ended,
+        )
+        if now != self._learning_of:
+            record: dict[str, Any] = {}
+            run, nothing = self._guard.run, dict[str, Any]()
+            if model is not None:
+                if not self._settings:
+                    self._settings = run(
+                        "read the learner", lambda: learner_settings(model), nothing
+                    )
+                record |= self._settings
+                record |= run("read the learning rate", lambda: learning_rates(model), nothing)
+                record |= run("read the last update", lambda: self.updates.read(model), nothing)
+            if episodes is not None:
+                record |= episodes.recent_metrics()
+            absent = missing(record).get("missing", [])
+            absent += [name for name in ("model", "episodes") if getattr(self, name) is None]
+            self._learning = record | ({"missing": absent} if absent else {})
+            self._learning_of = now
+        return self._learning
 
     def _steps_per_second(self, timestep: int) -> float | None:
         now_s = self._clock.monotonic_s()
@@ -211,13 +266,16 @@ class Observer:
         known = episodes is not None and episodes.success_known
         return {
             "timestep": timestep,
-            "episodes": int(episodes.counts.sum()) if episodes is not None else None,
-            "successes": int(episodes.successes.sum()) if episodes is not None and known else None,
+            "episodes": sum(episodes.counts.tolist()) if episodes is not None else None,
+            "successes": sum(episodes.successes.tolist()) if episodes and known else None,
         }
 
     def curriculum(self, seen: Mapping[str, Any]) -> CurriculumCallback | None:
         """The curriculum beside this callback, if there is one."""
-        return _find_curriculum(seen.get("callback"))
+        top = seen.get("callback")
+        if top is not self._curriculum[0]:
+            self._curriculum = (top, _find_curriculum(top))
+        return self._curriculum[1]
 
     def hyperparameters(self) -> dict[str, Any]:
         """Everything that was set when training started."""

@@ -70,6 +70,7 @@ class Session:
             "kind": "open",
             "recording": self._recording,
             "environment": observer.environment,
+            "derivation": observer.derivation,
             "totals": observer.totals(timestep),
         }
         self.outbox = Outbox(_WRITER, opening, clock=clock)
@@ -134,7 +135,7 @@ class Session:
     def save(self, timestep: int, seen: Mapping[str, Any]) -> None:
         """Copy what is to be recorded of this moment."""
         observer, unix_s, columns = self.observer, self._clock.unix_s(), None
-        detail = observer.detail()
+        detail = observer.moment()
         rand_power = observer.rand_power(detail)
         message: dict[str, Any] = {"kind": "save", "unix_s": unix_s}
         records = 1
@@ -142,7 +143,7 @@ class Session:
         news = timestep != self._saved_at
         if news and self.options.episodes:
             message["snapshot"], columns = observer.snapshot(detail, timestep, unix_s, seen)
-            records += len(message["snapshot"]["each"])
+            records += len(message["snapshot"]["counts"] or [0])
         if news and self.options.environment_states:
             message["environment"] = observer.environment_state(timestep, unix_s, rand_power)
             records += 1

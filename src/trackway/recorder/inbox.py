@@ -45,6 +45,14 @@ class Done:
     files: list[WrittenFile] = field(default_factory=list)
 
 
+class UnwritableError(Exception):
+    """Messages that were held back cannot be written, now or later; the sink has dropped them."""
+
+    def __init__(self, seqs: list[int], reason: str) -> None:
+        super().__init__(reason)
+        self.seqs = seqs
+
+
 class Sink(Protocol):
     """Writes messages. Both methods may be called again after an OSError and write nothing twice.
 
@@ -82,7 +90,7 @@ class _Inbox:
         threading.Thread(target=self._receive, daemon=True).start()
         unwritten = 0
         while (data := self._next()) is not None:
-            seq, message, columns = _opened(data)
+            seq, message, columns = decode(data)
             unwritten += not self._until_written(seq, message, columns)
         unwritten += not self._until_written(0, None, {})
         if unwritten:
@@ -146,6 +154,10 @@ class _Inbox:
                     ended = self._ended_s
                     self._changed.wait_for(lambda was=ended: self._ended_s != was, pause_s)  # type: ignore[misc]
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            except UnwritableError as error:
+                for each in error.seqs:
+                    self._tell({"rejected": str(error), "seq": each})
+                return True
             except Exception as error:  # noqa: BLE001 - one record that cannot be written is not all
                 self._tell({"rejected": f"{type(error).__name__}: {error}", "seq": seq})
                 return True
@@ -165,8 +177,3 @@ class _Inbox:
     def _tell(self, report: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # nobody listens any more
             self._connection.send_bytes(marshal.dumps(report))
-
-
-def _opened(data: bytes) -> tuple[int, Message, dict[str, Any]]:
-    message, columns = decode(data[8:])
-    return int.from_bytes(data[:8], "little", signed=True), message, columns

@@ -84,7 +84,7 @@ class Outbox:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._module, self._limit_bytes, self._clock = module, limit_bytes, clock
-        self._preamble = _Parcel(0, _sealed(0, encode(preamble)), 0)
+        self._preamble = _Parcel(0, encode(0, preamble), 0)
         self._changed = threading.Condition()
         self._waiting: deque[_Parcel] = deque()
         self._on_the_way: dict[int, _Parcel] = {}
@@ -141,7 +141,7 @@ class Outbox:
             commit: It and those before it are to get their files soon, not only with a later one.
         """
         seq = self._next_seq
-        parcel = _Parcel(seq, _sealed(seq, encode(message, columns)), records)
+        parcel = _Parcel(seq, encode(seq, message, columns), records)
         size = len(parcel.data)
         if not self._fits(size):
             self._make_room(size)
@@ -262,7 +262,7 @@ class Outbox:
         committed = self._next_seq - 1
         self._commits += 1
         message = {"kind": "commit", "unix_s": self._clock.unix_s()}
-        self._waiting.append(_Parcel(-self._commits, _sealed(-self._commits, encode(message)), 0))
+        self._waiting.append(_Parcel(-self._commits, encode(-self._commits, message), 0))
         self._committed, self._committed_s = committed, self._clock.monotonic_s()
 
     def _replace_writer(self, old: _Writer | None) -> None:
@@ -395,7 +395,3 @@ def _shut(connection: Connection) -> None:
         pass
     finally:
         duplicate.close()
-
-
-def _sealed(seq: int, data: bytes) -> bytes:
-    return seq.to_bytes(8, "little", signed=True) + data

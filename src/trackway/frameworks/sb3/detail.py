@@ -1,7 +1,8 @@
 """What the environments tell about their robots, as columns or as nested records.
 
 Three kinds of environments, by what they offer:
-`detailed_info_columns` of a VecEnv that simulates all robots at once; `get_detailed_episode_info` of
+`detailed_info_columns` of a VecEnv that simulates all robots at once (with `raw_detail` beside it,
+what they are computed from is read and the rest left to the writer); `get_detailed_episode_info` of
 each environment; and any other environment, of which only the simulation's state may be readable.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from trackway.format.columns import RawColumns
 from trackway.format.jsonable import jsonable
 from trackway.frameworks.sb3.environments import Environments
 from trackway.probes.mujoco_state import robot_state
@@ -44,6 +46,14 @@ def read_detail(envs: Environments) -> Detail:
             ]
         return Detail(nested=jsonable(nested))
     return Detail(nested=_simulation_states(envs))
+
+
+def read_raw(envs: Environments) -> RawColumns | None:
+    """What the columns are computed from, where the VecEnv tells that apart; to be copied at once."""
+    raw_detail = getattr(envs.inner, "raw_detail", None)
+    raw = None if raw_detail is None else raw_detail()
+    # What the training script itself defines, no other process can import.
+    return raw if isinstance(raw, RawColumns) and not raw.derive.startswith("__main__") else None
 
 
 def _simulation_states(envs: Environments) -> list[dict[str, Any]] | None:

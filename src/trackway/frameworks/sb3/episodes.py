@@ -23,6 +23,7 @@ class Episodes:
         lengths: Steps of the running episodes, (num_envs,).
         counts, successes: Finished episodes and those of them that succeeded, (num_envs,).
         success_known: Whether the environments say what success is.
+        ended: Episodes that have ended here; not what was restored.
     """
 
     def __init__(self, num_envs: int) -> None:
@@ -31,6 +32,7 @@ class Episodes:
         self.counts = np.zeros(num_envs, dtype=np.int64)
         self.successes = np.zeros(num_envs, dtype=np.int64)
         self.success_known = False
+        self.ended = 0
         self._recent = _Recent()
         self._component_keys: list[str] | None = None
         self._components: list[dict[str, float]] = [{} for _ in range(num_envs)]
@@ -67,6 +69,7 @@ class Episodes:
         episode_return = float(monitored.get("r", self.returns[i]))
         length = int(monitored.get("l", self.lengths[i]))
         self.counts[i] += 1
+        self.ended += 1
         if "is_success" in info:
             self.success_known = True
             self.successes[i] += bool(info["is_success"])

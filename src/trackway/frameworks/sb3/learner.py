@@ -26,9 +26,14 @@ _TRAIN = "train/"
 
 
 class UpdateMetrics:
-    """The last update's metrics, kept because the logger forgets them when it writes."""
+    """The last update's metrics, kept because the logger forgets them when it writes.
+
+    Attributes:
+        collected: How often there was something to take.
+    """
 
     def __init__(self) -> None:
+        self.collected = 0
         self._latest: dict[str, Any] = {}
         self._norm_of: Any = None
         self._read_of: Any = None
@@ -38,6 +43,7 @@ class UpdateMetrics:
         values = getattr(getattr(model, "_logger", None), "name_to_value", None)
         if not values:
             return
+        self.collected += 1
         for name, value in values.items():
             if name.startswith(_TRAIN):
                 self._latest[name[len(_TRAIN) :]] = jsonable(value)

@@ -14,7 +14,7 @@ from trackway.format.message import decode, encode
     ],
 )
 def test_a_column_arrives_as_it_was_sent(column):
-    _, columns = decode(encode({}, {"a.b": column}))
+    _, _, columns = decode(encode(1, {}, {"a.b": column}))
 
     assert columns["a.b"].dtype == column.dtype
     assert np.array_equal(columns["a.b"], column)
@@ -23,18 +23,19 @@ def test_a_column_arrives_as_it_was_sent(column):
 def test_lists_and_strange_arrays_arrive_as_lists():
     sent = {"names": ["x", None], "objects": np.array(["a", "b"]), "big": np.arange(2, dtype=">i8")}
 
-    _, columns = decode(encode({}, sent))
+    _, _, columns = decode(encode(1, {}, sent))
 
     assert columns == {"names": ["x", None], "objects": ["a", "b"], "big": [0, 1]}
 
 
 def test_a_message_is_a_copy():
     column = np.zeros(2)
-    data = encode({"blob": b"\x00\xff", "nan": float("nan")}, {"x": column})
+    data = encode(-7, {"blob": b"\x00\xff", "nan": float("nan")}, {"x": column})
     column[:] = 1.0
 
-    message, columns = decode(data)
+    seq, message, columns = decode(data)
 
+    assert seq == -7
     assert message["blob"] == b"\x00\xff"
     assert message["nan"] != message["nan"]
     assert columns["x"].tolist() == [0.0, 0.0]

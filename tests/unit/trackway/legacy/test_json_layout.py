@@ -1,15 +1,17 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.support.clock import FakeClock
+from tests.support.derived_columns import DERIVATION
 from tests.support.trainings import strict_loads
 
 from trackway.clock import file_stamp
 from trackway.legacy.json_layout import JsonLayout
-from trackway.recorder.inbox import Done
+from trackway.recorder.inbox import Done, UnwritableError
 
 NOW_S = 1_735_700_000.0
 STAMP = file_stamp(NOW_S)
@@ -25,7 +27,7 @@ def layout(folder: Path) -> JsonLayout:
     return opened(folder)
 
 
-def opened(folder: Path, comprehensive: bool = False) -> JsonLayout:
+def opened(folder: Path, comprehensive: bool = False, derivation: Any = None) -> JsonLayout:
     layout = JsonLayout(FakeClock(NOW_S))
     recording = {
         "folder": str(folder),
@@ -39,6 +41,7 @@ def opened(folder: Path, comprehensive: bool = False) -> JsonLayout:
         "kind": "open",
         "recording": recording,
         "environment": {"dt": 0.02},
+        "derivation": derivation,
         "totals": totals,
     }
     layout.handle(0, opening, {})
@@ -47,6 +50,16 @@ def opened(folder: Path, comprehensive: bool = False) -> JsonLayout:
 
 def save(timestep: int, **parts) -> dict:
     return {"kind": "save", "unix_s": NOW_S, "metrics": {"timestep": timestep}, **parts}
+
+
+def snapshot(timestep: int, num_envs: int = 1) -> dict:
+    return {
+        "timestep": timestep,
+        "common": {"timestamp": NOW_S + timestep},
+        "counts": [0] * num_envs,
+        "successes": [0] * num_envs,
+        "nested": None,
+    }
 
 
 def episode(number: int) -> dict:
@@ -169,7 +182,8 @@ def test_a_snapshot_lays_nested_details_over_columns_and_keeps_one_count(layout,
     snapshot = {
         "timestep": 8,
         "common": {"timestamp": NOW_S},
-        "each": [{"episode_count": 5, "success_count": None, "success_rate": None}],
+        "counts": [5],
+        "successes": None,
         "nested": [
             {"robot_state": {"position": {"x": float("nan")}}, "episode_info": {"episode_count": 1}}
         ],
@@ -190,20 +204,78 @@ def test_a_snapshot_lays_nested_details_over_columns_and_keeps_one_count(layout,
 
 
 def test_nan_in_a_column_is_null_and_named(layout, folder):
-    each = [{"episode_count": 0, "success_count": 0, "success_rate": 0.0}]
-    snapshot = {"timestep": 1, "common": {}, "each": each, "nested": None}
-
-    written(layout, 1, save(1, snapshot=snapshot), {"reward_info.x": np.array([np.inf])})
+    written(layout, 1, save(1, snapshot=snapshot(1)), {"reward_info.x": np.array([np.inf])})
 
     [path] = (folder / "episodes").iterdir()
     [record] = strict_loads(path.read_bytes())
     assert record["detailed_info"]["reward_info"] == {"x": None, "nonfinite": ["x"]}
 
 
-def test_the_writer_does_without_torch():
+def test_saves_that_share_a_file_keep_their_records_apart_and_in_order(layout, folder):
+    layout.handle(1, save(1, snapshot=snapshot(1, 2)), {"a.x": np.array([0.5, 1.5])})
+    layout.handle(2, episode(7), {})
+    layout.handle(3, save(2, snapshot=snapshot(2, 2)), {"a.x": np.array([2.5, np.nan])})
+    layout.handle(4, save(3, snapshot=snapshot(3)), {"b.y": ["z"]})
+    layout.handle(-1, COMMIT, {})
+
+    [path] = (folder / "episodes").iterdir()
+    records = strict_loads(path.read_bytes())
+    details = [record.get("detailed_info", record.get("number")) for record in records]
+    for detail in details[:2] + details[3:]:
+        detail.pop("episode_info")
+    assert details == [
+        {"a": {"x": 0.5}},
+        {"a": {"x": 1.5}},
+        7,
+        {"a": {"x": 2.5}},
+        {"a": {"x": None, "nonfinite": ["x"]}},
+        {"b": {"y": "z"}},
+    ]
+    assert [(r["timestep"], r["env_id"]) for r in records if "env_id" in r] == [
+        *((1, 0), (1, 1), (2, 0), (2, 1), (3, 0))
+    ]
+
+
+def test_what_an_environment_left_to_be_derived_is_derived_in_the_writer(folder):
+    layout = opened(folder, derivation=DERIVATION)
+    for timestep in (1, 2):
+        columns = {"x": np.array([1.0, 2.0]) * timestep}
+        layout.handle(timestep, save(timestep, snapshot=snapshot(timestep, 2)), columns)
+    layout.handle(-1, COMMIT, {})
+
+    [path] = (folder / "episodes").iterdir()
+    details = [record["detailed_info"] for record in strict_loads(path.read_bytes())]
+    assert [detail["a"] for detail in details] == [
+        {"twice": 2.5, "when": NOW_S + 1},
+        {"twice": 4.5, "when": NOW_S + 1},
+        {"twice": 4.5, "when": NOW_S + 2},
+        {"twice": 8.5, "when": NOW_S + 2},
+    ]
+    assert [detail["b"] for detail in details] == [{"c": [1, 2]}] * 4
+
+
+def test_what_cannot_be_derived_is_rejected_and_the_next_records_are_written(folder):
+    layout = opened(folder, derivation=DERIVATION)
+    layout.handle(1, save(1, snapshot=snapshot(1)), {"no x": np.zeros(1)})
+    with pytest.raises(UnwritableError, match="'x'") as caught:
+        layout.handle(-1, COMMIT, {})
+    done = written(layout, 2, save(2, snapshot=snapshot(2)), {"x": np.zeros(1)})
+
+    assert caught.value.seqs == [1, -1]
+    assert done.seqs == [2, -2]
+    assert len(list((folder / "episodes").iterdir())) == 1
+
+
+def test_a_column_with_too_few_rows_is_refused_at_once(layout):
+    with pytest.raises(ValueError, match=r"'a\.x' has 1 rows for 2 environments"):
+        layout.handle(1, save(1, snapshot=snapshot(1, 2)), {"a.x": np.zeros(1)})
+
+
+def test_the_writer_does_without_torch_and_simulator():
     program = (
-        "import sys, trackway.legacy.json_layout;"
-        "sys.exit(any(m in sys.modules for m in ('torch', 'stable_baselines3', 'gymnasium')))"
+        "import sys, trackway.legacy.json_layout, go1.detail_columns;"
+        "heavy = 'torch', 'stable_baselines3', 'gymnasium', 'mujoco';"
+        "sys.exit(any(m in sys.modules for m in heavy))"
     )
 
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
