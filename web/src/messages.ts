@@ -59,3 +59,44 @@ export interface EpisodeList {
   reasons: Record<string, number>
   episodes: EpisodeRow[]
 }
+
+/** A number that can be drawn; `numbers` of them where it is an array. */
+export interface FieldInfo {
+  stream: string
+  name: string
+  unit: string
+  description: string
+  numbers: number
+}
+
+/** One moment on every axis. */
+export interface Places {
+  timestep: number
+  time: number
+  update: number
+  episode: number
+}
+
+/** Something that happened: an event, a checkpoint, the beginning of an attempt. */
+export interface Marker {
+  kind: string
+  at: Places
+  facts: Record<string, unknown>
+}
+
+/** What a run is, and what can be drawn of it. */
+export interface Overview {
+  row: RunRow
+  fields: FieldInfo[]
+  markers: Marker[]
+  reasons: string[]
+  num_envs: number
+  episodes: number
+  updates: number
+}
+
+/** How many episodes ended for each reason, in stretches of the axis. */
+export interface Shares {
+  x: number[]
+  reasons: Record<string, number[]>
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -12,17 +14,28 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from trackway.dashboard import episodes, run_list
+from trackway.dashboard import (
+    curves,
+    episodes,
+    episodes_over_time,
+    live,
+    overview,
+    run_list,
+    sparklines,
+)
 from trackway.dashboard.answers import problem
 from trackway.dashboard.guard import Access, Guard
+from trackway.dashboard.live import Live
 from trackway.dashboard.runs import Runs
 from trackway.dashboard.static import StaticFiles
+from trackway.dashboard.views import Views
 from trackway.errors import DashboardError, TrackwayError, UnknownRunError
 
 
 def api_routes() -> Sequence[BaseRoute]:
     """Every question that can be asked, below `/api`."""
-    return [*run_list.routes, *episodes.routes]
+    rooms = (run_list, sparklines, overview, curves, episodes, episodes_over_time, live)
+    return [route for room in rooms for route in room.routes]
 
 
 def make_app(
@@ -55,8 +68,15 @@ def make_app(
     if access.prefix:
         # A proxy may pass the prefix on, or take it away.
         routes = [Route(access.prefix, to_page), Mount(access.prefix, routes=inner), *inner]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(app.state.views.close)
+
     app = Starlette(
         routes=routes,
+        lifespan=lifespan,
         exception_handlers={
             UnknownRunError: lambda _, error: problem(404, str(error)),
             DashboardError: lambda _, error: problem(400, str(error)),
@@ -67,6 +87,8 @@ def make_app(
         },
     )
     app.state.runs = Runs(models)
+    app.state.views = Views(app.state.runs)
+    app.state.live = Live(app.state.views)
     return Guard(app, access)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 State = Literal[
     "running", "stalled", "finished", "interrupted", "failed", "crashed", "damaged", "unknown"
@@ -74,3 +74,49 @@ class EpisodeList(TypedDict):
     total: int
     reasons: dict[str, int]
     episodes: list[EpisodeRow]
+
+
+class FieldInfo(TypedDict):
+    """A number that can be drawn; `numbers` of them where it is an array."""
+
+    stream: str
+    name: str
+    unit: str
+    description: str
+    numbers: int
+
+
+class Places(TypedDict):
+    """One moment on every axis."""
+
+    timestep: float
+    time: float
+    update: float
+    episode: float
+
+
+class Marker(TypedDict):
+    """Something that happened: an event, a checkpoint, the beginning of an attempt."""
+
+    kind: str
+    at: Places
+    facts: dict[str, Any]
+
+
+class Overview(TypedDict):
+    """What a run is, and what can be drawn of it."""
+
+    row: RunRow
+    fields: list[FieldInfo]
+    markers: list[Marker]
+    reasons: list[str]
+    num_envs: int
+    episodes: int
+    updates: int
+
+
+class Shares(TypedDict):
+    """How many episodes ended for each reason, in stretches of the axis."""
+
+    x: list[float]
+    reasons: dict[str, list[int]]

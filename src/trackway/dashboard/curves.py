@@ -1,0 +1,138 @@
+"""Curves as the page draws them, in binary.
+
+    | size of header, uint32 | header, JSON, padded to 4 | float32 arrays … |
+
+The header tells for each curve how many buckets it has, where on the axis its float32 places
+count from, and whether it is a band (places, least, most, mean) or a line (places, mean): a line
+where each bucket is one value. `same` names an earlier curve whose places hold for this one too. A
+curve of 500 buckets is 6 to 8 kB before compression: its 1,000 extremes and 500 means.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, Final, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from trackway.dashboard.answers import MAX_POINTS, NO_STORE, names, number, whole
+from trackway.dashboard.position import position, write_position
+from trackway.dashboard.views import with_view
+from trackway.errors import DashboardError, QueryError
+from trackway.query.axis import X
+from trackway.query.run_view import Curve, RunView
+
+_SIZE: Final = struct.Struct("<I")
+MOST_CURVES: Final = 64
+
+
+async def answer_curves(request: Request) -> Response:
+    """`/api/runs/{run}/curves?keys=steps:reward,updates:train/loss&x=timestep&n=500`."""
+    keys = names(request, "keys", MOST_CURVES)
+    x, n = axis_of(request), whole(request, "n", 500, 2, MAX_POINTS)
+    start, end = number(request, "start"), number(request, "end")
+    body = await with_view(request, frame, keys, x, start, end, n)
+    return Response(body, media_type="application/octet-stream", headers=NO_STORE)
+
+
+def axis_of(request: Request) -> X:
+    """The axis that was asked for.
+
+    Raises:
+        DashboardError: There is no such axis.
+    """
+    x = request.query_params.get("x", "timestep")
+    if x not in get_args(X):
+        raise DashboardError(f"there is no axis {x[:40]!r}; there are: {', '.join(get_args(X))}")
+    return cast(X, x)
+
+
+def curve(
+    view: RunView, key: str, x: X, start: float | None, end: float | None, buckets: int
+) -> Curve | None:
+    """The curve of a key `stream:field`, `stream:field#index` or `stream:field@env`; None: no such."""
+    stream, _, name = key.partition(":")
+    name, _, env = name.partition("@")
+    name, _, index = name.partition("#")
+    try:
+        return view.curve(
+            stream,
+            name,
+            env=int(env) if env else None,
+            index=int(index) if index else 0,
+            x=x,
+            start=start,
+            end=end,
+            buckets=buckets,
+        )
+    except (QueryError, ValueError):
+        return None  # this run has none: another that is compared with it may
+
+
+def frame(
+    view: RunView,
+    keys: Sequence[str],
+    x: X,
+    start: float | None,
+    end: float | None,
+    buckets: int,
+) -> bytes:
+    """The curves of these keys, as bytes."""
+    header: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    places: list[npt.NDArray[np.float32]] = []
+    for key in keys:
+        found = curve(view, key, x, start, end, buckets)
+        if found is None:
+            header.append({"key": key, "n": 0})
+            places.append(np.empty(0, np.float32))
+            continue
+        told, own, arrays = _told(found)
+        same = next(
+            (
+                i
+                for i, other in enumerate(places)
+                if len(other) == len(own)
+                and header[i].get("from") == told["from"]
+                and np.array_equal(other, own)
+            ),
+            None,
+        )
+        header.append({"key": key, **told} | ({} if same is None else {"same": same}))
+        places.append(own)
+        parts += [array.tobytes() for array in ([own] if same is None else []) + arrays]
+    told_at = write_position(position(view))
+    head = orjson.dumps({"at": told_at, "curves": header}, option=orjson.OPT_SERIALIZE_NUMPY)
+    head += b" " * (-(len(head) + _SIZE.size) % 4)
+    return b"".join([_SIZE.pack(len(head)), head, *parts])
+
+
+def _told(
+    found: Curve,
+) -> tuple[dict[str, Any], npt.NDArray[np.float32], list[npt.NDArray[np.float32]]]:
+    buckets = found.buckets
+    origin = float(found.x[0]) if len(found) else 0.0
+    # A bucket is drawn where its last row is: there all of it has happened.
+    own = (found.x_end - origin).astype(np.float32)
+    least, most, mean = (
+        np.asarray(part, np.float32) for part in (buckets.min, buckets.max, buckets.mean)
+    )
+    line = np.array_equal(least, most, equal_nan=True)
+    told = {
+        "n": len(found),
+        "from": origin,
+        "unit": found.unit,
+        "line": line,
+        "bad": np.flatnonzero(buckets.nan + buckets.inf).tolist(),
+        "breaks": (np.flatnonzero(np.diff(found.attempt)) + 1).tolist(),
+    }
+    return told, own, [mean] if line else [least, most, mean]
+
+
+routes: Final[Sequence[BaseRoute]] = [Route("/runs/{run}/curves", answer_curves)]

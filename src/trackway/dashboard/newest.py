@@ -1,0 +1,132 @@
+"""What came to a run since somebody last looked, as a page appends it to its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from trackway.dashboard.episodes_over_time import coded, place_of
+from trackway.dashboard.overview import markers
+from trackway.dashboard.position import STREAMS, Position
+from trackway.errors import QueryError
+from trackway.query.axis import X
+from trackway.query.downsample import Buckets, downsample
+from trackway.query.run_view import RunView
+
+Floats = npt.NDArray[np.float64]
+_COLUMNS: Final = frozenset({"steps", "system"})
+_MOST_POINTS: Final = 24
+
+
+def newest(
+    view: RunView, keys: Sequence[str], x: X, before: Position, after: Position, now_unix: float
+) -> dict[str, Any]:
+    """New points of these curves, new reasons and new markers."""
+    begin, end = dict(zip(STREAMS, before, strict=True)), dict(zip(STREAMS, after, strict=True))
+    curves: dict[str, Any] = {}
+    for key in keys:
+        stream, _, field = key.partition(":")
+        if end.get(stream, 0) <= begin.get(stream, 0):
+            continue
+        columns = stream in _COLUMNS
+        points = (_of_columns if columns else _of_records)(
+            view, stream, field, x, begin[stream], end[stream], now_unix
+        )
+        if points is not None:
+            curves[key] = points
+    told: dict[str, Any] = {"unix_s": now_unix, "timesteps": _timestep(view), "curves": curves}
+    if end["episodes"] > begin["episodes"]:
+        told["ended"] = _ended(view, x, begin["episodes"])
+    if end["events"] > begin["events"]:
+        found = markers(view, view.records("episodes"), view.records("updates"))
+        told["markers"] = found[-min(len(found), end["events"] - begin["events"]) :]
+    return told
+
+
+def _of_records(
+    view: RunView, stream: str, field: str, x: X, begin: int, end: int, now_unix: float
+) -> dict[str, Any] | None:
+    records = view.records(stream)
+    if field not in records:
+        return None
+    made = downsample(records[field][begin:end], _MOST_POINTS)
+    at = place_of(view, records, stream, x)[begin:end]
+    return _points(at[made.ends - 1], made)
+
+
+def _of_columns(
+    view: RunView, stream: str, name: str, x: X, begin: int, end: int, now_unix: float
+) -> dict[str, Any] | None:
+    """Rows of the latest attempt: no earlier one grows."""
+    last = len(view.spans) - 1
+    rows = view.rows(stream)[last]
+    first = max(0, rows - (end - begin))
+    name, _, env = name.partition("@")
+    name, _, index = name.partition("#")
+    try:
+        curve = view.curve(
+            stream,
+            name,
+            env=int(env) if env else None,
+            index=int(index) if index else 0,
+            x="row",
+            start=first,
+            end=rows,
+            buckets=_MOST_POINTS,
+        )
+    except (QueryError, ValueError):
+        return None
+    kept = np.flatnonzero(curve.attempt == last)
+    made = curve.buckets.each(lambda part: part[kept])
+    made = Buckets(made.rows[kept], made.ends[kept], *made.parts())
+    return _points(_on_axis(view, stream, made.ends, x, now_unix), made)
+
+
+def _on_axis(
+    view: RunView, stream: str, ends: npt.NDArray[np.int64], x: X, now_unix: float
+) -> Floats:
+    if x == "row":
+        return ends.astype(float)
+    span = view.spans[-1]
+    timesteps: Floats
+    if stream == "steps":
+        timesteps = span.begin + ends.astype(float) * max(1, span.num_envs)
+        if x == "time":  # committed a moment ago; the next look at the whole curve knows better
+            return np.full(len(ends), now_unix)
+    else:
+        own = "unix_s" if x == "time" else "timestep"
+        told = view.curve(stream, own, x="row", start=int(ends[0]) - 1, end=int(ends[-1]))
+        kept = told.attempt == len(view.spans) - 1
+        timesteps = np.interp(ends, told.buckets.ends[kept], told.buckets.last[kept])
+        if x == "time":
+            return timesteps
+    if x in {"update", "episode"}:
+        counted = view.records(x + "s")
+        if "timestep" in counted:
+            return np.searchsorted(counted["timestep"], timesteps, side="right").astype(float)
+    return timesteps
+
+
+def _points(at: Floats, made: Buckets) -> dict[str, Any]:
+    told: dict[str, Any] = {"x": at, "mean": made.mean}
+    if not np.array_equal(made.min, made.max, equal_nan=True):
+        told |= {"lo": made.min, "hi": made.max}
+    bad = np.flatnonzero(made.nan + made.inf)
+    return told | ({"bad": bad} if len(bad) else {})
+
+
+def _ended(view: RunView, x: X, begin: int) -> dict[str, Any]:
+    """Where on the axis, and how many episodes ended for which reason."""
+    episodes = view.records("episodes")
+    codes, reasons = coded(episodes)
+    counts = np.bincount(codes[begin:], minlength=len(reasons))
+    at = place_of(view, episodes, "episodes", x)
+    return {"x": float(at[-1]), "reasons": dict(zip(reasons, counts.tolist(), strict=True))}
+
+
+def _timestep(view: RunView) -> int:
+    rows, span = view.rows("steps"), view.spans[-1] if view.spans else None
+    return span.begin + rows[-1] * span.num_envs if span and rows else 0
