@@ -20,4 +20,5 @@ export interface Page {
 
 export const pages: Record<string, Page> = {
   runs: { of: 'all', title: 'runs', key: 'r', load: () => import('./runs/page') },
+  live: { of: 'run', title: 'live', key: 'l', load: () => import('./live/page') },
 }

@@ -19,6 +19,7 @@ export function figure(value: number | null | undefined, digits = 3): string {
   const size = Math.abs(value)
   if (size !== 0 && (size < 1e-4 || size >= 1e9))
     return value.toExponential(digits - 1).replace('-', '−')
+  if (size >= 1e5) return compact(value).replace('-', '−')
   const shown = size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: digits }
   return format(shown).format(value).replace('-', '−')
 }
