@@ -17,22 +17,16 @@ export interface RunRow {
   num_envs: number | null
   algorithm: string | null
   environment: string | null
-  tags: string[]
-  notes: string
-}
-
-/** The return of a run's episodes, in few points. */
-export interface Sparkline {
-  id: string
-  mean: (number | null)[]
-  last: number | null
+  returns: (number | null)[]
+  return_mean: number | null
   success: number | null
+  tags: string[]
+  note: string
 }
 
 /** Every run, newest first. */
 export interface RunList {
   folder: string
-  now_unix: number
   runs: RunRow[]
 }
 

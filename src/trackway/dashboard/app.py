@@ -21,7 +21,6 @@ from trackway.dashboard import (
     live,
     overview,
     run_list,
-    sparklines,
 )
 from trackway.dashboard.answers import problem
 from trackway.dashboard.guard import Access, Guard
@@ -34,7 +33,7 @@ from trackway.errors import DashboardError, TrackwayError, UnknownRunError
 
 def api_routes() -> Sequence[BaseRoute]:
     """Every question that can be asked, below `/api`."""
-    rooms = (run_list, sparklines, overview, curves, episodes, episodes_over_time, live)
+    rooms = (run_list, overview, curves, episodes, episodes_over_time, live)
     return [route for room in rooms for route in room.routes]
 
 

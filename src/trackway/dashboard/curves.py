@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, cast, get_args
 
 import numpy as np
@@ -60,6 +61,21 @@ def curve(
     stream, _, name = key.partition(":")
     name, _, env = name.partition("@")
     name, _, index = name.partition("#")
+    counted = _counted(view, stream, x)
+    if counted is not None:
+        # A record says its timestep; how many updates or episodes there were by then is counted.
+        numbers = np.arange(1.0, len(counted) + 1)
+        limits = [
+            None if at is None else float(np.interp(at, numbers, counted)) for at in (start, end)
+        ]
+        found = curve(view, key, "timestep", *limits, buckets)
+        if found is None:
+            return None
+        return replace(
+            found,
+            x=np.interp(found.x, counted, numbers),
+            x_end=np.interp(found.x_end, counted, numbers),
+        )
     try:
         return view.curve(
             stream,
@@ -73,6 +89,14 @@ def curve(
         )
     except (QueryError, ValueError):
         return None  # this run has none: another that is compared with it may
+
+
+def _counted(view: RunView, stream: str, x: X) -> npt.NDArray[np.float64] | None:
+    """Timesteps of what an axis counts, for records that do not say their number on it."""
+    if x not in {"update", "episode"} or x + "s" == stream or stream not in {"updates", "episodes"}:
+        return None
+    records = view.records(x + "s")
+    return records["timestep"] if "timestep" in records and len(records) else None
 
 
 def frame(
@@ -118,8 +142,10 @@ def _told(
 ) -> tuple[dict[str, Any], npt.NDArray[np.float32], list[npt.NDArray[np.float32]]]:
     buckets = found.buckets
     origin = float(found.x[0]) if len(found) else 0.0
-    # A bucket is drawn where its last row is: there all of it has happened.
-    own = (found.x_end - origin).astype(np.float32)
+    # A bucket is drawn where its last row is: there all of it has happened. (`x_end` is the place of
+    # the row after.)
+    last = found.x_end - (found.x_end - found.x) / np.maximum(buckets.ends - buckets.rows, 1)
+    own = (last - origin).astype(np.float32)
     least, most, mean = (
         np.asarray(part, np.float32) for part in (buckets.min, buckets.max, buckets.mean)
     )

@@ -25,24 +25,17 @@ class RunRow(TypedDict):
     num_envs: int | None
     algorithm: str | None
     environment: str | None
-    tags: list[str]
-    notes: str
-
-
-class Sparkline(TypedDict):
-    """The return of a run's episodes, in few points."""
-
-    id: str
-    mean: list[float | None]
-    last: float | None
+    returns: list[float | None]
+    return_mean: float | None
     success: float | None
+    tags: list[str]
+    note: str
 
 
 class RunList(TypedDict):
     """Every run, newest first."""
 
     folder: str
-    now_unix: float
     runs: list[RunRow]
 
 

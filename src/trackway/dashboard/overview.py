@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -10,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from trackway.clock import SYSTEM_CLOCK
 from trackway.dashboard.answers import Answer
 from trackway.dashboard.messages import FieldInfo, Marker, Overview, Places
 from trackway.dashboard.run_list import run_row
+from trackway.dashboard.runs import Runs
 from trackway.dashboard.views import with_view
+from trackway.query.facts import RunFacts
 from trackway.query.records import RecordColumns
 from trackway.query.run_view import RunView
-from trackway.run import RunFolder
 
 # Of one kind; more would hide the curve that they stand on.
 _MOST_MARKERS: Final = 200
@@ -26,14 +27,16 @@ _NOT_DRAWN: Final = {"row", "timestep", "unix_s", "env", "episode", "n_updates",
 
 async def answer_overview(request: Request) -> Response:
     """`/api/runs/{run}/overview`: an `Overview`."""
-    return Answer(await with_view(request, overview, SYSTEM_CLOCK.unix_s()))
+    runs: Runs = request.app.state.runs
+    facts = await asyncio.to_thread(runs.facts, request.path_params["run"])
+    return Answer(await with_view(request, overview, facts))
 
 
-def overview(view: RunView, now_unix: float) -> Overview:
+def overview(view: RunView, facts: RunFacts) -> Overview:
     episodes, updates = view.records("episodes"), view.records("updates")
     reasons = set(episodes.texts("termination_reason")) if _has_reasons(episodes) else set()
     return {
-        "row": run_row(RunFolder(view.run), now_unix),
+        "row": run_row(facts),
         "fields": [*_fields(view, episodes, updates)],
         "markers": markers(view, episodes, updates),
         "reasons": sorted(reason for reason in reasons if reason),

@@ -7,48 +7,67 @@ from threading import Lock
 from typing import Final
 
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import UnknownRunError
+from trackway.errors import QueryError, UnknownRunError
+from trackway.query.catalog import Catalog
+from trackway.query.facts import RunFacts
 from trackway.run import RunFolder
-from trackway.storage.places import streams_folder
 
 _LOOK_S: Final = 1.0
+# Of the time that passes, looking takes no more than this share, however long one look lasts.
+_SHARE: Final = 0.05
 
 
 class Runs:
-    """The runs of a folder: what holds a manifest, or recorded streams."""
+    """The runs of a folder, as its catalog knows them."""
 
     def __init__(self, models: Path, clock: Clock = SYSTEM_CLOCK) -> None:
-        self.models = models
-        self._clock, self._lock = clock, Lock()
-        self._found: dict[str, RunFolder] = {}
-        self._looked_s = -_LOOK_S
-
-    def all(self) -> list[RunFolder]:
-        """Every run, by name; looked for again at most once a second."""
-        with self._lock:
-            if self._clock.monotonic_s() - self._looked_s >= _LOOK_S:
-                self._found = {folder.name: folder for folder in _look(self.models)}
-                self._looked_s = self._clock.monotonic_s()
-            return list(self._found.values())
-
-    def find(self, name: str) -> RunFolder:
-        """The run of this name.
+        """Look for the first time.
 
         Raises:
-            UnknownRunError: There is none.
+            RunError: There is no such folder.
         """
-        if name not in self._found:
-            self.all()
-        found = self._found.get(name)
-        if found is None or not found.path.is_dir():
+        self.models = models
+        self._clock, self._lock = clock, Lock()
+        self._catalog = Catalog(models, clock=clock)
+        self._next_look_s = clock.monotonic_s() + _LOOK_S
+
+    def all(self) -> list[RunFacts]:
+        """What is known of every run, newest first; looked for again at most once a second.
+
+        Raises:
+            RunError: The folder is gone.
+        """
+        with self._lock:
+            begun_s = self._clock.monotonic_s()
+            if begun_s >= self._next_look_s:
+                self._catalog.refresh()
+                ended_s = self._clock.monotonic_s()
+                self._next_look_s = ended_s + max(_LOOK_S, (ended_s - begun_s) / _SHARE)
+            found = self._catalog.runs
+        found.sort(key=lambda facts: (facts.created_unix or 0.0, facts.name), reverse=True)
+        return found
+
+    def facts(self, name: str) -> RunFacts:
+        """What is known of one run.
+
+        Raises:
+            UnknownRunError: There is none of exactly this name.
+        """
+        try:
+            with self._lock:
+                found = self._catalog.run(name)
+        except QueryError:
+            found = None
+        if found is None or found.name != name:
+            found = next((facts for facts in self.all() if facts.name == name), None)
+        if found is None or not Path(found.path).is_dir():
             raise UnknownRunError(name)
         return found
 
+    def find(self, name: str) -> RunFolder:
+        """The folder of one run.
 
-def _look(models: Path) -> list[RunFolder]:
-    try:
-        folders = sorted(path for path in models.iterdir() if path.is_dir())
-    except OSError:
-        return []
-    runs = [RunFolder(path) for path in folders]
-    return [run for run in runs if run.manifest.is_file() or streams_folder(run.path).is_dir()]
+        Raises:
+            UnknownRunError: There is none of exactly this name.
+        """
+        return RunFolder(Path(self.facts(name).path))

@@ -35,7 +35,7 @@ export function Chart(props: ChartProps) {
   const plot = useRef<Plot | null>(null)
   const large = useSignal(false)
   const log = useSignal(false)
-  const width = useSignal(0)
+  const size = useSignal<readonly [number, number]>([0, 0])
   const seen = useSignal(false)
   const drawing: Drawing = {
     x: xAxis.value,
@@ -60,7 +60,7 @@ export function Chart(props: ChartProps) {
       onCursor: (place) => (cursor.value = place),
       onBrush: setBrush,
     })
-    const sizes = new ResizeObserver(() => (width.value = element.clientWidth))
+    const sizes = new ResizeObserver(() => (size.value = [element.clientWidth, element.clientHeight]))
     const sight = new IntersectionObserver(([entry]) => (seen.value = entry?.isIntersecting ?? false), { rootMargin: '200px' })
     sizes.observe(element)
     sight.observe(element)
@@ -70,9 +70,10 @@ export function Chart(props: ChartProps) {
       plot.current?.destroy()
     }
   }, [])
-  const ready = seen.value && width.value > 0 && !empty
+  const [width, space] = size.value
+  const ready = seen.value && width > 0 && !empty
   useEffect(() => {
-    if (ready) plot.current?.draw(drawing, width.value, tall)
+    if (ready) plot.current?.draw(drawing, width, space)
   })
   useSignalEffect(() => plot.current?.point(cursor.value))
 

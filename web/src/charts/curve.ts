@@ -15,6 +15,10 @@ export interface Curve {
   bad: number[]
   /** Indices at which another attempt begins. */
   breaks: number[]
+  /** How wide a bucket is; 0 where each value is one of its own. */
+  step: number
+  /** How many points the last bucket has been given since the curve was asked for. */
+  taken: number
 }
 
 /** What a server-sent event appends to a curve. */
@@ -60,42 +64,60 @@ export function readFrame(bytes: ArrayBuffer): Frame {
     places.push(x)
     const first = Float64Array.from(take(n))
     const [lo, hi, mean] = line ? [first, first, first] : [first, Float64Array.from(take(n)), Float64Array.from(take(n))]
-    return { key: told.key, unit: told.unit ?? '', x, lo, hi, mean, line, bad: told.bad ?? [], breaks: told.breaks ?? [] }
+    const step = line || n < 2 ? 0 : ((x[n - 1] as number) - (x[0] as number)) / (n - 1)
+    return { key: told.key, unit: told.unit ?? '', x, lo, hi, mean, line, bad: told.bad ?? [], breaks: told.breaks ?? [], step, taken: 0 }
   })
   return { at: head.at, curves }
 }
 
-const numbers = (values: readonly (number | null)[]) => Float64Array.from(values, (value) => value ?? NaN)
-
-function joined(a: Float64Array, b: Float64Array): Float64Array {
-  const all = new Float64Array(a.length + b.length)
-  all.set(a)
-  all.set(b, a.length)
-  return all
-}
-
-/** The curve with new points at its end. */
+/**
+ * The curve with new points at its end. Where it is drawn in buckets, the last one takes points until it is
+ * as wide as the others: the curve keeps its resolution, and grows no faster than the training.
+ */
 export function grown(curve: Curve, points: NewPoints): Curve {
-  // What the first question already answered may come once more.
-  const last = curve.x.at(-1) ?? -Infinity
-  const skip = points.x.findIndex((x) => x > last)
-  if (skip < 0) return curve
-  const part = <T,>(values: T[]) => values.slice(skip)
-  const mean = numbers(part(points.mean))
-  const lo = points.lo ? numbers(part(points.lo)) : mean
-  const hi = points.hi ? numbers(part(points.hi)) : mean
+  const x = Array.from(curve.x)
+  const [lo, hi, mean] = [Array.from(curve.lo), Array.from(curve.hi), Array.from(curve.mean)]
+  const bad = new Set(curve.bad)
+  const isBad = new Set(points.bad)
+  let { taken } = curve
+  points.x.forEach((place, i) => {
+    // What the first answer told already may come once more.
+    if (place <= (x.at(-1) ?? -Infinity)) return
+    const value = points.mean[i] ?? NaN
+    const [low, high] = [points.lo?.[i] ?? value, points.hi?.[i] ?? value]
+    const last = x.length - 1
+    const begun = x[last - 1]
+    if (taken > 0 && begun !== undefined && place - begun <= curve.step) {
+      x[last] = place
+      lo[last] = least(lo[last] as number, low)
+      hi[last] = most(hi[last] as number, high)
+      if (!Number.isNaN(value)) mean[last] = Number.isNaN(mean[last] as number) ? value : ((mean[last] as number) * taken + value) / (taken + 1)
+      taken++
+    } else {
+      x.push(place)
+      lo.push(low)
+      hi.push(high)
+      mean.push(value)
+      taken = 1
+    }
+    if (isBad.has(i)) bad.add(x.length - 1)
+  })
   const line = curve.line && !points.lo
-  const means = joined(curve.mean, mean)
+  const means = Float64Array.from(mean)
   return {
     ...curve,
     line,
-    x: joined(curve.x, Float64Array.from(part(points.x))),
+    taken,
+    x: Float64Array.from(x),
     mean: means,
-    lo: line ? means : joined(curve.lo, lo),
-    hi: line ? means : joined(curve.hi, hi),
-    bad: [...curve.bad, ...(points.bad ?? []).filter((i) => i >= skip).map((i) => i - skip + curve.x.length)],
+    lo: line ? means : Float64Array.from(lo),
+    hi: line ? means : Float64Array.from(hi),
+    bad: [...bad],
   }
 }
+
+const least = (a: number, b: number) => (Number.isNaN(a) || b < a ? b : a)
+const most = (a: number, b: number) => (Number.isNaN(a) || b > a ? b : a)
 
 /**
  * An exponential mean of the means, without the pull towards 0 at the beginning. `strength` 0 leaves the

@@ -22,8 +22,9 @@ interface Rows {
 
 export type Connection = 'live' | 'away' | 'still'
 
-/** So many points may be appended before the whole is asked for again, in fewer. */
-const REDRAW_AFTER = 400
+/** A curve that has grown to so many times what was asked for is asked for again. */
+const REDRAW_AT = 2.5
+const OVERVIEW_MS = 5000
 
 export class RunCurves {
   readonly curves = new Map<string, Signal<Curve | null>>()
@@ -38,8 +39,9 @@ export class RunCurves {
   private asked: Asked | null = null
   private events: EventSource | null = null
   private stop = new AbortController()
+  private readonly gone = new AbortController()
   private at = ''
-  private appended = 0
+  private looked = 0
   private waiting: Rows[] = []
   private frame = 0
 
@@ -52,12 +54,13 @@ export class RunCurves {
   }
 
   async begin(): Promise<void> {
+    this.looked = Date.now()
     try {
-      this.overview.value = await getJson<Overview>(at`runs/${this.run}/overview`, {}, this.stop.signal)
+      this.overview.value = await getJson<Overview>(at`runs/${this.run}/overview`, {}, this.gone.signal)
       this.timesteps.value = this.overview.value.row.timesteps
       this.failure.value = null
     } catch (error) {
-      if (!this.stop.signal.aborted) this.failure.value = error
+      if (!this.gone.signal.aborted) this.failure.value = error
     }
   }
 
@@ -68,6 +71,7 @@ export class RunCurves {
   }
 
   close(): void {
+    this.gone.abort()
     this.stop.abort()
     this.events?.close()
     cancelAnimationFrame(this.frame)
@@ -96,7 +100,6 @@ export class RunCurves {
       await shares
       if (stop.aborted) return
       this.failure.value = null
-      this.appended = 0
       // From the earliest answer on: what a later one knew already is passed over.
       this.at = positions[0] ?? ''
       this.listen(asked)
@@ -143,21 +146,24 @@ export class RunCurves {
         this.newest.value = { server: rows.unix_s, here: Date.now() / 1000 }
       }
     })
-    this.appended += all.length
-    if (this.appended > REDRAW_AFTER) void this.load()
+    const outgrown = [...(this.asked?.keys ?? [])].some(([key, n]) => (this.curves.get(key)?.value?.x.length ?? 0) > REDRAW_AT * n)
+    if (outgrown) void this.load()
+    // Speed, state and what can be drawn at all change slowly.
+    if (Date.now() - this.looked > OVERVIEW_MS) void this.begin()
   }
 }
 
 function withEnded(shares: Shares, { x, reasons }: { x: number; reasons: Record<string, number> }): Shares {
   const names = new Set([...Object.keys(shares.reasons), ...Object.keys(reasons)])
-  const same = shares.x.at(-1) === x
-  const places = same ? shares.x : [...shares.x, x]
+  const n = shares.x.length
+  const step = n < 2 ? 0 : ((shares.x[n - 1] as number) - (shares.x[0] as number)) / (n - 1)
+  const within = n > 1 && x - (shares.x[n - 2] as number) <= step
   const columns = [...names].map((name) => {
     const counts = [...(shares.reasons[name] ?? shares.x.map(() => 0))]
     const more = reasons[name] ?? 0
-    if (same) counts[counts.length - 1] = (counts.at(-1) ?? 0) + more
+    if (within) counts[n - 1] = (counts[n - 1] ?? 0) + more
     else counts.push(more)
     return [name, counts] as const
   })
-  return { x: places, reasons: Object.fromEntries(columns) }
+  return { x: within ? [...shares.x.slice(0, -1), x] : [...shares.x, x], reasons: Object.fromEntries(columns) }
 }

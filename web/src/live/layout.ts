@@ -48,5 +48,6 @@ export const plainName = (key: string): string =>
 /** Into how many buckets a curve of a stream is drawn: so many episodes that a band shows their spread. */
 export function bucketsFor(key: string, overview: Overview): number {
   if (!key.startsWith('episodes:')) return 400
-  return Math.max(40, Math.min(400, Math.round(overview.episodes / 10)))
+  // In steps, so that a growing run is not asked for anew at each episode.
+  return [320, 160, 80].find((n) => overview.episodes >= n * 10) ?? 40
 }

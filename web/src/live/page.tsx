@@ -54,7 +54,7 @@ function Charts({ data, overview }: { data: RunCurves; overview: Overview }) {
   const known = new Set(overview.fields.map(keyOf))
   const times = TIMES.filter((key) => known.has(key))
   const keys = new Map([...shown.flatMap((group) => group.keys), ...terms, ...times].map((key) => [key, bucketsFor(key, overview)]))
-  const asked = [...keys.keys()].join()
+  const asked = [...keys].join()
   useEffect(() => {
     void data.ask({ keys, x: xAxis.value, zoom: zoom.value })
   }, [asked, xAxis.value, zoom.value?.from, zoom.value?.to])

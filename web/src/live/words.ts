@@ -8,7 +8,6 @@ export const t = words(
     notRecordedSays: 'It was trained with --no_record, or by a program without RecorderCallback. To record one:',
     live: 'live',
     away: 'connection lost, trying again',
-    behind: '{ms} ms',
     episodes: 'Episodes',
     rewards: 'Reward',
     learner: 'Learner',
@@ -32,8 +31,6 @@ export const t = words(
     left: '{time} left',
     perSecond: '{speed} steps/s',
     attempt: 'attempt {count}',
-    diskDays: 'full in {time} at this pace',
-    notes: 'Alerts',
   },
   {
     waiting: '아직 기록된 것이 없습니다',
@@ -42,7 +39,6 @@ export const t = words(
     notRecordedSays: '--no_record로 학습했거나 RecorderCallback이 없는 프로그램입니다. 기록하려면:',
     live: '실시간',
     away: '연결이 끊겨 다시 시도하는 중',
-    behind: '{ms} ms',
     episodes: '에피소드',
     rewards: '보상',
     learner: '학습기',
@@ -66,8 +62,6 @@ export const t = words(
     left: '{time} 남음',
     perSecond: '{speed} 스텝/초',
     attempt: '시도 {count}',
-    diskDays: '이 속도로 {time} 뒤 가득 참',
-    notes: '알림',
   },
 )
 

@@ -6,7 +6,6 @@ import { useKeys } from '../shell/keys'
 import { Failure, Notice } from '../shell/notices'
 import { go, href, route, setParams } from '../shell/route'
 import { Sparkline } from './sparkline'
-import { sparks, wantSparks } from './sparks'
 import { State } from './state'
 import { failure, folder, runs, watchRuns } from './store'
 import { matching, sorted, type Column } from './table'
@@ -22,7 +21,7 @@ export default function RunsPage() {
   const chosen = (params.get('runs') ?? '').split(',').filter(Boolean)
   const order = (params.get('sort') ?? 'started') as Column
   const all = runs.value
-  const rows = all ? sorted(matching(all, query), order, sparks.value) : []
+  const rows = all ? sorted(matching(all, query), order) : []
   const at = Math.min(cursor.value, rows.length - 1)
 
   const toggle = (id: string) =>
@@ -44,7 +43,6 @@ export default function RunsPage() {
     { key: 'x', says: () => t('keySelect'), act: () => { const id = current(); if (id) latest.current.toggle(id) } },
     { key: 'c', says: () => t('keyCompare'), act: () => latest.current.compare() },
   ])
-  useEffect(() => wantSparks(rows.slice(0, 200)), [rows.map((row) => `${row.id}${row.timesteps}`).join()])
 
   if (!all) return failure.value ? <Failure error={failure.value} /> : null
   if (!all.length)
@@ -116,7 +114,6 @@ interface RowProps {
 }
 
 function Row({ row, i, current, chosen, toggle }: RowProps) {
-  const spark = sparks.value.get(row.id)
   const [ago] = useState(() => Date.now() / 1000)
   return (
     <tr data-row={i} class={current ? 'current' : ''}>
@@ -128,7 +125,7 @@ function Row({ row, i, current, chosen, toggle }: RowProps) {
         <small>
           {[row.algorithm, row.environment, row.num_envs && `${row.num_envs} ×`, row.attempts > 1 && t('attempts', { count: row.attempts })].filter(Boolean).join(' · ')}
           {row.tags.map((tag) => <span class="tag" key={tag}>{tag}</span>)}
-          {row.notes && <span class="note" title={row.notes}>{row.notes}</span>}
+          {row.note && <span class="note" title={row.note}>{row.note}</span>}
         </small>
       </td>
       <td>
@@ -137,10 +134,10 @@ function Row({ row, i, current, chosen, toggle }: RowProps) {
         {row.state === 'stalled' && row.seen_unix && <small>{t('silent', { ago: duration(ago - row.seen_unix) })}</small>}
       </td>
       <td class="spark-cell">
-        {spark && <Sparkline values={spark.mean} label={t('spark', { first: figure(spark.mean.find((v) => v !== null)), last: figure(spark.last) })} />}
-        <span class="num">{figure(spark?.last)}</span>
+        {row.returns.length > 1 && <Sparkline values={row.returns} label={t('spark', { first: figure(row.returns.find((v) => v !== null)), last: figure(row.return_mean) })} />}
+        <span class="num">{figure(row.return_mean)}</span>
       </td>
-      <td class="num">{percent(spark?.success)}</td>
+      <td class="num">{percent(row.success)}</td>
       <td class="progress-cell"><Progress row={row} /></td>
       <td class="num">{row.state === 'running' ? whole(row.steps_per_s) : '–'}</td>
       <td class="num">{row.left_s === null ? '–' : duration(row.left_s)}</td>

@@ -1,15 +1,11 @@
 /** The list of runs, asked for again while somebody looks. */
 import { signal } from '@preact/signals'
-import type { RunRow } from '../messages'
-import type { RunList } from '../messages'
+import type { RunList, RunRow } from '../messages'
 import { getJson } from '../shell/api'
 
 export const runs = signal<RunRow[] | null>(null)
 export const folder = signal('')
 export const failure = signal<unknown>(null)
-/** The server's clock ahead of ours, in seconds. */
-export const ahead = signal(0)
-
 const PERIOD_MS = 2000
 let watchers = 0
 let timer = 0
@@ -19,7 +15,6 @@ async function look(): Promise<void> {
     const list = await getJson<RunList>('runs')
     runs.value = list.runs
     folder.value = list.folder
-    ahead.value = list.now_unix - Date.now() / 1000
     failure.value = null
   } catch (error) {
     failure.value = error

@@ -8,24 +8,30 @@ from trackway.errors import DashboardError
 TOKEN = "a-token-of-some-length"
 
 
-@pytest.fixture
-def page(tmp_path):
-    return built_page(tmp_path / "page")
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("guard")
+    (folder / "models").mkdir()
+    return folder
 
 
-@pytest.fixture
-def models(tmp_path):
-    (tmp_path / "models").mkdir()
-    return tmp_path / "models"
+@pytest.fixture(scope="module")
+def page(folder):
+    return built_page(folder / "page")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def models(folder):
+    return folder / "models"
+
+
+@pytest.fixture(scope="module")
 def site(models, page):
     with serving(models, page) as site:
         yield site
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guarded(models, page):
     with serving(models, page, Access(token=TOKEN, port=7)) as site:
         yield site
