@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import archive, completion, diff, probes, runs, serve, streams, sync
+from trackway.cli import archive, completion, diff, probes, query, runs, serve, streams, sync
 from trackway.cli.completion import names_folder, names_run
 from trackway.errors import TrackwayError
 
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
     streams.add_commands(commands)
     archive.add_commands(commands)
+    query.add_command(commands)
     diff.add_command(commands)
     serve.add_command(commands)
     sync.add_commands(commands)
