@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from trackway.query.cache import cache_file, keep
 from trackway.query.extras import need
 from trackway.query.records import RecordFollower, flat
 from trackway.storage.places import StreamFolder
+
+_log = logging.getLogger(__name__)
 
 # What is there to be asked for, also of runs that never told it.
 COLUMNS: Final[dict[str, dict[str, str]]] = {
@@ -57,8 +60,11 @@ def record_frame(folder: StreamFolder) -> Any:
             return pl.read_parquet(io.BytesIO(kept.read_bytes()))
         except (OSError, pl.exceptions.PolarsError):
             pass  # none yet, or damaged: it is made again
-    frame = frame_of(RecordFollower(folder).poll())
-    if not growing:
+    follower = RecordFollower(folder)
+    frame = frame_of(follower.poll())
+    for fault in follower.faults:
+        _log.warning("left out: %s", fault)
+    if not growing and not follower.faults:
         data = io.BytesIO()
         frame.write_parquet(data)
         keep(kept, data.getbuffer())

@@ -24,6 +24,11 @@ class RecordFollower:
         """
         self._reader, self._joiner = Reader(folder), pieces.Joiner()
 
+    @property
+    def faults(self) -> list[str]:
+        """Files that could not be read, a sentence each; their records were left out."""
+        return self._reader.faults
+
     def poll(self) -> list[dict[str, Any]]:
         """Records that came since the last poll."""
         found = self._reader.poll()

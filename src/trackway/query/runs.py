@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import TrackwayError
+from trackway.errors import StreamError, TrackwayError
 from trackway.query.catalog import Catalog
 from trackway.query.checkpoint_frames import checkpoint_frame
 from trackway.query.extras import need
@@ -128,12 +128,17 @@ class Run(Tables):
     def _columns(self, spans: list[Span], name: str) -> list[Any]:
         import polars as pl
 
-        frames = []
+        frames: list[Any] = []
+        faults: list[StreamError] = []
         for span in spans:
             folder = span.stream(name)
             if folder is None or (self._abandoned and span.cut is None):
                 continue
-            frame = step_frame(folder, span.begin if name == "steps" else None)
+            try:
+                frame = step_frame(folder, span.begin if name == "steps" else None)
+            except StreamError as error:
+                faults.append(error)
+                continue
             frame = frame.select(pl.lit(span.attempt.name).alias("attempt"), pl.all())
             if name == "steps" and span.rows is not None:
                 here = pl.col("row") < span.rows
@@ -142,6 +147,10 @@ class Run(Tables):
                 here = pl.col("timestep") <= span.cut
                 frame = frame.filter(~here if self._abandoned else here)
             frames.append(frame)
+        if faults and not frames:
+            raise faults[0]
+        for fault in faults:
+            _log.warning("left out: %s", fault)
         return frames
 
     def _records(self, spans: list[Span], name: str) -> list[Any]:

@@ -1,12 +1,12 @@
 """Streams of columns as Polars LazyFrames: a line per row and environment, as in the Parquet parts.
 
-Only the columns that a question needs are read: of parts by Polars itself, of the journal and the
-ring by a `Reader` that is asked for these fields.
+Only the columns that a question needs are read, by a `Reader` that is asked for these fields. It
+takes Parquet parts as well: Polars reads them too, but knows nothing of their checksums.
 """
 
 from __future__ import annotations
 
-import itertools
+import logging
 import math
 from collections.abc import Iterator
 from typing import Any, Final
@@ -18,7 +18,8 @@ from trackway.query.extras import need
 from trackway.storage.places import StreamFolder
 from trackway.storage.reader import Reader, Records, describe
 
-MOST_COLUMNS: Final = 64
+_log = logging.getLogger(__name__)
+
 _CHUNK_BYTES: Final = 32 << 20
 
 
@@ -33,8 +34,11 @@ def step_frame(folder: StreamFolder, begin: int | None = None) -> Any:
         StreamError: It cannot be read.
     """
     pl = need("polars", "reading streams as tables", "query")
+    need("pyarrow", "reading streams as tables", "query")
+    from trackway.storage.archive.layout import Layout
+
     schema, num_envs, _ = describe(folder)
-    names = column_names(schema)
+    names = Layout(schema).names
     nothing = Records(
         np.empty(0, np.int64),
         {f.name: np.empty((0, num_envs, *f.shape), f.dtype) for f in schema},
@@ -61,6 +65,8 @@ def step_frame(folder: StreamFolder, begin: int | None = None) -> Any:
             yield lines
             if n_rows == 0:
                 return
+        for fault in reader.faults:
+            _log.warning("left out: %s", fault)
 
     from polars.io.plugins import register_io_source
 
@@ -68,28 +74,6 @@ def step_frame(folder: StreamFolder, begin: int | None = None) -> Any:
     if begin is not None and "timestep" not in kinds:
         frame = frame.with_columns(timestep=begin + (pl.col("row") + 1) * num_envs)
     return frame
-
-
-def column_names(schema: Schema) -> dict[str, list[str]]:
-    """By field, the columns it becomes: `qpos` is `qpos_0`, `qpos_1`, … up to 64 numbers."""
-    single = [f.name for f in schema if not f.shape or math.prod(f.shape) > MOST_COLUMNS]
-    taken = {"row", "env", *single}
-
-    def free(name: str) -> str:
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        return name
-
-    names: dict[str, list[str]] = {}
-    for field in schema:
-        if field.name in single:
-            reserved = field.name in {"row", "env"}
-            names[field.name] = [free(field.name) if reserved else field.name]
-        else:
-            indices = itertools.product(*map(range, field.shape))
-            names[field.name] = [free("_".join([field.name, *map(str, i)])) for i in indices]
-    return names
 
 
 def _lines(

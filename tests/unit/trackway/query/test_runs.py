@@ -9,6 +9,7 @@ from tests.support.recorded import SCHEMA, make_run, record_attempt, step_column
 import trackway
 from trackway.errors import MissingExtraError, QueryError
 from trackway.query import extras
+from trackway.storage.archive.compact import compact_run
 
 
 @pytest.fixture
@@ -133,7 +134,45 @@ def test_a_damaged_run_is_named_and_the_others_answer(models: Path) -> None:
 
     assert steps["run"].unique().to_list() == ["good"]
     assert set(runs.skipped) == {"bad", "worse"}
-    assert "no segment that can be read" in runs.skipped["bad"]
+    assert "that can be read" in runs.skipped["bad"]
+
+
+def test_what_was_compacted_reads_as_before(models: Path) -> None:
+    run_folder = make_run(models / "a").path
+    record_attempt(run_folder, 300)
+    run = trackway.open(models)["a"]
+    before = {
+        name: run.table(name).collect() for name in ("steps", "episodes", "updates", "system")
+    }
+
+    assert compact_run(run_folder)
+    assert not list(run_folder.rglob("steps/*.seg"))
+
+    for name, table in before.items():
+        order = ["row", "env"] if name == "steps" else []
+        after = run.table(name).collect()
+        assert_frame_equal(after.sort(order) if order else after, table)
+    column = run.steps.filter(pl.col("env") == 2).select("qpos_1").collect()
+    assert column.height == 300
+
+
+def test_a_damaged_part_is_named_and_the_rest_answers(
+    models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_folder = make_run(models / "a").path
+    record_attempt(run_folder, 100)
+    record_attempt(run_folder, 100, begin=400)
+    compact_run(run_folder)
+    part = min(run_folder.rglob("001-*/steps/*.parquet"))
+    data = bytearray(part.read_bytes())
+    data[: len(data) // 2] = bytes(byte ^ 0xFF for byte in data[: len(data) // 2])
+    part.write_bytes(data)
+
+    steps = trackway.open(models)["a"].steps.select("timestep", "reward").collect()
+
+    assert steps["timestep"].min() > 400
+    assert steps.height == 400
+    assert str(part.parent) in caplog.text
 
 
 def test_an_arrow_table_has_the_columns_asked_for(models: Path) -> None:
