@@ -40,8 +40,12 @@ class ObjectServer:
         )
 
     @property
+    def port(self) -> int:
+        return self._ports[0]
+
+    @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._ports[0]}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from pathlib import Path
 
 from trackway.cli.completion import names_folder
 from trackway.errors import DashboardError
+from trackway.query.cache import cache_file
+from trackway.sync.follower import Follower
+from trackway.sync.opening import is_store, open_store
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Give the command line `serve`."""
     command = commands.add_parser(
         "serve",
-        help="show the runs of a folder in a web page, live",
+        help="show the runs of a folder or a store in a web page, live",
         description="Only this machine can reach the page, unless --host or --allow-host say "
         "otherwise; then a token is needed, in TRACKWAY_TOKEN or in --token-file.",
     )
     names_folder(
         command.add_argument(
-            "models", nargs="?", type=Path, default=Path("models"), metavar="FOLDER"
+            "models",
+            nargs="?",
+            default="models",
+            metavar="FOLDER",
+            help="holds the runs (models); or a store that they are shipped into, s3://bucket/prefix",
         )
+    )
+    command.add_argument(
+        "--cache_gb",
+        type=float,
+        default=20.0,
+        help="of a store, keep at most so much here (20)",
     )
     command.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
     command.add_argument("--port", type=_port, help="(the first free one from 6070 on)")
@@ -47,8 +61,9 @@ def _serve(args: argparse.Namespace) -> None:
         raise DashboardError(
             f"the dashboard needs {error.name}: pip install 'trackway[dashboard]'"
         ) from error
+    models = _follow(args.models, args.cache_gb) if is_store(args.models) else Path(args.models)
     options = ServeOptions(
-        models=args.models,
+        models=models,
         host=args.host,
         port=args.port,
         allowed_hosts=tuple(args.allow_host),
@@ -58,6 +73,18 @@ def _serve(args: argparse.Namespace) -> None:
     )
     serve(options, lambda address: print(f"Trackway shows {args.models} at {address}", flush=True))
     sys.stdout.flush()
+
+
+def _follow(url: str, cache_gb: float) -> Path:
+    """Make the runs of a store again on this machine, and keep up with them while this serves."""
+    store = open_store(url)
+    folder = cache_file("stores", url)
+    folder.mkdir(parents=True, exist_ok=True)
+    follower = Follower(store, folder, cache_bytes=cache_gb * 1e9)
+    follower.poll()  # an address that is wrong is told of at once
+    # A daemon: what it was in the middle of is done again the next time.
+    threading.Thread(target=follower.follow, args=(threading.Event(),), daemon=True).start()
+    return folder
 
 
 def _port(text: str) -> int:

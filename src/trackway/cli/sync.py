@@ -45,6 +45,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=f"how often to ship while nobody watches ({IDLE_S:g} s)",
     )
     sync.add_argument("--mbit_per_s", type=float, help="use no more of the line than this")
+    sync.add_argument(
+        "--timeout_s", type=float, default=30.0, help="how long a request may take (30)"
+    )
     # The training starts this command; it steps back and outlives Ctrl-C.
     sync.add_argument("--beside-training", action="store_true", help=argparse.SUPPRESS)
     sync.set_defaults(act=_sync)
@@ -78,7 +81,7 @@ def _sync(args: argparse.Namespace) -> None:
     run = RunFolder(find_run(args.models, args.run).path.absolute())
     shipper = Shipper(
         run,
-        open_store(args.store),
+        open_store(args.store, args.timeout_s),
         rank=args.rank,
         idle_s=args.idle_s,
         bytes_per_s=args.mbit_per_s and args.mbit_per_s * 1e6 / 8,

@@ -12,7 +12,7 @@ from trackway.sync.store import Store
 _SCHEMES: Final = ("s3", "gs", "az")
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, timeout_s: float = 30.0) -> Store:
     """The store at an address: a folder's path, `s3://bucket/prefix`, `gs://…` or `az://…`.
 
     Credentials come from the provider's usual places: environment, profile, instance.
@@ -33,9 +33,9 @@ def open_store(url: str) -> Store:
         from trackway.sync.cloud_store import CloudStore
     except ModuleNotFoundError as error:
         raise MissingExtraError(url, "store") from error
-    return CloudStore(url)
+    return CloudStore(url, timeout_s)
 
 
-def is_cloud(address: str) -> bool:
-    """Whether an address names a bucket rather than a folder."""
-    return address.partition("://")[0] in _SCHEMES and "://" in address
+def is_store(address: str) -> bool:
+    """Whether an address names a store rather than a folder of runs."""
+    return address.partition("://")[0] in (*_SCHEMES, "file") and "://" in address

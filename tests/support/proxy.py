@@ -1,0 +1,88 @@
+"""Stands between client and server, and does to the line whatever a test asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+import time
+
+_ANSWERS = {
+    "unavailable": b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "forbidden": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+}
+
+
+class Proxy:
+    """Forwards TCP.
+
+    Attributes:
+        fault: None: forwards. `refused`: closes at once. `blackhole`: takes everything, answers
+            nothing. `cut`: closes in the middle of what is sent. `lost answers`: sends everything
+            on and closes before the answer. `unavailable`, `forbidden`: answers so itself.
+        delay_s: Added to every answer.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self.fault: str | None = None
+        self.delay_s = 0.0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._listener.close()
+        for connection in list(self._open):
+            connection.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.add(client)
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError), contextlib.ExitStack() as stack:
+            stack.enter_context(client)
+            server: socket.socket | None = None
+            forwarded = 0
+            while True:
+                watched = [client, *([server] if server else [])]
+                ready, _, _ = select.select(watched, [], [], 0.1)
+                if self.fault == "refused":
+                    return
+                if client in ready:
+                    data = client.recv(1 << 16)
+                    if not data:
+                        return
+                    if self.fault in _ANSWERS:
+                        client.sendall(_ANSWERS[self.fault])
+                        return
+                    if self.fault == "blackhole":
+                        continue
+                    if server is None:
+                        server = stack.enter_context(
+                            socket.create_connection(("127.0.0.1", self._target))
+                        )
+                    forwarded += len(data)
+                    if self.fault == "cut":
+                        server.sendall(data[: len(data) // 2])
+                        return
+                    server.sendall(data)
+                if server is not None and server in ready:
+                    data = server.recv(1 << 16)
+                    if not data or self.fault == "lost answers":
+                        return
+                    if self.delay_s:
+                        time.sleep(self.delay_s)
+                    client.sendall(data)
+        self._open.discard(client)
