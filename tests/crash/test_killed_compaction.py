@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.crash.recording_trainer import NUM_ENVS, state
+from tests.crash.test_kills import told, wait_until
 
 from trackway.storage.archive.compact import compact_run
 from trackway.storage.places import attempts, find_stream
@@ -55,13 +56,14 @@ def test_no_row_is_lost_or_doubled_when_compaction_is_killed(tmp_path):
         [sys.executable, TRAINER, run, tmp_path / "acknowledged", "4"],
         start_new_session=True,
     )
+    wait_until(lambda: told(tmp_path / "acknowledged")[0] > 0)
     read_before = 0
     for number in range(ROUNDS):
         part_bytes = luck.choice([150_000, 400_000, 2_000_000])
         compactor = subprocess.Popen([sys.executable, "-c", COMPACTOR, run, str(part_bytes)])
         time.sleep(0.45 + luck.random() * 0.5)
         kill(compactor)
-        if number % 3 == 0 and (tmp_path / "acknowledged").exists():
+        if number % 3 == 0:
             count = assert_everything_is_there(run)
             assert count >= read_before
             read_before = count

@@ -191,15 +191,22 @@ class Ring:
         """
         capacity = self.spec.capacity
         head = self.head
-        # The slot of row head - capacity is being written.
-        first = max(first, head - capacity + 1, 0)
+        first = max(first, self._oldest(head), 0)
         slots = np.arange(first, max(first, head)) % capacity
         copies = [self.columns[name][slots] for name in fields]
         numbers = self._sequence[slots]
         valid = numbers == np.arange(first + 1, first + 1 + len(slots))
-        valid &= np.arange(first, first + len(slots)) > self.head - capacity
+        valid &= np.arange(first, first + len(slots)) >= self._oldest(self.head)
         start = len(slots) - int(np.argmin(valid[::-1])) if not valid.all() else 0
         return first + start, [copy[start:] for copy in copies]
+
+    def _oldest(self, head: int) -> int:
+        """The first row whose slot is not being written.
+
+        That of row head - capacity is, unless training waits because it is not durable yet.
+        """
+        oldest = head - self.spec.capacity
+        return oldest if self.words[TAIL] <= oldest else oldest + 1
 
     def say(self, message: str) -> None:
         """Leave a message for the trainer."""

@@ -23,11 +23,11 @@ from trackway.errors import FormatError
 from trackway.format import pieces
 from trackway.format.part import PartHeader
 from trackway.storage import ring
-from trackway.storage.archive import texts
+from trackway.storage.archive import plan, texts
 from trackway.storage.archive.encoding import Encodings
 from trackway.storage.archive.layout import Layout
 from trackway.storage.archive.part import open_part
-from trackway.storage.archive.plan import PART_BYTES, File, jobs
+from trackway.storage.archive.plan import PART_BYTES, File
 from trackway.storage.archive.sources import Source, find_source, joined
 from trackway.storage.archive.write import write_columns, write_table
 from trackway.storage.places import AttemptFolder, PartFile, StreamFolder, attempts
@@ -105,11 +105,11 @@ def _compact_stream(stream: StreamFolder, least_bytes: int) -> list[Made]:
     recording = stream.ring_pointer.exists()
     if recording:
         found = found[:-1]  # a writer goes on from there
-    if sum(file.path.stat().st_size for file in contents.segments) < least_bytes:
+    if not plan.waiting(found, least_bytes):
         return []
     made: list[Made] = []
     # Merging may leave enough of the next size to be merged.
-    while todo := jobs(found, everything=not recording, part_bytes=PART_BYTES):
+    while todo := plan.jobs(found, everything=not recording, part_bytes=PART_BYTES):
         before = len(made)
         for group in todo:
             made += _make_parts(stream, group)

@@ -62,6 +62,17 @@ def test_a_snapshot_leaves_out_the_row_that_is_being_overwritten(bench):
     assert columns[0].tolist() == rows(5, 15)[0].tolist()
 
 
+def test_a_full_ring_whose_trainer_waits_is_given_whole(bench):
+    """Its oldest row is neither durable nor being overwritten: else a reader would miss it."""
+    bench.stream._limit = 1000
+    bench.commit(16)
+    first, columns = bench.ring.snapshot(0, NAMES)
+
+    assert (first, len(columns[0])) == (0, 16)
+    bench.ring.words[ring.TAIL] = 1
+    assert bench.ring.snapshot(0, NAMES)[0] == 1
+
+
 def test_a_snapshot_begins_where_it_is_asked_to(bench):
     bench.commit(9)
     first, (reward,) = bench.ring.snapshot(6, ["reward"])
