@@ -21,4 +21,7 @@ export interface Page {
 export const pages: Record<string, Page> = {
   runs: { of: 'all', title: 'runs', key: 'r', load: () => import('./runs/page') },
   live: { of: 'run', title: 'live', key: 'l', load: () => import('./live/page') },
+  episode: { of: 'run', title: 'episode', key: 'e', load: () => import('./replay/page') },
+  gallery: { of: 'run', title: 'gallery', load: () => import('./replay/gallery') },
+  evolution: { of: 'run', title: 'evolution', load: () => import('./replay/evolution') },
 }

@@ -132,9 +132,9 @@ async def answer_clips(request: Request) -> Response:
 
 
 async def answer_episode(request: Request) -> Response:
-    """`…/episodes/{key}/replay`: what the page needs to play it (`TWEP`)."""
-    key = request.path_params["key"]
-    return await _binary(request, lambda: _library(request).web_episode(key), NO_STORE)
+    """`…/episodes/{key}/replay?from&to`: what the page needs to play it (`TWEP`)."""
+    key, window = request.path_params["key"], _window(request)
+    return await _binary(request, lambda: _library(request).web_episode(key, window), NO_STORE)
 
 
 async def answer_columns(request: Request) -> Response:

@@ -86,12 +86,13 @@ class EpisodeIndex:
             left -= len(attempt)
         raise EpisodeError(str(number), f"{len(self)} episodes have ended")
 
-    def find(self, wanted: str) -> Episode:
+    def find(self, wanted: str, window: Window | None = None) -> Episode:
         """The episode that a person or a page means.
 
         Args:
             wanted: A key; `ENV:EPISODE` of the latest attempt; a number; `latest`, `worst`,
                 `median`, `best`; or `@TIMESTEP`: what environment 0 did then (`@TIMESTEP:ENV`).
+            window: Where the worst, median and best are looked for; by default everywhere.
 
         Raises:
             EpisodeError: There is none.
@@ -99,7 +100,7 @@ class EpisodeIndex:
         if wanted == "latest":
             return self[-1]
         if wanted in _EXTREMES:
-            return self.extremes()[wanted]
+            return self.extremes(window)[wanted]
         if wanted.lstrip("-").isdigit():
             return self[int(wanted)]
         if wanted.startswith("@"):

@@ -10,7 +10,7 @@ from typing import Final
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import EpisodeError
 from trackway.replay.attempt import AttemptEpisodes, Episode
-from trackway.replay.episodes import EpisodeIndex
+from trackway.replay.episodes import EpisodeIndex, Window
 from trackway.replay.model import RecordedModel
 from trackway.replay.trajectory import Trajectory, load
 from trackway.replay.web_episode import Models, models_of, web_clips, web_episode
@@ -70,13 +70,13 @@ class Library:
         """The models that a trajectory moves, or why there are none."""
         return models_of(trajectory, self.model)
 
-    def web_episode(self, wanted: str) -> bytes:
-        """An episode for the page.
+    def web_episode(self, wanted: str, window: Window | None = None) -> bytes:
+        """An episode for the page; `worst`, `median` and `best` are those of the window.
 
         Raises:
             EpisodeError: There is none of this name.
         """
-        trajectory = self.trajectory(self.index.find(wanted))
+        trajectory = self.trajectory(self.index.find(wanted, window))
         return web_episode(trajectory, self.models(trajectory))
 
     def web_clips(self, episodes: Sequence[Episode], steps: int) -> bytes:

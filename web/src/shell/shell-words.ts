@@ -3,6 +3,9 @@ import { words } from './words'
 const en = {
   skip: 'Skip to the content',
   runs: 'Runs',
+  episode: 'Episode',
+  gallery: 'Gallery',
+  evolution: 'Evolution',
   compare: 'Compare',
   live: 'Live',
   pagesOfRun: 'Pages of this run',
@@ -34,6 +37,9 @@ export type ShellKey = keyof typeof en
 const ko: Record<ShellKey, string> = {
   skip: '본문으로 건너뛰기',
   runs: '실행 목록',
+  episode: '에피소드',
+  gallery: '갤러리',
+  evolution: '발전 과정',
   compare: '비교',
   live: '실시간',
   pagesOfRun: '이 실행의 페이지',

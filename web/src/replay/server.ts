@@ -1,0 +1,63 @@
+/** Episodes and scenes from the server; scenes are kept, they never change. */
+import type { EpisodeList, EpisodeRow } from '../messages'
+import { at, getBinary, getJson } from '../shell/api'
+import { openEpisode, readColumns, type Columns } from './episode'
+import { unpack } from './container'
+import { decode, type Channel, type ChannelHeader } from './quantised'
+import { openScene, type Scene } from './scene'
+import { loaded, type Loaded } from './source'
+
+const scenes = new Map<string, Promise<Scene>>()
+
+export function sceneOf(run: string, digest: string, physics: string | null): Promise<Scene> {
+  const key = `${run} ${digest} ${physics}`
+  let coming = scenes.get(key)
+  if (!coming) {
+    coming = getBinary(at`runs/${run}/scenes/${digest}`, { physics }).then(openScene)
+    scenes.set(key, coming)
+    coming.catch(() => scenes.delete(key))
+  }
+  return coming
+}
+
+/** `worst`, `median` and `best` are those of the window. */
+export async function loadEpisode(run: string, key: string, window: Window = {}, signal?: AbortSignal): Promise<Loaded> {
+  const episode = openEpisode(await getBinary(at`runs/${run}/episodes/${key}/replay`, { ...window }, signal))
+  const { scene, physics, problem } = episode.facts
+  const own = scene && !problem ? await sceneOf(run, scene, physics).catch(() => null) : null
+  return loaded(episode, own, async (names): Promise<Columns> =>
+    readColumns(await getBinary(at`runs/${run}/episodes/${episode.facts.key}/columns`, { names: names.join() })).columns,
+  )
+}
+
+export interface Window {
+  from?: string | null
+  to?: string | null
+}
+
+export const listEpisodes = (run: string, query: Window & { reason?: string | null; order?: string; limit?: number; offset?: number }) =>
+  getJson<EpisodeList>(at`runs/${run}/episodes`, query as Record<string, string>)
+
+/** The last steps of many episodes in one answer. */
+export async function loadClips(run: string, query: Window & { reason?: string | null; order?: string; limit?: number; steps?: number }, signal?: AbortSignal): Promise<Clip[]> {
+  const { header, data } = unpack<{ clips: ClipTold[]; channels: ChannelHeader[] }>(await getBinary(at`runs/${run}/episodes/clips`, query as Record<string, string>, signal), 'TWEP')
+  return header.clips.map((told): Clip => {
+    const channel = header.channels.find(({ name }) => name === told.key)
+    return { ...told, qpos: channel ? { ...decode(channel, data), name: 'qpos' } : null }
+  })
+}
+
+interface ClipTold extends EpisodeRow {
+  scene: string | null
+  physics: string | null
+  step_s: number | null
+}
+
+export interface Clip extends ClipTold {
+  qpos: Channel | null
+}
+
+export const extremes = (run: string, window: Window, signal?: AbortSignal) =>
+  getJson<Record<'worst' | 'median' | 'best', EpisodeRow>>(at`runs/${run}/episodes/extremes`, { ...window }, signal)
+
+export const evolution = (run: string) => getJson<EpisodeRow[]>(at`runs/${run}/episodes/evolution`)

@@ -1,0 +1,118 @@
+/** The 3D view and what is drawn in it. */
+import { effect, signal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+import type { Player } from './player'
+import { t } from './replay-words'
+import type { Loaded } from './source'
+import { Stage, type Cast, type Shift } from './stage'
+import type { Shown } from './marks'
+
+export interface Part {
+  loaded: Loaded
+  tint?: number
+  shift?: Shift
+  bare?: boolean
+  /** Seconds by which it is ahead of the playhead. */
+  offset?: number
+}
+
+const LAYERS = ['forces', 'velocity', 'trails', 'balance', 'limits', 'collision'] as const
+export const GHOSTS = [0xe8710a, 0x8a63d2, 0x0f9d7a, 0xc2418f, 0x2f7de1]
+const shown = signal<Shown>({ forces: true, velocity: true, trails: true, balance: false, limits: true, collision: false })
+export const follow = signal(true)
+
+/** For whoever wants to look from outside: the console, tests. */
+export interface StageCanvas extends HTMLCanvasElement {
+  stage?: Stage
+}
+
+export function Viewer({ parts, player, name }: { parts: Part[]; player: Player; name: string }) {
+  const canvas = useRef<StageCanvas>(null)
+  const stage = useRef<Stage | null>(null)
+  const cast = parts.flatMap(({ loaded, tint, shift, bare }): Cast[] =>
+    loaded.scene && loaded.track
+      ? [{ scene: loaded.scene, episode: loaded.episode, track: loaded.track, ...(tint !== undefined && { tint }), ...(shift && { shift }), ...(bare && { bare }) }]
+      : [],
+  )
+  const current = useRef(parts)
+  current.current = parts
+  const failed = useRef(false)
+
+  useEffect(() => {
+    let request = 0
+    try {
+      stage.current = new Stage(canvas.current!)
+    } catch {
+      failed.current = true
+      return
+    }
+    canvas.current!.stage = stage.current
+    const draw = () => {
+      request = requestAnimationFrame(draw)
+      const took = stage.current!.render()
+      if (took) canvas.current!.dataset['drawn'] = String(Number(canvas.current!.dataset['drawn'] ?? 0) + 1)
+    }
+    request = requestAnimationFrame(draw)
+    const stop = effect(() => {
+      stage.current!.shown = shown.value
+      stage.current!.follow = follow.value
+      showAt(stage.current!, current.current, player.time.value)
+    })
+    return () => {
+      stop()
+      cancelAnimationFrame(request)
+      stage.current?.dispose()
+      stage.current = null
+    }
+  }, [])
+
+  const names = cast.map(({ episode, tint, shift }) => `${episode.facts.key} ${tint} ${shift?.x} ${shift?.y}`).join()
+  useEffect(() => {
+    if (!stage.current) return
+    stage.current.setCast(cast)
+    showAt(stage.current, parts, player.time.peek())
+  }, [names, ...parts.map((part) => part.offset)])
+
+  const save = async () => {
+    const blob = await stage.current?.picture()
+    if (!blob) return
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(blob)
+    link.download = `${name}-${player.time.value.toFixed(2)}s.png`
+    link.click()
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+  }
+
+  return (
+    <section class="viewer">
+      <canvas ref={canvas} role="img" aria-label={t('view')} tabIndex={0} />
+      {failed.current && <p class="over-view">{t('noWebgl')}</p>}
+      {stage.current?.low && <p class="over-view quiet-note">{t('softly')}</p>}
+      <div class="layers">
+        {LAYERS.map((layer) => (
+          <label key={layer}>
+            <input
+              type="checkbox"
+              checked={shown.value[layer]}
+              onChange={(event) => (shown.value = { ...shown.value, [layer]: event.currentTarget.checked })}
+            />{' '}
+            {t(layer)}
+          </label>
+        ))}
+        <label>
+          <input type="checkbox" checked={follow.value} onChange={(event) => (follow.value = event.currentTarget.checked)} /> {t('follow')}
+        </label>
+        <span class="legend">
+          <i style={{ background: '#7b4de0' }} /> {t('commanded')} <i style={{ background: '#12a150' }} /> {t('actual')}
+        </span>
+        <span class="grow" />
+        <button onClick={save}>{t('picture')}</button>
+      </div>
+    </section>
+  )
+}
+
+function showAt(stage: Stage, parts: Part[], time: number): void {
+  const drawn = parts.filter(({ loaded }) => loaded.scene && loaded.track)
+  stage.show(drawn.map(({ loaded, offset }) => loaded.episode.frameAt(time + (offset ?? 0))))
+}

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import { Episode, type Facts } from '../src/replay/episode'
+import { quantities } from '../src/replay/fall'
+import { firstTouchdown, gaitOf } from '../src/replay/gait'
+import { Player } from '../src/replay/player'
+import type { Scene } from '../src/replay/scene'
+import { hull } from '../src/replay/track'
+
+const column = (name: string, values: number[], lead: number, width = 1) =>
+  [name, { name, count: values.length / width, width, lead, values: Float64Array.from(values) }] as const
+
+/** A second of a robot with one foot: 0.02 s a step, state of the start included. */
+function episode(columns: Record<string, number[]>, facts: Partial<Facts> = {}): Episode {
+  const frames = Array.from({ length: 51 }, (_, i) => i)
+  const told = { step_s: 0.02, limits: [], feet: [], ...facts } as unknown as Facts
+  const own = Object.entries(columns).map(([name, values]) => column(name, values, values.length - 50))
+  return new Episode(told, new Map([column('frame', frames, 1), ...own]))
+}
+
+describe('an episode', () => {
+  it('knows which state is shown at a time', () => {
+    const own = episode({})
+    expect(own.frames).toBe(51)
+    expect(own.duration).toBeCloseTo(1)
+    expect([0, 0.019, 0.02, 0.5, 99].map((time) => own.frameAt(time))).toEqual([0, 0, 1, 25, 50])
+  })
+
+  it('has no step before its first', () => {
+    const own = episode({ reward: Array(50).fill(3) })
+    expect(own.value('reward', 0)).toBeNaN()
+    expect(own.value('reward', 1)).toBe(3)
+    expect(own.value('nothing', 1)).toBeNaN()
+  })
+})
+
+describe('gait', () => {
+  const down = Array.from({ length: 50 }, (_, i) => Number(i % 10 < 6)) // stands 0.12 of every 0.2 s
+  const own = episode({ foot_contact: down }, { feet: [{ name: 'FR', field: 'foot_force', column: 0, geom: 0 }] })
+
+  it('has duty factor and frequency', () => {
+    const [foot] = gaitOf(own)
+    expect(foot!.duty).toBeCloseTo(0.6)
+    expect(foot!.frequency).toBeCloseTo(5)
+    expect(foot!.stances).toHaveLength(5)
+  })
+
+  it('has a first touchdown', () => {
+    expect(firstTouchdown(gaitOf(own), 0.02)).toBeCloseTo(0.22)
+    expect(firstTouchdown([], 0.02)).toBe(0)
+  })
+})
+
+describe('why it ended', () => {
+  const scene = {
+    joints: [{ name: 'knee', type: 3, qpos: 1, range: [-1, 1] }],
+    actuators: [{ name: 'knee', joint: 0, gear: 2, limit: 5 }],
+  } as unknown as Scene
+  const states = Array.from({ length: 51 }, (_, i) => [i < 48 ? 0.3 : 0.1, i < 40 ? 0 : 1.2]).flat()
+  const own = episode({ torque: Array.from({ length: 50 }, (_, i) => (i < 34 ? 1 : 10)) }, { limits: [{ name: 'height', unit: 'm', qpos: 0, low: 0.14 }] })
+  own.columns.set(...column('qpos', states, 1, 2))
+
+  it('tells which quantity crossed first', () => {
+    const told = quantities(own, scene, null)
+    expect(told.map(({ kind }) => kind)).toEqual(['torque', 'range', 'limit'])
+    expect(told.map(({ crossed }) => crossed!.toFixed(2))).toEqual(['0.30', '0.20', '0.04'])
+  })
+
+  it('keeps quantities that end an episode also where they held', () => {
+    const calm = episode({}, { limits: [{ name: 'height', unit: 'm', qpos: 0, low: 0.05 }] })
+    calm.columns.set(...column('qpos', states, 1, 2))
+    expect(quantities(calm, null, null)).toMatchObject([{ name: 'height', crossed: null }])
+  })
+})
+
+describe('the support polygon', () => {
+  it('is the hull of the standing feet', () => {
+    expect(hull([[0, 0], [2, 0], [2, 2], [0, 2], [1, 1]])).toHaveLength(4)
+    expect(hull([[0, 0], [1, 1]])).toHaveLength(2)
+    expect(hull([])).toEqual([])
+  })
+})
+
+describe('the player', () => {
+  it('steps, stays within the episode and changes its speed', () => {
+    const player = new Player()
+    player.open(1, 0.02)
+    player.step(3)
+    expect(player.time.value).toBeCloseTo(0.06)
+    player.step(-10)
+    expect(player.time.value).toBe(0)
+    player.seek(5)
+    expect(player.time.value).toBe(1)
+    player.faster(1)
+    expect(player.speed.value).toBe(2)
+    for (let i = 0; i < 9; i++) player.faster(-1)
+    expect(player.speed.value).toBe(0.1)
+    player.toggle()
+    expect([player.playing.value, player.time.value]).toEqual([true, 0])
+  })
+})
