@@ -7,7 +7,7 @@ buffers of arrays as they are, which makes encoding the only copy on the trainin
 from __future__ import annotations
 
 import marshal
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from trackway.format.columns import Columns
 from trackway.format.jsonable import jsonable
 
 Message = dict[str, Any]
+_LENGTH_BYTES = 8
 _NUMBERS = frozenset("?bBhHiIlLqQefd")
 
 
@@ -35,6 +36,22 @@ def decode(data: bytes) -> tuple[int, Message, dict[str, Any]]:
     """The message's number, the message, and its columns."""
     seq, message, packed = marshal.loads(data)
     return seq, message, {path: _unpack(*rest) for path, *rest in packed}
+
+
+def bundle(messages: Iterable[bytes]) -> bytes:
+    """Encoded messages, one behind the other, to be sent at once."""
+    return b"".join(
+        part for data in messages for part in (len(data).to_bytes(_LENGTH_BYTES, "little"), data)
+    )
+
+
+def unbundle(data: bytes) -> Iterator[bytes]:
+    """The messages of a bundle."""
+    start = 0
+    while start < len(data):
+        begin = start + _LENGTH_BYTES
+        start = begin + int.from_bytes(data[start:begin], "little")
+        yield data[begin:start]
 
 
 def _pack(path: str, column: Any) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
+import select
 import sys
 import threading
 from collections import deque
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from trackway.clock import SYSTEM_CLOCK
-from trackway.format.message import Message, decode
+from trackway.format.message import Message, decode, unbundle
 from trackway.recorder.child import become_writer
 
 GRACE_S = 20.0
@@ -100,18 +101,20 @@ class _Inbox:
             )
 
     def _receive(self) -> None:
+        arrived = select.poll()
+        arrived.register(self._connection.fileno(), select.POLLIN)
         try:
             while True:
                 with self._changed:
                     self._changed.wait_for(lambda: self._received_bytes < INTAKE_BYTES)
                 # Another process may have inherited the trainer's end and keep it open.
-                while not self._connection.poll(1.0):
+                while not arrived.poll(1000):
                     if os.getppid() != self._parent:
                         raise EOFError
-                data = self._connection.recv_bytes()
+                messages = list(unbundle(self._connection.recv_bytes()))
                 with self._changed:
-                    self._received.append(data)
-                    self._received_bytes += len(data)
+                    self._received += messages
+                    self._received_bytes += sum(map(len, messages))
                     self._changed.notify_all()
         except (EOFError, OSError):
             pass

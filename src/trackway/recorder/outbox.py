@@ -17,6 +17,7 @@ would stand still for it): the sender looks for new messages every `_LOOK_S`.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import marshal
 import math
@@ -32,13 +33,14 @@ from typing import Any
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.columns import Columns
-from trackway.format.message import encode
+from trackway.format.message import bundle, encode
 from trackway.recorder.child import start_child
 
 LIMIT_BYTES = 256 << 20
 _STALL_S = 30.0  # a writer silent for so long is as good as a failing disk
 _LONGEST_PAUSE_S = 10.0
 _LOOK_S = 0.05
+_TRIP_BYTES = 256 << 10  # sent at once; what has been sent cannot be given up for newer ones
 COMMIT_EVERY_S = 1.0
 
 _log = logging.getLogger("trackway")
@@ -86,6 +88,8 @@ class Outbox:
         self._module, self._limit_bytes, self._clock = module, limit_bytes, clock
         self._preamble = _Parcel(0, encode(0, preamble), 0)
         self._changed = threading.Condition()
+        self._nudged = threading.Lock()  # released to have the sender look at once
+        self._nudged.acquire()
         self._waiting: deque[_Parcel] = deque()
         self._on_the_way: dict[int, _Parcel] = {}
         self._put_bytes = self._gone_bytes = 0  # the first is the training thread's alone
@@ -163,7 +167,7 @@ class Outbox:
 
         with self._changed:
             self._hurry += seq is None
-            self._changed.notify_all()
+            self._nudge()
             done = self._changed.wait_for(settled, timeout_s)
             self._hurry -= seq is None
             return done and seq not in self._lost
@@ -174,6 +178,7 @@ class Outbox:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+            self._nudge()
         writer = self._writer
         if writer is not None:
             if not delivered:
@@ -210,6 +215,10 @@ class Outbox:
 
     # ── on any thread, with the condition held ──
 
+    def _nudge(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it is awake already
+            self._nudged.release()
+
     def _lose(self, parcel: _Parcel) -> None:
         self._forget(parcel)
         self._lost.add(parcel.seq)
@@ -227,29 +236,39 @@ class Outbox:
     # ── on the sender thread ──
 
     def _send(self) -> None:
-        while True:
-            with self._changed:
-                while not self._changed.wait_for(self._something_to_do, _LOOK_S):
-                    pass
-                if self._closing:
-                    return
-                if self._commit_is_due():
-                    self._commit()
-                writer = self._writer
-            if writer is None or writer.gone:
-                self._replace_writer(writer)
-                continue
-            with self._changed:
-                if not self._waiting:
-                    continue
-                parcel = self._waiting.popleft()
-                self._on_the_way[parcel.seq] = parcel
-            writer.send(parcel)
+        while not self._closing:
+            # A plain lock with a timeout: the cheapest way to wait, twenty times a second.
+            self._nudged.acquire(timeout=_LOOK_S)
+            while self._something_to_do() and not self._closing:
+                self._work()
+
+    def _work(self) -> None:
+        with self._changed:
+            if self._commit_is_due():
+                self._commit()
+            writer = self._writer
+        if writer is None or writer.gone:
+            self._replace_writer(writer)
+            return
+        with self._changed:
+            parcels = self._take()
+        writer.send(parcels)
+
+    def _take(self) -> list[_Parcel]:
+        """The next parcels, for one trip."""
+        parcels: list[_Parcel] = []
+        size = 0
+        while self._waiting and size < _TRIP_BYTES:
+            parcel = self._waiting.popleft()
+            self._on_the_way[parcel.seq] = parcel
+            parcels.append(parcel)
+            size += len(parcel.data)
+        return parcels
 
     def _something_to_do(self) -> bool:
         died = self._writer is not None and self._writer.gone
         left = bool(self._waiting) or (died and bool(self._on_the_way))
-        return left or self._closing or self._commit_is_due()
+        return left or self._commit_is_due()
 
     def _commit_is_due(self) -> bool:
         if self._hurry:
@@ -290,7 +309,7 @@ class Outbox:
                 self._trouble_is(f"no writer process could be started: {error}")
                 self._changed.wait_for(lambda: self._closing, min(0.1 * 2.0**self._deaths, 10.0))
             return
-        writer.send(self._preamble)
+        writer.send([self._preamble])
         self._writer = writer
 
     # ── on the thread that listens to the writer ──
@@ -345,8 +364,7 @@ class Outbox:
             _log.warning(text, *facts)
 
     def _on_death(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
+        self._nudge()
 
 
 class _Writer:
@@ -365,9 +383,9 @@ class _Writer:
         self._on_report, self._on_death = on_report, on_death
         threading.Thread(target=self._listen, name="trackway-listener", daemon=True).start()
 
-    def send(self, parcel: _Parcel) -> None:
+    def send(self, parcels: list[_Parcel]) -> None:
         try:
-            self._connection.send_bytes(parcel.data)
+            self._connection.send_bytes(bundle(parcel.data for parcel in parcels))
         except OSError:
             self.gone = True
 

@@ -1,6 +1,6 @@
 """A drawing under way in a child process, seen from the process that asked for it.
 
-trainer                                child (niced, its own session, outlives the trainer)
+trainer                                child (niced, its own group, outlives the trainer)
 write what to draw into a folder  ──▶  wait for its turn, draw, publish the file, remove the folder
 poll(), now and then              ◀──  exit code; on failure one sentence on stderr
 """
@@ -38,7 +38,7 @@ class RenderJob:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._words,
-                start_new_session=True,  # Ctrl-C in the trainer's terminal does not reach it
+                process_group=0,  # Ctrl-C in the trainer's terminal does not reach it
             )
         except OSError as error:
             raise RenderError(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trackway.format.message import decode, encode
+from trackway.format.message import bundle, decode, encode, unbundle
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,8 @@ def test_a_message_is_a_copy():
     assert message["blob"] == b"\x00\xff"
     assert message["nan"] != message["nan"]
     assert columns["x"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("messages", [[], [b"a"], [b"", b"long" * 1000, b"\x00"]])
+def test_a_bundle_falls_into_the_messages_it_was_made_of(messages):
+    assert list(unbundle(bundle(messages))) == messages

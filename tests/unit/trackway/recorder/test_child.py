@@ -8,7 +8,7 @@ WRITER = """
 import os, sys
 from trackway.recorder.child import become_writer
 become_writer(7)
-print(os.nice(0), os.getsid(0) == os.getpid(), sys.argv[1:], flush=True)
+print(os.nice(0), os.getpgrp() == os.getpid(), sys.argv[1:], flush=True)
 sys.stdin.read()
 os.read(int(sys.argv[1]), 1)
 print("the end", flush=True)

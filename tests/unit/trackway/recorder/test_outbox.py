@@ -52,7 +52,7 @@ def test_the_writer_is_nice_and_out_of_reach_of_the_terminal(outbox):
     assert outbox.wait(timeout_s=30)
 
     assert os.getpriority(os.PRIO_PROCESS, outbox.writer_pid) == 19
-    assert os.getsid(outbox.writer_pid) != os.getsid(0)
+    assert os.getpgid(outbox.writer_pid) != os.getpgid(0)
     os.kill(outbox.writer_pid, signal.SIGINT)
     os.kill(outbox.writer_pid, signal.SIGTERM)
     outbox.put({"text": "b"}, records=1)
