@@ -31,13 +31,19 @@ ROW_S = 0.02
 
 
 def make_run(
-    path: Path, *, status: str = "finished", algorithm: str = "PPO", seed: int = 0, **facts: Any
+    path: Path,
+    *,
+    status: str = "finished",
+    algorithm: str = "PPO",
+    seed: int = 0,
+    planned: int = 4000,
+    **facts: Any,
 ) -> RunFolder:
     """A run's folder with its manifest."""
     run = RunFolder(path)
     manifest = new_manifest(
         command=["train.py"],
-        config={"train": {"seed": seed, "total_timesteps": 4000}},
+        config={"train": {"seed": seed, "total_timesteps": planned}},
         clock=FakeClock(BEGUN_UNIX_S),
         algorithm=algorithm,
         **facts,

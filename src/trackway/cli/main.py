@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import archive, completion, diff, probes, query, runs, serve, streams, sync
+from trackway.cli import archive, completion, diff, plot, probes, query, runs, serve, streams, sync
 from trackway.cli.completion import names_folder, names_run
 from trackway.errors import TrackwayError
 
@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     streams.add_commands(commands)
     archive.add_commands(commands)
     query.add_command(commands)
+    plot.add_command(commands)
     diff.add_command(commands)
     serve.add_command(commands)
     sync.add_commands(commands)

@@ -17,6 +17,8 @@ from trackway.errors import QueryError
 from trackway.query.output import FORMATS, encode
 from trackway.query.runs import Run, Runs, open_run
 from trackway.query.sql import NAMES, ask
+from trackway.run import RunFolder
+from trackway.storage.places import attempts
 
 _SHOWN: Final = 100
 
@@ -63,8 +65,8 @@ def query(args: argparse.Namespace) -> None:
 
 def source_of(folder: Path) -> Runs | Run:
     """The runs of a folder; of a run's own folder, that run."""
-    facts = open_run(folder)
-    return facts if facts.facts.run_id or facts.facts.attempts else Runs(folder)
+    is_run = RunFolder(folder).manifest.is_file() or bool(attempts(folder))
+    return open_run(folder) if is_run else Runs(folder)
 
 
 def _kind(out: Path | None) -> str:

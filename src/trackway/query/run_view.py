@@ -111,6 +111,13 @@ class RunView:
             made.extend(record for record in told if view.span.counts(record) != abandoned)
         return made
 
+    def line_records(self, stream: str) -> list[tuple[Span, list[dict[str, Any]]]]:
+        """The records of a stream on the run's line, by attempt."""
+        return [
+            (view.span, [r for r in view.records.get(stream, []) if view.span.counts(r)])
+            for view in self._views()
+        ]
+
     def rows(self, stream: str) -> list[int]:
         """How many rows of a stream each attempt gave to the line."""
         return [view.rows(stream) for view in self._views()]

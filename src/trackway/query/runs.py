@@ -265,6 +265,19 @@ def open_run(path: Path | str, *, clock: Clock = SYSTEM_CLOCK) -> Run:
     return Run(facts_of(RunFolder(Path(path)), clock), clock=clock)
 
 
+def find(name: str, models: Path, *, clock: Clock = SYSTEM_CLOCK) -> Run:
+    """The run that a person means: a folder, or a name as `Catalog.run` takes it.
+
+    Raises:
+        QueryError: No run or more than one answers to it.
+        RunError: There is no such folder of runs.
+    """
+    folder = RunFolder(Path(name))
+    if folder.manifest.is_file() or attempts(folder.path):
+        return open_run(folder.path, clock=clock)
+    return open(models, clock=clock)[name]
+
+
 def facts_frame(runs: Sequence[RunFacts]) -> Any:
     """A line per run, as a `polars.DataFrame`; `config` is JSON."""
     pl = need("polars", "reading runs as tables", "query")

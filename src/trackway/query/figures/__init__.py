@@ -1,0 +1,1 @@
+"""Figures of runs that can be printed as they are."""
