@@ -157,9 +157,34 @@ def open_segment(data: bytes | memoryview) -> Opening:
     return Opening(header, begin + size, crc)
 
 
+class RowsEncoder:
+    """Makes frames of rows in memory of its own, which is used again for the next."""
+
+    def __init__(self) -> None:
+        self._buffer = np.empty(0, np.uint8)
+
+    def encode(self, salt: int, first_row: int, count: int, columns: Sequence[Array]) -> memoryview:
+        """A frame of `count` rows: the columns in the schema's order, each `[count, num_envs, ...]`.
+
+        It is valid until the next call.
+        """
+        end = FRAME_BYTES + sum(column.nbytes for column in columns)
+        if end > len(self._buffer):
+            self._buffer = np.empty(end, np.uint8)
+        frame, start = self._buffer[:end], FRAME_BYTES
+        for column in columns:
+            # The one copy of the bytes on their way from shared memory to the file.
+            place = np.ndarray(column.shape, column.dtype, frame.data, start)
+            place[...] = column
+            start += column.nbytes
+        payload = frame.data[FRAME_BYTES:]
+        frame[:FRAME_BYTES] = np.frombuffer(_head(salt, ROWS, first_row, count, payload), np.uint8)
+        return frame.data
+
+
 def encode_rows(salt: int, first_row: int, count: int, columns: Sequence[Array]) -> bytes:
     """A frame of `count` rows: the columns in the schema's order, each `[count, num_envs, ...]`."""
-    return _frame(salt, ROWS, first_row, count, b"".join([column.tobytes() for column in columns]))
+    return bytes(RowsEncoder().encode(salt, first_row, count, columns))
 
 
 def encode_note(salt: int, at_row: int, note: Mapping[str, Any]) -> bytes:
@@ -173,8 +198,12 @@ def encode_seal(salt: int, next_row: int, rows: int, digests: Mapping[str, str])
 
 
 def _frame(salt: int, kind: int, first_row: int, count: int, payload: bytes) -> bytes:
+    return _head(salt, kind, first_row, count, payload) + payload
+
+
+def _head(salt: int, kind: int, first_row: int, count: int, payload: bytes | memoryview) -> bytes:
     fixed = _FRAME.pack(FRAME_MAGIC, kind, first_row, count, len(payload), zlib.crc32(payload))
-    return b"".join([fixed, _CRC.pack(zlib.crc32(fixed, salt)), payload])
+    return fixed + _CRC.pack(zlib.crc32(fixed, salt))
 
 
 def read_frame_head(data: bytes | memoryview, start: int, salt: int) -> FrameHead | None:

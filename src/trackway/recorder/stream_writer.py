@@ -16,10 +16,9 @@ from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.recorder.child import become_writer
 from trackway.recorder.compactor import Compaction
-from trackway.storage.drain import AttemptDrain
+from trackway.storage.drain import LOOK_S, AttemptDrain
 from trackway.storage.places import AttemptFolder
 
-_NAP_S: Final = 0.02
 _EAGER_NAP_S: Final = 0.0005
 _LOOK_AROUND_S: Final = 0.1
 _COMPACT_S: Final = 5.0
@@ -40,8 +39,8 @@ def drain_attempt(attempt: AttemptFolder, sync_s: float, clock: Clock) -> None:
             # In this order: no stream can begin any more that is not seen now.
             gone = not trainer.held()
             drain.discover()
-            drain.finish("trainer died" if gone else None)
             if gone:
+                drain.finish("trainer died")
                 gone_s = now_s if gone_s is None else gone_s
                 if drain.streams == 0 or now_s - gone_s > _PATIENCE_S:
                     break
@@ -49,7 +48,8 @@ def drain_attempt(attempt: AttemptFolder, sync_s: float, clock: Clock) -> None:
             compacted_s = now_s
             compaction.look()
         drain.step()
-        clock.sleep_s(_NAP_S if sync_s > 0 else _EAGER_NAP_S)
+        drain.finish()
+        clock.sleep_s(LOOK_S if sync_s > 0 else _EAGER_NAP_S)
     drain.close()
     trainer.close()
     compaction.look(ended=True)

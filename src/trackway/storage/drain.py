@@ -18,6 +18,7 @@ from trackway.storage.places import AttemptFolder, StreamFolder
 from trackway.storage.ring import Ring
 
 RETRY_S: Final = 0.5
+LOOK_S: Final = 0.02  # between two looks of a writer
 _FRAME_BYTES: Final = 4 << 20
 
 
@@ -38,11 +39,29 @@ class Drain:
         self._unsynced_since_s: float | None = None
         self._noted = 0  # rows given up of which the journal tells, not durably yet
         self._reason = ""
-        self._retry_at_s = clock.monotonic_s()
+        self._retry_at_s = self._looked_s = clock.monotonic_s()
 
     @property
     def failing(self) -> bool:
         return bool(self._reason)
+
+    def due(self) -> bool:
+        """Whether there is a reason to do a step now; asked every `LOOK_S`.
+
+        A step is a frame, an append and a sync: one for many rows is cheaper than many. Readers do
+        not wait for it, they see the ring.
+        """
+        head, now_s = self._ring.words[ring.HEAD], self._clock.monotonic_s()
+        if head == self._durable and not self.failing:
+            self._looked_s = now_s
+            return False
+        unwritten = head - (self._journal.next_row if self._journal else self._durable)
+        return bool(
+            self._too_old(now_s)
+            or self._ring.words[ring.WANTED] > self._durable
+            or unwritten > self._ring.spec.capacity // 8
+            or self.failing
+        )
 
     def step(self) -> int:
         """Write what is new, sync when it is time.
@@ -55,12 +74,13 @@ class Drain:
             self._give_up_oldest()
             return 0
         try:
-            written = self._write(now_s)
+            written = self._write()
             if self._time_to_sync(now_s):
                 self._sync()
         except OSError as error:
             self._fail(error, now_s)
             return 0
+        self._looked_s = now_s
         if self._ring.words[ring.FAILING]:
             self._recovered()
         return written
@@ -91,7 +111,7 @@ class Drain:
             self._journal.close()
             self._journal = None
 
-    def _write(self, now_s: float) -> int:
+    def _write(self) -> int:
         journal = self._opened()
         # Rows given up, or not in the journal any more because its files were taken away.
         journal.skip(max(0, self._durable - journal.next_row))
@@ -102,7 +122,7 @@ class Drain:
             first = self._durable - lost
             journal.note({"note": "gap", "first": first, "count": lost, "reason": reason})
             self._noted += lost
-            self._unsynced_since_s = now_s
+            self._unsynced_since_s = self._looked_s
         head, written = self._ring.head, 0
         while journal.next_row < head:
             if journal.room <= 0:
@@ -112,7 +132,7 @@ class Drain:
             journal.append(self._ring.rows(journal.next_row, count))
             written += count
             if self._unsynced_since_s is None:
-                self._unsynced_since_s = now_s
+                self._unsynced_since_s = self._looked_s  # the oldest was committed after that
         self._tell_waits(journal)
         return written
 
@@ -131,11 +151,16 @@ class Drain:
         if self._unsynced_since_s is None:
             return False
         return (
-            now_s - self._unsynced_since_s >= self._sync_s
+            self._too_old(now_s)
             or self._ring.words[ring.WANTED] > self._durable
             # Early, so that training does not wait for room.
             or self._ring.head - self._durable > self._ring.spec.capacity // 2
         )
+
+    def _too_old(self, now_s: float) -> bool:
+        """Whether what is not durable would be too late at the next look."""
+        since_s = self._looked_s if self._unsynced_since_s is None else self._unsynced_since_s
+        return now_s - since_s >= self._sync_s - LOOK_S
 
     def _sync(self) -> None:
         if self._journal is None or self._unsynced_since_s is None:
@@ -243,8 +268,8 @@ class AttemptDrain:
                 self._drains[folder.name] = drain, source
 
     def step(self) -> int:
-        """One round over all streams; how many rows were written."""
-        return sum(drain.step() for drain, _ in self._drains.values())
+        """Move what is due of all streams; how many rows were written."""
+        return sum(drain.step() for drain, _ in self._drains.values() if drain.due())
 
     def finish(self, reason: str | None = None) -> None:
         """Seal the streams that were closed; with a reason, all."""

@@ -15,9 +15,9 @@ from trackway.format.schema import Schema
 from trackway.format.segment import (
     FRAME_BYTES,
     Digests,
+    RowsEncoder,
     SegmentHeader,
     encode_note,
-    encode_rows,
     encode_seal,
     open_segment,
 )
@@ -72,6 +72,7 @@ class Journal:
         self._folder, self._spec, self._clock = folder, spec, clock
         self._number, self.next_row = number, next_row
         self._file: files.AppendFile | None = None
+        self._encoder = RowsEncoder()
         self._begin(previous or {})
 
     @classmethod
@@ -82,6 +83,7 @@ class Journal:
         journal = cls.__new__(cls)
         journal._folder, journal._spec, journal._clock = folder, spec, clock
         journal._number, journal.next_row = segment.header.number, segment.next_row
+        journal._encoder = RowsEncoder()
         journal._file = files.open_append(segment.path, segment.end)
         journal._take(segment.header, segment.opening.salt)
         journal._rows = sum(frame.count for frame in segment.rows)
@@ -100,9 +102,9 @@ class Journal:
             OSError: The disk refused. The journal is as before.
         """
         count = len(columns[0])
-        frame = encode_rows(self._salt, self.next_row, count, columns)
+        frame = self._encoder.encode(self._salt, self.next_row, count, columns)
         self._write(frame)
-        self._digests.update(memoryview(frame)[FRAME_BYTES:], count)
+        self._digests.update(frame[FRAME_BYTES:], count)
         self._rows += count
         self.next_row += count
 
@@ -146,7 +148,7 @@ class Journal:
             raise ValueError("this journal is closed")
         return self._file
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         file = self._open_file
         try:
             file.append(data)
