@@ -14,7 +14,6 @@ from go1.randomization import RANDOMISED
 from go1.robot import JOINT_NAMES, LEG_NAMES
 from go1.upstream import UpstreamCore
 from trackway.format.schema import Field, Schema
-from trackway.probes.mujoco_probe import difference
 
 Row = Mapping[str, NDArray[Any]]
 _JOINTS, _LEGS = ", ".join(JOINT_NAMES), ", ".join(LEG_NAMES)
@@ -92,11 +91,7 @@ class Go1Probe:
             "qvel": core.qvel[env].tolist(),
             "command": core.command[env].tolist(),
             "rand_power": float(core.rand_power[env]),
-            "overrides": {
-                name: difference(self.scene[name], array)
-                for name, array in core.randomization.physics_of(env).items()
-                if not np.array_equal(self.scene[name], array)
-            },
+            "overrides": core.randomization.physics_of(env),
         }
 
 

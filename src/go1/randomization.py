@@ -44,6 +44,7 @@ class DomainRandomization:
         self._mass = float(model.body_mass[self._trunk])
         self._inertia = model.body_inertia[self._trunk].copy()
         self._expanded = False
+        self._own: dict[str, tuple[Floats, list[int]]] = {}
         self.pushed = np.zeros((batch.nsim, 2))
 
     def restart(self, ids: Ids, power: Floats, rng: np.random.Generator) -> None:
@@ -64,13 +65,31 @@ class DomainRandomization:
         # the load is spread like the trunk's own mass
         self._inertia_of[ids, self._trunk] = self._inertia * (mass / self._mass)[:, None]
         self._batch.set_const(ids.astype(np.int32))
+        if not self._own:
+            self._find_own()
 
-    def physics_of(self, robot: int) -> dict[str, Floats]:
-        """The robot's own values of the fields in `RANDOMISED`; none while all are alike."""
-        if not self._expanded:
-            return {}
-        own = {name: self._batch.expanded(name) for name in RANDOMISED}
-        return {name: field[robot] for name, field in own.items() if field is not None}
+    def physics_of(self, robot: int) -> dict[str, dict[str, list[Any]]]:
+        """Where the robot's own model may differ from the common one; nothing while all are alike.
+
+        By field of `RANDOMISED`: `index`, positions in the flattened field, and `value`.
+        """
+        return {
+            name: {"index": where, "value": own[robot][where].tolist()}
+            for name, (own, where) in self._own.items()
+        }
+
+    def _find_own(self) -> None:
+        """What belongs to each robot: what is drawn, at known places, and what MuJoCo derives."""
+        drawn = {
+            "geom_friction": 3 * self._feet,
+            "body_mass": np.array([self._trunk]),
+            "body_inertia": 3 * self._trunk + np.arange(3),
+        }
+        for name in RANDOMISED:
+            field = self._batch.expanded(name)
+            if field is not None:
+                own = field.reshape(self._batch.nsim, -1)
+                self._own[name] = own, drawn.get(name, np.arange(own.shape[1])).tolist()
 
     def _expand(self) -> None:
         # per-robot model fields cost time in every step, so only once they are wanted

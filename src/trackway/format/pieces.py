@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ KIND: Final = "json"
 PIECE_BYTES: Final = 240
 FIRST: Final = 1
 LAST: Final = 2
+
+_HEAD: Final = struct.Struct("<BH")  # flags, size
 
 SCHEMA: Final = Schema(
     Field("flags", "uint8", unit="1", description="1: first piece of a record, 2: its last"),
@@ -37,6 +40,15 @@ def cut(record: Mapping[str, Any]) -> Iterator[tuple[int, bytes]]:
     for start in range(0, len(text), PIECE_BYTES):
         flags = FIRST * (start == 0) | LAST * (start + PIECE_BYTES >= len(text))
         yield flags, text[start : start + PIECE_BYTES]
+
+
+def rows(record: Mapping[str, Any]) -> Iterator[bytes]:
+    """The pieces of a record as rows of `SCHEMA`; beyond its piece `data` is zero.
+
+    Digests are of what was recorded, not of what a slot of the ring held before.
+    """
+    for flags, piece in cut(record):
+        yield _HEAD.pack(flags, len(piece)) + piece.ljust(PIECE_BYTES, b"\0")
 
 
 class Joiner:

@@ -13,7 +13,7 @@ from trackway.format.schema import Field, Schema
 from trackway.frameworks.patch import Patch
 from trackway.frameworks.tap import EnvTap, FixedRow, Scene, scene_of
 from trackway.probes.find import MakeProbe
-from trackway.probes.probe import Array, HasSources, Probe, blank, empty_row, start_of
+from trackway.probes.probe import Array, HasSources, Probe, blank, empty_row, starter
 from trackway.probes.spaces import Transition
 from trackway.recorder.gather import Gather
 from trackway.recorder.steps import Steps
@@ -119,6 +119,7 @@ class Batch(Outside):
     ) -> None:
         super().__init__(obs_space, action_space, obs, probe is not None)
         self._inner, self._probe, self._errors = inner, probe, 0
+        self._start = starter(probe)
         self._state = () if probe is None else probe.schema.fields
         self.fields += self._state
         self._row: dict[str, Array] = empty_row(self._state, inner.num_envs)
@@ -158,7 +159,7 @@ class Batch(Outside):
             self._gather = stream.gather(probe.sources)
 
     def start(self, env: int) -> dict[str, Any]:
-        return start_of(self._probe, env)
+        return self._start(env)
 
     def scenes(self, folder: Path) -> list[Scene | None]:
         return [scene_of(folder, self._inner, self._probe)]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from trackway.format.schema import Field, Schema
 from trackway.probes.find import MakeProbe, find_probe
-from trackway.probes.probe import Row, blank, empty_row, start_of
+from trackway.probes.probe import Row, blank, empty_row, starter
 from trackway.probes.spaces import Transition
 from trackway.recorder.stream import WorkerSlot
 
@@ -57,6 +57,7 @@ class EnvTap:
     def __init__(self, env: Any, make_probe: MakeProbe | None, obs: bool | None) -> None:
         self._env = env
         self.probe = (make_probe or find_probe)(env)
+        self._start = starter(self.probe)
         state: tuple[Field, ...] = self.probe.schema.fields if self.probe else ()
         self._transition = Transition(env.observation_space, env.action_space, obs, bool(state))
         self.left_out = self._transition.left_out
@@ -96,7 +97,7 @@ class EnvTap:
     def start(self) -> dict[str, Any]:
         """What the episode begins with; nothing where no probe tells it."""
         try:
-            return start_of(self.probe, 0)
+            return self._start(0)
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(error, {})
             return {}

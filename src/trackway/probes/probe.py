@@ -15,7 +15,7 @@ One shape serves a single environment and a batch: arrays `[num_envs, *shape]` b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -70,9 +70,9 @@ class HasSources(Protocol):
     def sources(self) -> Mapping[str, Array]: ...
 
 
-def start_of(probe: Any, env: int) -> dict[str, Any]:
-    """What the probe tells of an episode's start; nothing where it does not tell."""
-    return probe.start(env) if isinstance(probe, TellsStarts) else {}
+def starter(probe: Any) -> Callable[[int], dict[str, Any]]:
+    """Gives what the probe tells of an episode's start; nothing where it does not tell."""
+    return probe.start if isinstance(probe, TellsStarts) else lambda env: {}
 
 
 def empty_row(schema: Schema | tuple[Field, ...], num_envs: int) -> dict[str, Array]:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trackway.format.jsonable import jsonable
 from trackway.format.schema import Field, Schema
 from trackway.probes.probe import blank, empty_row
 from trackway.recorder.recorder import Recorder
@@ -153,7 +152,7 @@ class EpisodeLog:
                     k[len(prefix) :]: v[env] for k, v in self._sums.items() if k.startswith(prefix)
                 }
             if told:
-                record[kind] = jsonable(told)
+                record[kind] = told
         self._ends.append(record)
         self._counts[env] += 1
         self._forget(env)

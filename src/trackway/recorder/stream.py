@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import numpy.typing as npt
 
 from trackway.format import pieces
@@ -100,6 +99,11 @@ class Stream:
         The fields lie one after another, each `[num_envs, *shape]`.
         """
         return self._packed[self.at]
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write the current row, or its beginning, as it lies in memory."""
+        start = self.at * self._ring.stride
+        self._ring.bytes[start : start + len(data)] = data
 
     @property
     def committed(self) -> int:
@@ -247,15 +251,10 @@ class RecordStream:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Keep one record; its values are what JSON has, or are written as text."""
-        stream, columns = self.stream, self.stream.columns
+        stream = self.stream
         with self._lock:
-            for flags, piece in pieces.cut(record):
-                at = stream.at
-                columns["flags"][at] = flags
-                columns["size"][at] = len(piece)
-                columns["data"][at, 0, : len(piece)] = np.frombuffer(piece, np.uint8)
-                # Digests are of what was recorded, not of what a slot held before.
-                columns["data"][at, 0, len(piece) :] = 0
+            for row in pieces.rows(record):
+                stream.write_bytes(row)
                 stream.commit()
 
 
