@@ -17,6 +17,8 @@ import pytest
 from tests.crash.recording_trainer import NUM_ENVS, state
 
 from trackway import files
+from trackway.clock import SYSTEM_CLOCK
+from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import attempts
 from trackway.storage.reader import read, read_records
 from trackway.storage.segments import load
@@ -64,8 +66,15 @@ def assert_nothing_is_lost(run, committed, told_events):
     events = read_records(run, "events")
     assert len(events) >= told_events
     assert [event["row"] for event in events] == [100 * (i + 1) for i in range(len(events))]
-    for stream in attempts(run)[-1].streams():
-        assert not stream.ring_pointer.exists()
+    attempt = attempts(run)[-1]
+
+    def sealed():
+        # Between two kills the trainer may have started another writer, which is still at it.
+        finish_abandoned(attempt, SYSTEM_CLOCK)
+        return not any(stream.ring_pointer.exists() for stream in attempt.streams())
+
+    wait_until(sealed)
+    for stream in attempt.streams():
         assert all(file.sealed for file in stream.segments())
         assert not any(load(file.path).damage for file in stream.segments())
 
