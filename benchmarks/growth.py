@@ -83,7 +83,7 @@ def records(folder: Path, size: int) -> Costs:
         for number in range(size):
             stream.append(record | {"episode": number})
         append_s = training.lap()
-        recorder.sync(60.0)
+        recorder.sync(900.0)
         durable_s = wall.lap()
     wall.lap()
     assert len(read_records(folder, "episodes")) == size
@@ -103,12 +103,12 @@ def records(folder: Path, size: int) -> Costs:
 
 def segments(folder: Path, size: int) -> Costs:
     """Files of a stream: cut, read piece by piece as something larger than memory is."""
-    with Recorder(folder, segment_bytes=1) as recorder:
+    with Recorder(folder, segment_bytes=1, close_timeout_s=900.0) as recorder:
         stream = recorder.stream("steps", Schema(Field("x")))
         wall = Stopwatch()
         for number in range(size):
             stream.write({"x": [number]})
-        recorder.sync(60.0)
+        recorder.sync(900.0)
         write_s = wall.lap()
     wall.lap()
     reader, found = Reader(find_stream(folder, "steps")), 0
