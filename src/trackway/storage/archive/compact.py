@@ -164,7 +164,7 @@ def _write_columns(path: Path, header: PartHeader, rows: Rows, sources: list[Sou
     layout, at = Layout(header.schema), 0
     columns = layout.empty(header.num_envs, len(rows))
     for source in sources:
-        for block in source.blocks():
+        for block in source.take():
             for field, values in block.items():
                 layout.put(field, values, columns, at)
             at += len(values)
@@ -172,7 +172,7 @@ def _write_columns(path: Path, header: PartHeader, rows: Rows, sources: list[Sou
 
 
 def _write_texts(path: Path, header: PartHeader, rows: Rows, sources: list[Source]) -> None:
-    blocks = [block for source in sources for block in source.blocks()]
+    blocks = [block for source in sources for block in source.take()]
     found = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     write_table(path, header, texts.to_lines(rows, found), _TEXT_ENCODINGS)
 

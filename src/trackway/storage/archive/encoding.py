@@ -19,7 +19,7 @@ import pyarrow as pa
 
 Array = npt.NDArray[Any]
 
-LEVEL: Final = 3
+LEVEL: Final = 5
 # Below 128 kB zstd codes all planes of a float64 with one table: 16,384 rows are 2 % larger than
 # 20,000. More rows make an episode slower to read: a row group is decoded whole.
 GROUP_ROWS: Final = 20_000

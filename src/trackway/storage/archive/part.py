@@ -7,7 +7,9 @@ import itertools
 import os
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -20,49 +22,51 @@ import pyarrow.parquet as pq
 
 from trackway.errors import FormatError
 from trackway.format import pieces
-from trackway.format.part import KEY, MAGIC, Checks, PartHeader, footer_size, read_checks
+from trackway.format.part import KEY, MAGIC, PartHeader, read_checks
 from trackway.format.segment import field_digest
 from trackway.storage.archive import texts
 from trackway.storage.archive.layout import Array, Columns, Layout
 
 # More than most footers: the checks before them come with the first look.
 _END_BYTES: Final = 1 << 18
+_KEPT: Final = 64
 ALL: Final = slice(None)
 
 
 class _CheckedFile(io.FileIO):
-    """A file of which a column chunk is given only when it is what was written."""
+    """A file of which a column chunk is given only when it is what was written.
+
+    Attributes:
+        chunks: By offset, size and CRC of every column chunk.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._path = path
+        self.chunks: dict[int, tuple[int, int]] = {}
+
+    def read_checks(self) -> None:
+        """Prove the footer, and learn what the chunks have to be.
+
+        Raises:
+            FormatError: They are not as they were written.
+        """
+        size = self.seek(0, os.SEEK_END)
+        self.seek(max(0, size - _END_BYTES))
         try:
-            checks = self._read_checks()
-        except BaseException:
-            self.close()
-            raise
+            checks = read_checks(super().read())
+        except FormatError:
+            # The block may be larger than what was looked at.
+            self.seek(0)
+            checks = read_checks(super().read())
         starts = itertools.accumulate(checks.sizes, initial=len(MAGIC))
         told = zip(checks.sizes, checks.crcs, strict=True)
-        self._chunks = dict(zip(starts, told, strict=False))
-
-    def _read_checks(self) -> Checks:
-        size = self.seek(0, os.SEEK_END)
-        wanted = _END_BYTES
-        while True:
-            self.seek(max(0, size - wanted))
-            data = super().read()
-            try:
-                return read_checks(data)
-            except FormatError as error:
-                # The block may be larger than what was looked at.
-                if wanted >= size:
-                    raise FormatError(f"{self._path}: {error}") from error
-                wanted = max(8 * wanted, 2 * footer_size(data))
+        self.chunks = dict(zip(starts, told, strict=False))
 
     def read(self, size: int | None = -1, /) -> bytes:
         start = self.tell()
         data = super().read(-1 if size is None else size) or b""
-        known = self._chunks.get(start)
+        known = self.chunks.get(start)
         if known is not None and size == known[0] and zlib.crc32(data) != known[1]:
             raise FormatError(f"{self._path}: bytes {start} to {start + known[0] - 1} are damaged")
         return data
@@ -75,12 +79,10 @@ class Part:
         header: What it says of itself.
     """
 
-    header: PartHeader
-
-    def __init__(self, path: Path, file: _CheckedFile, parquet: pq.ParquetFile) -> None:
-        self.path = path
-        self._file, self._parquet = file, parquet
-        self.header = PartHeader.decode((parquet.metadata.metadata or {}).get(KEY))
+    def __init__(self, path: Path, known: _Known, file: _CheckedFile) -> None:
+        self.path, self.header = path, known.header
+        self._known, self._file = known, file
+        self._parquet = pq.ParquetFile(file, metadata=known.metadata, pre_buffer=False)
 
     def __enter__(self) -> Self:
         return self
@@ -113,20 +115,6 @@ class Part:
     def stripes(self) -> list[tuple[int, int]]:
         """Places of rows that are best read together."""
         return [(0, self.header.rows)]
-
-    def blocks(
-        self, fields: Sequence[str], first: int
-    ) -> Iterator[tuple[npt.NDArray[np.int64], list[Array]]]:
-        """Rows from number `first` on: their numbers, and `[n, num_envs, *shape]` of each field.
-
-        Raises:
-            FormatError: A chunk is damaged.
-        """
-        wanted = int(np.searchsorted(self.rows, first))
-        for start, end in self.stripes():
-            begin = max(start, wanted)
-            if begin < end:
-                yield self.rows[begin:end], self.values(fields, slice(begin, end))
 
     def wrong_fields(self) -> tuple[list[str], list[str]]:
         """Look at every value.
@@ -169,12 +157,14 @@ class Part:
 class ColumnPart(Part):
     """Line n is row `n % len(rows)` of environment `n // len(rows)`."""
 
-    def __init__(self, path: Path, file: _CheckedFile, parquet: pq.ParquetFile) -> None:
-        super().__init__(path, file, parquet)
-        self.layout = Layout(self.header.schema)
-        metadata = parquet.metadata
-        counts = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-        self._edges = [0, *itertools.accumulate(counts)]
+    @property
+    def layout(self) -> Layout:
+        return self._known.layout
+
+    @property
+    def _edges(self) -> list[int]:
+        """Where each row group begins, and the last one ends."""
+        return self._known.edges
 
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -248,6 +238,21 @@ class TextPart(Part):
         return [self._pieces[1][field][places, envs] for field in fields]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What is learned once of a part, which never changes."""
+
+    chunks: dict[int, tuple[int, int]]
+    metadata: pq.FileMetaData
+    header: PartHeader
+    layout: Layout
+    edges: list[int]
+
+
+# By place, size and time: a part that was damaged since is looked at again.
+_known: OrderedDict[tuple[Path, int, int, int], _Known] = OrderedDict()
+
+
 def open_part(path: Path) -> ColumnPart | TextPart:
     """Open a part; every byte that is read is checked.
 
@@ -257,13 +262,27 @@ def open_part(path: Path) -> ColumnPart | TextPart:
     """
     file = _CheckedFile(path)
     try:
-        parquet = pq.ParquetFile(file, pre_buffer=False)
-        header = PartHeader.decode((parquet.metadata.metadata or {}).get(KEY))
-        kind = TextPart if header.kind == pieces.KIND else ColumnPart
-        return kind(path, file, parquet)
+        told = os.fstat(file.fileno())
+        key = path, told.st_ino, told.st_size, told.st_mtime_ns
+        known = _known.pop(key, None) or _look(file)
+        _known[key] = known
+        if len(_known) > _KEPT:
+            _known.popitem(last=False)
+        file.chunks = known.chunks
+        kind = TextPart if known.header.kind == pieces.KIND else ColumnPart
+        return kind(path, known, file)
     except (pa.ArrowException, FormatError, KeyError, TypeError, ValueError, OSError) as error:
         file.close()
         raise FormatError(f"{path}: {error}") from error
+
+
+def _look(file: _CheckedFile) -> _Known:
+    file.read_checks()
+    metadata = pq.read_metadata(file)
+    header = PartHeader.decode((metadata.metadata or {}).get(KEY))
+    counts = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    edges = [0, *itertools.accumulate(counts)]
+    return _Known(file.chunks, metadata, header, Layout(header.schema), edges)
 
 
 def _plain(column: pa.ChunkedArray) -> Array:

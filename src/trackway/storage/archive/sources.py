@@ -20,13 +20,14 @@ from trackway.storage.segments import Segment, load
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Source:
     """A file, what its part would say, and the numbers of its rows."""
 
     file: File
     header: PartHeader
     rows: npt.NDArray[np.int64]
+    segment: Segment | None = None
 
     def joins(self, following: Source) -> bool:
         """Whether one part can hold both: the digests of one continue those of the other."""
@@ -40,20 +41,21 @@ class Source:
             and there.first_row >= here.next_row
         )
 
-    def blocks(self) -> Iterator[dict[str, Array]]:
-        """Its rows, some at a time, `[n, num_envs, *shape]` by field.
+    def take(self) -> Iterator[dict[str, Array]]:
+        """Its rows, some at a time, `[n, num_envs, *shape]` by field; only once.
 
         Raises:
             FormatError: It is not as it was.
         """
         names = [field.name for field in self.header.schema]
-        if isinstance(self.file, PartFile):
+        if self.segment is None:
             with open_part(self.file.path) as part:
-                for _, values in part.blocks(names, 0):
-                    yield dict(zip(names, values, strict=True))
-        else:
-            for frame in load(self.file.path).rows:
-                yield split(self.header.schema, self.header.num_envs, frame)
+                for start, end in part.stripes():
+                    yield dict(zip(names, part.values(names, slice(start, end)), strict=True))
+            return
+        for frame in self.segment.rows:
+            yield split(self.header.schema, self.header.num_envs, frame)
+        self.segment = None  # 64 MB of memory
 
 
 def find_source(file: File) -> Source | None:
@@ -111,4 +113,4 @@ def _from_segment(file: File, segment: Segment) -> Source | None:
         previous=header.previous,
         notes=notes,
     )
-    return Source(file, told, rows)
+    return Source(file, told, rows, segment)

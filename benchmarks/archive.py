@@ -1,0 +1,111 @@
+"""How small steps become, at what cost, and how fast they are read: the archive beside its peers.
+
+    python benchmarks/archive.py                  # trains a Go1 for a few minutes first
+    python benchmarks/archive.py --train 100000 --rows 4000
+
+The data are 12 Go1s walking by a policy that was just trained, with its exploration: 67 numbers,
+421 bytes a row. Sizes do not depend on the machine; of times the ratios count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pyarrow as pa
+from archive_peers import PEERS, Columns, Result, run
+from recording_throughput import learner
+
+from go1.vec_env import Go1VecEnv
+from trackway import Field, Schema
+
+NUM_ENVS = 12
+SCHEMA = Schema(
+    Field("qpos", "float64", (19,), "m, rad", "generalised positions"),
+    Field("qvel", "float64", (18,), "m/s, rad/s", "generalised velocities"),
+    Field("torque", "float32", (12,), "N m", "torques of the motors"),
+    Field("foot_force", "float32", (4,), "N", "normal forces on the feet"),
+    Field("terms", "float32", (8,), "1", "terms of the reward, weights applied"),
+    Field("reward", "float32", (), "1", "reward of the step"),
+    Field("speed", "float32", (), "m/s", "forward speed"),
+    Field("height", "float32", (), "m", "height of the trunk"),
+    Field("energy", "float64", (), "J", "work of the motors"),
+    Field("time", "float64", (), "s", "when the row was committed, by the machine's clock"),
+    Field("done", "bool", (), "1", "whether the episode ended"),
+)
+
+
+def walk(train: int, rows: int) -> Columns:
+    """Steps of a policy that was trained for so many timesteps, `[rows, 12, *shape]`."""
+    model = learner(256)
+    model.learn(train, log_interval=None)
+    model.policy.set_training_mode(False)
+    envs = Go1VecEnv(NUM_ENVS, seed=3)
+    core = envs.core
+    columns = {f.name: np.empty((rows, NUM_ENVS, *f.shape), f.dtype) for f in SCHEMA}
+    obs = envs.reset()
+    for i in range(rows):
+
+        def read(i: int = i) -> None:
+            """The state that the action led to, before any robot starts again."""
+            row = {name: column[i] for name, column in columns.items()}
+            row["qpos"][:], row["qvel"][:] = core.qpos, core.qvel
+            row["torque"][:], row["foot_force"][:] = core.motion.torque, core.motion.foot_force
+            row["terms"][:] = np.concatenate([core.step_rewards, core.step_costs], 1)[:, :8]
+            row["speed"][:], row["height"][:] = core.qvel[:, 0], core.qpos[:, 2]
+            power = core.motion.torque * core.qvel[:, 6:]
+            row["energy"][:] = np.abs(power.sum(axis=1)) * 0.02
+            row["time"][:] = time.time()
+
+        envs.before_restart = read
+        actions, _ = model.predict(obs, deterministic=False)
+        obs, columns["reward"][i], columns["done"][i], _ = envs.step(actions)
+    return columns
+
+
+def table(results: dict[str, Result], rows: int) -> None:
+    print("| format | B/row | CPU to write, µs/row | a column, ms | an episode, ms |")
+    print("|---|---|---|---|---|")
+    for name, result in results.items():
+        times = [
+            "-" if spent is None else f"{spent * 1e3:.1f}"
+            for spent in (result.column_s, result.episode_s)
+        ]
+        written = f"{result.size / rows:.1f} | {result.write_s / rows * 1e6:.2f}"
+        print(f"| {name} | {written} | {' | '.join(times)} |")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--train", type=int, default=1_200_000, help="timesteps of training")
+    options.add_argument("--rows", type=int, default=20_000, help="steps of the 12 robots")
+    options.add_argument("--data", type=Path, help="keep the steps here (.npz), and use them again")
+    args = options.parse_args()
+    pa.set_cpu_count(1)
+    if args.data and args.data.exists():
+        columns = dict(np.load(args.data))
+    else:
+        columns = walk(args.train, args.rows)
+        if args.data:
+            np.savez(args.data, **columns)
+    count = columns["done"].size
+    print(f"{count:,} rows of {SCHEMA.row_bytes(1)} bytes")
+    results = {}
+    for name in PEERS:
+        folder = Path(tempfile.mkdtemp(prefix="archive-"))
+        result = run(name, folder, SCHEMA, columns)
+        if result is not None:
+            results[name] = result
+        shutil.rmtree(folder)
+    table(results, count)
+
+
+if __name__ == "__main__":
+    main()

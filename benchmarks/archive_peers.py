@@ -1,0 +1,226 @@
+"""What a stream of steps could be archived with: one function each, from columns to a size and times."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trackway.clock import SYSTEM_CLOCK
+from trackway.format.schema import Schema
+from trackway.storage.archive.compact import compact_run
+from trackway.storage.archive.layout import to_table
+from trackway.storage.journal import Journal, JournalSpec
+from trackway.storage.places import StreamFolder, new_attempt
+from trackway.storage.reader import Reader
+
+Columns = dict[str, np.ndarray]
+FRAME_ROWS, SEGMENT_BYTES = 800, 64 << 20
+
+
+@dataclass
+class Result:
+    """Seconds are of processor time for `write`, of the clock for reading; best of several."""
+
+    size: int
+    write_s: float
+    column_s: float | None = None
+    episode_s: float | None = None
+
+
+def best(act: Callable[[], Any], times: int = 7) -> float:
+    """The shortest time."""
+    spent = []
+    for _ in range(times):
+        began = time.perf_counter()
+        act()
+        spent.append(time.perf_counter() - began)
+    return min(spent)
+
+
+def cpu(act: Callable[[], Any]) -> float:
+    began = time.process_time()
+    act()
+    return time.process_time() - began
+
+
+def journal(folder: Path, schema: Schema, columns: Columns) -> StreamFolder:
+    """What the recorder leaves: sealed segments."""
+    rows, num_envs = next(iter(columns.values())).shape[:2]
+    stream = new_attempt(folder).stream("steps")
+    spec = JournalSpec("columns", num_envs, schema, SEGMENT_BYTES // schema.row_bytes(num_envs))
+    writer = Journal(stream, spec, SYSTEM_CLOCK)
+    while writer.next_row < rows:
+        if writer.room <= 0:
+            writer.roll()
+        count = min(FRAME_ROWS, writer.room, rows - writer.next_row)
+        part = slice(writer.next_row, writer.next_row + count)
+        writer.append([columns[field.name][part] for field in schema])
+    writer.finish("closed")
+    return stream
+
+
+def trackway(folder: Path, schema: Schema, columns: Columns) -> Result:
+    """Parts, made from the journal: reading it, writing, reading back and digests included."""
+    stream = journal(folder, schema, columns)
+    write_s = cpu(lambda: compact_run(folder))
+    middle = len(columns["done"]) // 2
+    return Result(
+        sum(part.path.stat().st_size for part in stream.parts()),
+        write_s,
+        best(lambda: Reader(stream, ["speed"]).poll()),
+        best(lambda: Reader(stream, first=middle, env=3).poll(limit=1000)),
+    )
+
+
+def _lines(schema: Schema, columns: Columns) -> pa.Table:
+    return to_table(schema, np.arange(len(columns["done"])), columns)
+
+
+def parquet_defaults(folder: Path, schema: Schema, columns: Columns) -> Result:
+    """A table as pyarrow writes it when nothing is said."""
+    path = folder / "default.parquet"
+    table = _lines(schema, columns)
+    write_s = cpu(lambda: pq.write_table(table, path))
+    return Result(
+        path.stat().st_size,
+        write_s,
+        best(lambda: pq.read_table(path, columns=["speed"], use_threads=False)),
+        best(lambda: _episode(path), 3),
+    )
+
+
+def parquet_zstd(folder: Path, schema: Schema, columns: Columns) -> Result:
+    path = folder / "zstd.parquet"
+    table = _lines(schema, columns)
+    write_s = cpu(lambda: pq.write_table(table, path, compression="zstd", compression_level=3))
+    return Result(
+        path.stat().st_size,
+        write_s,
+        best(lambda: pq.read_table(path, columns=["speed"], use_threads=False)),
+        best(lambda: _episode(path), 3),
+    )
+
+
+def _episode(path: Path) -> pa.Table:
+    wanted = [("env", "=", 3), ("row", ">=", 10_000), ("row", "<", 11_000)]
+    return pq.read_table(path, filters=wanted, use_threads=False)
+
+
+def arrow_zstd(folder: Path, schema: Schema, columns: Columns) -> Result:
+    path = folder / "ipc.arrow"
+    table = _lines(schema, columns)
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+
+    def write() -> None:
+        with pa.ipc.new_file(str(path), table.schema, options=options) as writer:
+            writer.write_table(table, max_chunksize=20_000)
+
+    write_s = cpu(write)
+
+    def column() -> None:
+        with pa.OSFile(str(path)) as file:
+            options = pa.ipc.IpcReadOptions(included_fields=[table.schema.get_field_index("speed")])
+            pa.ipc.open_file(file, options=options).read_all()
+
+    def episode() -> None:
+        with pa.OSFile(str(path)) as file:
+            reader = pa.ipc.open_file(file)
+            for number in (3, 4):
+                reader.get_batch(number)
+
+    return Result(path.stat().st_size, write_s, best(column), best(episode, 3))
+
+
+def zstd_alone(folder: Path, schema: Schema, columns: Columns) -> Result:
+    """Each frame of the journal through zstd, as a log writer does it."""
+    codec, size = pa.Codec("zstd", 3), 0
+
+    def write() -> None:
+        nonlocal size
+        for first in range(0, len(columns["done"]), FRAME_ROWS):
+            part = slice(first, first + FRAME_ROWS)
+            frame = b"".join(columns[field.name][part].tobytes() for field in schema)
+            size += len(codec.compress(frame))
+
+    write_s = cpu(write)
+    return Result(size, write_s)
+
+
+def hdf5(folder: Path, schema: Schema, columns: Columns, **filters: Any) -> Result:
+    h5py = importlib.import_module("h5py")
+    path = folder / "steps.h5"
+
+    def write() -> None:
+        with h5py.File(path, "w") as file:
+            for name, column in columns.items():
+                chunk = (4096, 1, *column.shape[2:])
+                file.create_dataset(name, data=column, chunks=chunk, shuffle=True, **filters)
+
+    def column() -> None:
+        with h5py.File(path) as file:
+            file["speed"][:]
+
+    def episode() -> None:
+        with h5py.File(path) as file:
+            for name in columns:
+                file[name][10_000:11_000, 3]
+
+    write_s = cpu(write)
+    return Result(path.stat().st_size, write_s, best(column), best(episode, 3))
+
+
+def hdf5_gzip(folder: Path, schema: Schema, columns: Columns) -> Result:
+    return hdf5(folder, schema, columns, compression="gzip", compression_opts=4)
+
+
+def hdf5_blosc(folder: Path, schema: Schema, columns: Columns) -> Result:
+    plugin = importlib.import_module("hdf5plugin")
+    return hdf5(folder, schema, columns, **plugin.Blosc2(cname="zstd", clevel=3))
+
+
+def pcodec(folder: Path, schema: Schema, columns: Columns) -> Result:
+    """A compressor for numbers that no dataframe opens, level 8."""
+    pco = importlib.import_module("pcodec")
+    table = _lines(schema, columns)
+    size = 0
+
+    def write() -> None:
+        nonlocal size
+        config = pco.ChunkConfig(compression_level=8)
+        for name in table.column_names:
+            values = table[name].to_numpy()
+            if values.dtype == bool:
+                size += len(pa.Codec("zstd", 3).compress(np.packbits(values)))
+            else:
+                size += len(pco.standalone.simple_compress(values, config))
+
+    write_s = cpu(write)
+    return Result(size, write_s)
+
+
+PEERS: dict[str, Callable[[Path, Schema, Columns], Result]] = {
+    "trackway": trackway,
+    "zstd alone, level 3": zstd_alone,
+    "Parquet, pyarrow's defaults": parquet_defaults,
+    "Parquet, zstd": parquet_zstd,
+    "Arrow IPC, zstd": arrow_zstd,
+    "HDF5, shuffle and gzip": hdf5_gzip,
+    "HDF5, Blosc2 with zstd": hdf5_blosc,
+    "pcodec, level 8": pcodec,
+}
+
+
+def run(name: str, folder: Path, schema: Schema, columns: Columns) -> Result | None:
+    """One peer's result, None where it is not installed."""
+    with contextlib.suppress(ModuleNotFoundError):
+        return PEERS[name](folder, schema, columns)
+    return None
