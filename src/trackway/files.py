@@ -32,7 +32,7 @@ def publish(path: Path, data: bytes | memoryview) -> None:
         OSError: The disk refused (full, read-only, gone). Nothing of the new content is visible.
     """
     with _temporary(path, data) as temporary:
-        temporary.replace(path)
+        _rename(temporary, path)
     sync_folder(path.parent)
 
 
@@ -45,13 +45,13 @@ def publish_new(path: Path, data: bytes | memoryview) -> None:
     """
     with _temporary(path, data) as temporary:
         try:
-            os.link(temporary, path)  # unlike a rename, it fails where the name exists
+            _link(temporary, path)  # unlike a rename, it fails where the name exists
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
             if path.exists():
                 raise FileExistsError(errno.EEXIST, "the name is taken", str(path)) from error
-            temporary.replace(path)
+            _rename(temporary, path)
     sync_folder(path.parent)
 
 
@@ -61,14 +61,16 @@ def _temporary(path: Path, data: bytes | memoryview) -> Iterator[Path]:
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_counter)}{_TEMPORARY}")
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        file = AppendFile(temporary, _create(temporary))
+        try:
+            file.append(data)
+            file.sync_data()
+        finally:
+            file.close()
         yield temporary
     finally:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            _unlink(temporary)
 
 
 @contextlib.contextmanager
@@ -167,15 +169,14 @@ class AppendFile:
 
 def create_append(path: Path, data: bytes) -> AppendFile:
     """Begin a file with `data`, durably; it must not exist yet."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    file = AppendFile(path, handle)
+    file = AppendFile(path, _create(path))
     try:
         file.append(data)
         file.sync_data()
         sync_folder(path.parent)
     except BaseException:
         file.close()
-        path.unlink(missing_ok=True)
+        _unlink(path)
         raise
     return file
 
@@ -194,14 +195,33 @@ def open_append(path: Path, size: int) -> AppendFile:
 
 def rename(old: Path, new: Path) -> None:
     """Give a file its name for good, durably. The content must be durable already."""
-    old.replace(new)
+    _rename(old, new)
     sync_folder(new.parent)
 
 
 def remove(path: Path) -> None:
     """Take a file away, durably, if it is there."""
-    path.unlink(missing_ok=True)
+    _unlink(path)
     sync_folder(path.parent)
+
+
+# Every change of a name, and nothing else: where crash tests stand.
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+
+def _link(old: Path, new: Path) -> None:
+    os.link(old, new)
+
+
+def _rename(old: Path, new: Path) -> None:
+    old.replace(new)
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 class Lock:
@@ -227,8 +247,9 @@ _locks: weakref.WeakSet[Lock] = weakref.WeakSet()
 
 
 def lock(path: Path) -> Lock | None:
-    """Take the lock that `path` stands for, or None while someone holds it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Take the lock that `path`, a file or a folder, stands for, or None while someone holds it."""
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

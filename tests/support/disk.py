@@ -1,8 +1,8 @@
 """Stands in the door of `trackway.files`, and tells every state that a power cut can leave.
 
 Every operation is done for real and noted. A crash state is what a disk may hold after some
-first operations: of names only those whose folder was synced, and any first part of the changes
-since; of a file what was synced, and of what was written since any of its sectors, the others old,
+first operations: of names only those whose folder was synced, and any first part (or any at all, for
+file systems that keep no order) of the changes since; of a file what was synced, and of what was written since any of its sectors, the others old,
 zero or missing, at any length in between.
 """
 
@@ -27,27 +27,32 @@ class _Inode:
     durable: bytes = b""
 
 
+_Change = Callable[[dict[str, _Inode]], object]
+
+
 @dataclass
 class _Disk:
     """Which file has which name, now and after a power cut."""
 
     names: dict[str, _Inode] = field(default_factory=dict)
     durable_names: dict[str, _Inode] = field(default_factory=dict)
-    pending: list[Callable[[dict[str, _Inode]], None]] = field(default_factory=list)
+    pending: list[tuple[str, _Change]] = field(default_factory=list)
 
     def apply(self, operation: str, path: str, *given: Any) -> None:
         if operation == "create":
-            inode = self.names[path] = _Inode()
-            self.pending.append(lambda names: names.update({path: inode}))
+            self._change(path, _given(path, _Inode()))
         elif operation == "rename":
-            (old,) = given
-            inode = self.names[path] = self.names.pop(old)
-            self.pending.append(lambda names: _rename(names, old, path, inode))
+            self._change(path, _renamed(given[0], path, self.names[given[0]]))
+        elif operation == "link":
+            self._change(path, _given(path, self.names[given[0]]))
         elif operation == "remove":
-            self.names.pop(path)
-            self.pending.append(lambda names: names.pop(path, None))
+            self._change(path, lambda names: names.pop(path, None))
         elif operation == "sync folder":
-            self.durable_names, self.pending = dict(self.names), []
+            # Of that folder alone: some file systems keep more, none has to.
+            for folder, change in self.pending:
+                if folder == path:
+                    change(self.durable_names)
+            self.pending = [(folder, change) for folder, change in self.pending if folder != path]
         elif path in self.names:
             inode = self.names[path]
             if operation == "write":
@@ -58,10 +63,21 @@ class _Disk:
             elif operation == "sync":
                 inode.durable = inode.now
 
+    def _change(self, path: str, change: _Change) -> None:
+        change(self.names)
+        self.pending.append((str(Path(path).parent), change))
 
-def _rename(names: dict[str, _Inode], old: str, new: str, inode: _Inode) -> None:
-    names.pop(old, None)
-    names[new] = inode
+
+def _given(path: str, inode: _Inode) -> _Change:
+    return lambda names: names.update({path: inode})
+
+
+def _renamed(old: str, new: str, inode: _Inode) -> _Change:
+    def change(names: dict[str, _Inode]) -> None:
+        names.pop(old, None)
+        names[new] = inode
+
+    return change
 
 
 class RecordingDisk:
@@ -103,8 +119,24 @@ class RecordingDisk:
                 note("sync", self.path)
 
         patch.setattr(files, "AppendFile", Noted)
-        for name, operation in (("rename", "rename"), ("remove", "remove")):
-            patch.setattr(files, name, self._noting(operation, getattr(files, name)))
+        plain_link, plain_rename, plain_unlink = files._link, files._rename, files._unlink
+
+        def noted_link(old: Path, new: Path) -> None:
+            plain_link(old, new)
+            note("link", new, str(old))
+
+        def noted_rename(old: Path, new: Path) -> None:
+            plain_rename(old, new)
+            note("rename", new, str(old))
+
+        def noted_unlink(path: Path) -> None:
+            if path.exists():
+                plain_unlink(path)
+                note("remove", path)
+
+        patch.setattr(files, "_link", noted_link)
+        patch.setattr(files, "_rename", noted_rename)
+        patch.setattr(files, "_unlink", noted_unlink)
         sync_folder = files.sync_folder
 
         def noted_sync_folder(path: Path) -> None:
@@ -112,16 +144,6 @@ class RecordingDisk:
             note("sync folder", path)
 
         patch.setattr(files, "sync_folder", noted_sync_folder)
-
-    def _noting(self, operation: str, plain: Callable[..., None]) -> Callable[..., None]:
-        def noted(path: Path, *rest: Path) -> None:
-            if operation == "rename":
-                self._note(operation, rest[0], str(path))
-            else:
-                self._note(operation, path)
-            plain(path, *rest)
-
-        return noted
 
     def _note(self, operation: str, path: Path, *given: Any) -> None:
         if operation not in self._forget:
@@ -145,7 +167,10 @@ def _states(
     yield acknowledged, {path: inode.now for path, inode in disk.names.items()}
     for _ in range(samples):
         names = dict(disk.durable_names)
-        for change in disk.pending[: luck.randint(0, len(disk.pending))]:
+        some = disk.pending[: luck.randint(0, len(disk.pending))]
+        if luck.random() < 0.3:  # a file system without an order among changes of names
+            some = [change for change in disk.pending if luck.random() < 0.5]
+        for _, change in some:
             change(names)
         yield acknowledged, {path: _torn(inode, luck) for path, inode in names.items()}
 

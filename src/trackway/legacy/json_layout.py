@@ -6,6 +6,7 @@ the disk refused half of it); files are recognised by their content, so nothing 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 from collections import Counter
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trackway import files as disk
 from trackway.checkpoint.archive import with_members
 from trackway.checkpoint.state_member import write_graph
 from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
@@ -53,6 +55,7 @@ class JsonLayout:
         self._files: Counter[str] = Counter()
         self._last_checkpoint: str | None = None
         self._finished_s: float | None = None
+        self._lock: disk.Lock | None = None
         # Per folder: the stem, number and content of the newest file.
         self._latest: dict[Path, tuple[str, int, bytes]] = {}
 
@@ -65,6 +68,7 @@ class JsonLayout:
             self._derivation = None if told is None else Derivation.load(told)
             self._folder = Path(message["recording"]["folder"])
             self._zip_folder = Path(message["recording"]["zip_folder"])
+            self._hold_folder()
             return Done()
         self._totals = message.get("totals", self._totals)
         if kind in ("episodes", "save"):
@@ -102,6 +106,12 @@ class JsonLayout:
             done.files.append(self._document({"kind": SUMMARIES, "unix_s": unix_s, **document}))
         self._recording = None
         return done
+
+    def _hold_folder(self) -> None:
+        """Show that somebody writes here: who resumes a run waits for a dead trainer's writer."""
+        with contextlib.suppress(OSError):
+            disk.make_folder(self._folder)
+            self._lock = self._lock or disk.lock(self._folder)
 
     def _hold(self, message: Message, columns: dict[str, Any]) -> None:
         held = self._held
@@ -228,7 +238,10 @@ def _published(path: Path, data: bytes) -> bool:
     """Whether the content now stands at that path; False where something else does."""
     try:
         if path.exists():
-            return path.stat().st_size == len(data) and path.read_bytes() == data
+            same = path.stat().st_size == len(data) and path.read_bytes() == data
+            if same:  # perhaps from a try that failed at the last sync: there, and not yet durable
+                disk.sync_folder(path.parent)
+            return same
         publish_new(path, data)
     except FileExistsError:
         if not path.exists():
