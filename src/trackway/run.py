@@ -10,7 +10,9 @@ Only this module spells the paths of a run:
     ├── videos/             mp4, at true speed
     ├── training_history.json
     ├── realtime_data/      the JSON records
-    └── sync/               what a store has acknowledged of all this
+    │   └── set_aside/      what a dead attempt recorded that was recorded again
+    ├── sync/               what a store has acknowledged of all this
+    └── training.lock       held while a process trains
 """
 
 from __future__ import annotations
@@ -81,6 +83,14 @@ class RunFolder:
     def history(self) -> Path:
         return self.path / "training_history.json"
 
+    @property
+    def lock(self) -> Path:
+        return self.path / "training.lock"
+
+    def set_aside(self, attempt: int) -> Path:
+        """Where records make room that attempt number `attempt` makes again."""
+        return self.realtime_data / "set_aside" / str(attempt)
+
 
 def check_run_name(name: str) -> None:
     """Refuse a name that could not be a folder's.
@@ -130,7 +140,6 @@ def new_manifest(
         clock: Gives the time of creation.
         facts: Further members, such as versions, machine, git state, resumed_from.
     """
-    process = psutil.Process()
     return {
         "format": "trackway-run",
         "version": MANIFEST_VERSION,
@@ -138,15 +147,20 @@ def new_manifest(
         "created": iso(clock.unix_s()),
         "created_unix": clock.unix_s(),
         "status": "running",
-        # A process id alone is used again after a while; with its start time it names one process.
-        "process": {
-            "pid": process.pid,
-            "started_unix": process.create_time(),
-            "host": socket.gethostname(),
-        },
+        "process": this_process(),
         "command": command,
         "config": dict(config),
         **facts,
+    }
+
+
+def this_process() -> dict[str, Any]:
+    """What names this process for good: an id alone is used again after a while."""
+    process = psutil.Process()
+    return {
+        "pid": process.pid,
+        "started_unix": process.create_time(),
+        "host": socket.gethostname(),
     }
 
 
@@ -172,6 +186,40 @@ def read_manifest(run: RunFolder) -> dict[str, Any]:
     if int(manifest.get("version", 0)) > MANIFEST_VERSION:
         raise RunError(f"{run.manifest} was written by a later Trackway: update this one")
     return manifest
+
+
+def hold(run: RunFolder) -> files.Lock:
+    """Take the run for this process, until it releases the lock or ends, however it ends.
+
+    Raises:
+        RunError: Another process trains it.
+    """
+    try:
+        held = files.lock(run.lock)
+    except OSError as error:
+        raise RunError(f"{run.path} cannot be written: {error}") from error
+    if held is None:
+        process = read_manifest(run).get("process", {})
+        raise RunError(
+            f"{run.path} is being trained by process {process.get('pid')}: stop it first, or wait"
+        )
+    return held
+
+
+def named_run(models: Path, name: str) -> RunFolder | None:
+    """The newest run that was given exactly this name; None where there is none.
+
+    Raises:
+        RunError: The name is unusable.
+    """
+    check_run_name(name)
+    for run in reversed(list_runs(models)):
+        try:
+            if read_manifest(run).get("name") == name:
+                return run
+        except RunError:
+            continue  # a damaged manifest names nobody
+    return None
 
 
 def status(manifest: Mapping[str, Any]) -> str:

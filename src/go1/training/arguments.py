@@ -15,7 +15,11 @@ examples:
   python train.py --run train --run_name my_experiment --rand_power 0.1
   python train.py --run train --model_path models/my_run/checkpoints/checkpoint_20250101_120000.zip \\
       --total_timesteps 5_000_000 --run_name resumed_experiment
+  python train.py --run train --run_name nightly --auto_resume    # start it again, and it goes on
   python train.py --run test --model_path models/my_run/final_model.zip
+
+exit status: 0 done, or ended tidily by a signal; 1 something cannot be done, one sentence says what;
+  75 with --auto_resume, SIGTERM or SIGUSR1: saved, start the same command again; 130 second Ctrl-C
 """
 
 
@@ -46,6 +50,23 @@ def parser() -> argparse.ArgumentParser:
         metavar="ZIP",
         help="a checkpoint to resume from, another Stable-Baselines3 model to fine-tune, or the "
         "model to test (default for test: the newest run's final model)",
+    )
+    top.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with a run in its own folder, from its newest whole checkpoint and with its own "
+        "settings; --config and --model_path are not read again. `trackway resume RUN` types this",
+    )
+    top.add_argument(
+        "--auto_resume",
+        action="store_true",
+        help="go on with the newest run of this --run_name, or begin it; SIGTERM and SIGUSR1 save, "
+        "and end with status 75: start the same command again",
+    )
+    top.add_argument(
+        "--force",
+        action="store_true",
+        help="go on although a changed setting makes it another training",
     )
     top.add_argument("--config", metavar="FILE", help="settings in TOML, such as configs/walk.toml")
     top.add_argument("--models", metavar="FOLDER", help="where runs are kept (models)")

@@ -6,17 +6,21 @@ from __future__ import annotations
 from go1 import threads  # isort: skip
 
 import logging
+import signal
 from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
 
 from go1.training.arguments import parse
-from go1.training.origin import Origin
-from go1.training.settings import resolve
+from go1.training.start import Finished, find_start
 from go1.training.test import test
 from go1.training.train import train
 from trackway.errors import TrackwayError
+
+# EX_TEMPFAIL of sysexits.h: what was asked for is not done yet, try again.
+START_AGAIN = 75
+_REQUEUE = (signal.SIGTERM, signal.SIGUSR1)
 
 
 def main(argv: list[str]) -> int:
@@ -24,7 +28,8 @@ def main(argv: list[str]) -> int:
 
     Returns:
         The exit status: 0 when all was done or a signal ended it tidily, 1 with one sentence on
-        the standard error when something could not be done, 130 after a second Ctrl-C.
+        the standard error when something could not be done, 130 after a second Ctrl-C; 75 when
+        `--auto_resume` was given and a job scheduler's signal ended it.
     """
     typed = parse(argv)
     console = Console(highlight=False)
@@ -39,9 +44,17 @@ def main(argv: list[str]) -> int:
         models = Path(typed.get("models", "models"))
         config = Path(typed["config"]) if "config" in typed else None
         if typed["run"] == "train":
-            origin = Origin.open(Path(typed["model_path"])) if "model_path" in typed else None
-            settings = resolve(typed, config, origin.settings if origin else None)
-            train(settings, origin, models, typed.get("run_name"), console)
+            start = find_start(typed, argv, models, config)
+            if isinstance(start, Finished):
+                console.print(
+                    f"{start.run.path} has come to its end at timestep {start.timestep:,}: nothing "
+                    "is left to do",
+                    soft_wrap=True,
+                )
+                return 0
+            ended_by = train(start, models, console)
+            if start.auto_resume and ended_by in _REQUEUE:
+                return START_AGAIN
         else:
             test(typed, config, models, console)
     except (TrackwayError, OSError) as error:

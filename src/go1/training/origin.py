@@ -47,7 +47,15 @@ class Origin:
         Raises:
             CheckpointError: It is missing, no model, damaged, or of another algorithm.
         """
-        checkpoint = read_checkpoint(path)
+        return Origin.of(read_checkpoint(path))
+
+    @staticmethod
+    def of(checkpoint: Checkpoint) -> Origin:
+        """A checkpoint that was read already.
+
+        Raises:
+            MismatchError: It is of another algorithm.
+        """
         with zipfile.ZipFile(checkpoint.path) as archive:
             described = json.loads(archive.read("data"))
         if "clip_range" not in described:
@@ -85,6 +93,22 @@ class Origin:
                 if isinstance(self.described.get(name), int | float)
             }
         }
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What it keeps of its making, to be compared with where it is used."""
+        manifest = self.checkpoint.manifest
+        return {
+            "config": self.settings if self.ours else {},
+            "versions": manifest.get("compatibility", {}).get("versions", {}),
+            "machine": {"cpu": manifest.get("fingerprint", {}).get("cpu")},
+        }
+
+    @property
+    def inexact_because(self) -> list[str]:
+        """What of the training's state it does not hold; empty: it goes on bit for bit."""
+        exact = self.checkpoint.manifest.get("exact", [])
+        return [] if exact is True else list(exact)
 
     def check_fits(self, envs: VecEnv) -> None:
         """Compare the spaces of model and robots.

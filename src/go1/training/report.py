@@ -10,24 +10,31 @@ from rich.table import Table
 from rich.text import Text
 
 from go1.evaluation import EvaluationTable
-from go1.training.origin import Origin
-from go1.training.settings import Settings
+from go1.training.start import Start
 from trackway.legacy.saving import SavingStatus
 from trackway.run import RunFolder
 
 
-def beginning(console: Console, run: RunFolder, settings: Settings, origin: Origin | None) -> None:
-    """One paragraph: which robots, how long, from where, kept where."""
-    env, train = settings.env, settings.train
+def beginning(console: Console, run: RunFolder, start: Start) -> None:
+    """One paragraph: which robots, how long, from where, kept where; what is not as it was."""
+    origin, env, train = start.origin, start.settings.env, start.settings.train
     robots = f"{train.num_parallel_envs} Go1 ({'biped, ' if env.biped else ''}{env.ctrl_type}"
     robots += f" control, {env.physics} physics, {train.vec_env})"
     console.print(
         f"Training {robots} to timestep {train.total_timesteps:,}, seed {train.seed}",
         soft_wrap=True,
     )
+    for why in start.damaged.values():
+        console.print(f"passed over: {why}", soft_wrap=True, markup=False)
     if origin is not None:
         verb = "resumes at timestep" if origin.resumes else "fine-tunes; begins at timestep"
         console.print(f"{verb} {origin.timestep:,} from {origin.path}", soft_wrap=True)
+        for reason in origin.inexact_because if origin.resumes else ():
+            console.print(f"not exact: {reason}", soft_wrap=True, markup=False)
+    elif start.run is not None:
+        console.print("there is no whole checkpoint yet: begins anew, in the same folder")
+    for difference in start.differences:
+        console.print(f"not as before: {difference}", soft_wrap=True, markup=False)
     console.print(f"Everything is kept in {run.path}; Ctrl-C saves and stops", soft_wrap=True)
 
 

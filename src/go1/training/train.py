@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,24 +19,23 @@ from go1.training import report
 from go1.training.commands import trackway_command, train_command
 from go1.training.environments import evaluation_envs, training_envs
 from go1.training.learner import make_learner
-from go1.training.origin import Origin
-from go1.training.settings import Settings, SettingsError
+from go1.training.settings import Settings
+from go1.training.start import Start, make_room, program
 from go1.training.trial import commands, deterministic, film
 from go1.vec_env import Go1VecEnv
 from trackway import files
 from trackway import run as run_folder
 from trackway.checkpoint.archive import with_members
-from trackway.clock import SYSTEM_CLOCK
+from trackway.clock import SYSTEM_CLOCK, iso
 from trackway.frameworks.sb3.progress import ProgressDisplay
 from trackway.frameworks.sb3.state import capture, model_zip
-from trackway.frameworks.sb3.stop import StopOnSignal
+from trackway.frameworks.sb3.stop import SIGNALS, StopOnSignal
 from trackway.legacy import (
     ComprehensiveSavingCallback,
     CurriculumCallback,
     EnhancedVisualCallback,
     VideoRecordingCallback,
 )
-from trackway.probes.system import git_state, machine, versions
 from trackway.run import RunFolder
 from trackway.sb3 import RecorderCallback
 
@@ -43,28 +43,26 @@ from trackway.sb3 import RecorderCallback
 _FINISH_WITHIN_S = 4.0
 
 
-def train(
-    settings: Settings,
-    origin: Origin | None,
-    models: Path,
-    run_name: str | None,
-    console: Console,
-) -> RunFolder:
+def train(start: Start, models: Path, console: Console) -> signal.Signals | None:
     """Train until `total_timesteps`, or until a signal; leave everything saved.
 
+    Returns:
+        The signal that ended it early.
+
     Raises:
-        TrackwayError: Something cannot be done; no folder has been made then.
+        TrackwayError: Something cannot be done; no folder has been made or changed then.
     """
-    _check_before(settings, origin, run_name)
-    envs = training_envs(settings)
+    envs = training_envs(start.settings)
     try:
-        learner = make_learner(settings, envs, origin)
-        run = run_folder.create_run(models, run_name)
-        session = _Session(settings, origin, run, learner, envs, console)
-        session.learn()
+        learner = make_learner(start.settings, envs, start.origin)
+        run = start.run or run_folder.create_run(models, start.name)
+        held = run_folder.hold(run)
+        try:
+            return _Session(start, run, learner, envs, console).learn()
+        finally:
+            held.release()
     finally:
         envs.close()
-    return run
 
 
 def _bytes(settings: Settings) -> int | None:
@@ -72,55 +70,42 @@ def _bytes(settings: Settings) -> int | None:
     return None if limit_gb is None else round(limit_gb * 1e9)
 
 
-def _check_before(settings: Settings, origin: Origin | None, run_name: str | None) -> None:
-    if run_name is not None:
-        run_folder.check_run_name(run_name)
-    total = settings.train.total_timesteps
-    if origin is not None and origin.timestep >= total:
-        raise SettingsError(
-            f"{origin.path} has already trained {origin.timestep:,} timesteps; --total_timesteps is "
-            f"where training ends, so give more than that (it is {total:,})"
-        )
-
-
 @dataclass
 class _Session:
     """What belongs together from the run folder's making to the summary."""
 
-    settings: Settings
-    origin: Origin | None
+    start: Start
     run: RunFolder
     learner: PPO
     envs: VecEnv
     console: Console
 
     def __post_init__(self) -> None:
+        self.settings, self.origin = self.start.settings, self.start.origin
         self.total = self.settings.train.total_timesteps
-        self.manifest = run_folder.new_manifest(
-            command=sys.argv,
-            config=self.settings.tables(),
-            versions=versions(),
-            machine=machine(),
-            git=git_state(Path.cwd()),
-            resumed_from=self._origin_facts(),
-        )
+        self.manifest = self._manifest()
         record = self.settings.train.record
         self.saving = self._saving() if record else None
         self.recording = (
             RecorderCallback(self.run.path, max_bytes=_bytes(self.settings)) if record else None
         )
 
-    def learn(self) -> None:
+    def learn(self) -> signal.Signals | None:
         """Train, then save, evaluate, film and report; the manifest tells how it ended."""
+        if self.start.run is not None:
+            moved = make_room(self.start, self.run, len(self.manifest["attempts"]))
+            self.manifest["attempts"][-1]["set_aside"] = moved
         run_folder.write_manifest(self.run, self.manifest)
-        report.beginning(self.console, self.run, self.settings, self.origin)
-        stop = StopOnSignal()
+        report.beginning(self.console, self.run, self.start)
+        # A job scheduler announces the end of a job by SIGTERM or, asked to, by SIGUSR1.
+        requeue = (signal.SIGUSR1,) if self.start.auto_resume else ()
+        stop = StopOnSignal((*SIGNALS, *requeue))
         display = ProgressDisplay(self.total, self._figures, self.console)
         begun = self.learner.num_timesteps
         try:
             with stop:
                 self.learner.learn(
-                    self.total - begun,
+                    max(0, self.total - begun),
                     callback=CallbackList([stop, display, *self._callbacks()]),
                     reset_num_timesteps=begun == 0,
                 )
@@ -135,6 +120,7 @@ class _Session:
             self._finish()
         else:
             self._interrupt(stop.received.name)
+        return stop.received
 
     # -- while training ---------------------------------------------------------------------
 
@@ -155,6 +141,7 @@ class _Session:
                 save_videos=False,  # the next one makes the videos
                 verbose=0,
                 best_model_save_path=self.run.path,
+                load_history_from=self.run.history if self.run.history.is_file() else None,
                 finish_within_s=_FINISH_WITHIN_S,
             ),
             VideoRecordingCallback(
@@ -223,7 +210,12 @@ class _Session:
             self._save_model()
         resume = self._resume_command(self._newest())
         self._end("interrupted", resume=resume)
-        rows = {"Run": self.run.path, **self._recorded(), "Go on with": resume}
+        rows = {
+            "Run": self.run.path,
+            **self._recorded(),
+            "Go on": trackway_command("resume", self.run.path),
+            "Go on in a run of its own": resume,
+        }
         timestep = self.learner.num_timesteps
         report.summary(self.console, f"{signal_name}: stopped at timestep {timestep:,}", rows)
 
@@ -250,6 +242,38 @@ class _Session:
     def _end(self, status: str, **facts: Any) -> None:
         self.manifest |= {"status": status, "timesteps": self.learner.num_timesteps, **facts}
         run_folder.write_manifest(self.run, self.manifest)
+
+    # -- the manifest -----------------------------------------------------------------------
+
+    def _manifest(self) -> dict[str, Any]:
+        """Of a new run; or that of the run that goes on, with this attempt added."""
+        start, resumed_from = self.start, self._origin_facts()
+        attempt = {
+            "created": iso(SYSTEM_CLOCK.unix_s()),
+            "command": sys.argv,
+            "process": run_folder.this_process(),
+            **start.facts,
+            "resumed_from": resumed_from,
+            "differences": [difference.to_json() for difference in start.differences],
+            "damaged": {str(path): why for path, why in start.damaged.items()},
+        }
+        del attempt["config"]  # the run's own, below
+        if start.run is None:
+            return run_folder.new_manifest(
+                command=sys.argv,
+                name=start.name,
+                program=program(start.argv),
+                resumed_from=resumed_from,
+                **start.facts,
+                attempts=[attempt],
+            )
+        manifest = run_folder.read_manifest(start.run)
+        manifest.setdefault("attempts", [{}]).append(attempt)
+        return manifest | {
+            "status": "running",
+            "process": attempt["process"],
+            "config": self.settings.tables(),
+        }
 
     def _origin_facts(self) -> Mapping[str, Any] | None:
         if self.origin is None:

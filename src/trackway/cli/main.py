@@ -9,7 +9,19 @@ from pathlib import Path
 from rich.console import Console
 
 from trackway import __version__
-from trackway.cli import archive, completion, diff, plot, probes, query, runs, serve, streams, sync
+from trackway.cli import (
+    archive,
+    completion,
+    diff,
+    plot,
+    probes,
+    query,
+    resume,
+    runs,
+    serve,
+    streams,
+    sync,
+)
 from trackway.cli.completion import names_folder, names_run
 from trackway.errors import TrackwayError
 
@@ -43,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     query.add_command(commands)
     plot.add_command(commands)
     diff.add_command(commands)
+    resume.add_commands(commands)
     serve.add_command(commands)
     sync.add_commands(commands)
 
@@ -66,7 +79,12 @@ def main(argv: list[str] | None = None) -> int:
         The exit status: 0, or 1 (2 where 1 has a meaning) with one sentence on the standard
         error, or what the command says of what it found.
     """
-    args = parser().parse_args(argv)
+    words, flags = _split(sys.argv[1:] if argv is None else argv)
+    top = parser()
+    args = top.parse_args(words)
+    if flags and not getattr(args, "takes_flags", False):
+        top.error("only resume and fork take flags after --")
+    args.flags = flags
     status: int | None = 0
     try:
         status = args.act(args)
@@ -79,3 +97,9 @@ def main(argv: list[str] | None = None) -> int:
         # `trackway runs | head` closed the pipe: nobody reads on, and that is no fault.
         sys.stderr.close()
     return status or 0
+
+
+def _split(argv: list[str]) -> tuple[list[str], list[str]]:
+    """What is for this program, and after `--` what is for the one that it starts."""
+    at = argv.index("--") if "--" in argv else len(argv)
+    return argv[:at], argv[at + 1 :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def show(models: Path, name: str, as_json: bool) -> None:
             for folder in sorted(run.realtime_data.glob("*/"))
             if (count := sum(1 for _ in folder.glob("*.json")))
         },
-        "resume": manifest.get("resume"),
+        "resume": _resume(run, manifest),
     }
     if as_json:
         _print_json(told | {"manifest": manifest})
@@ -89,6 +90,16 @@ def show(models: Path, name: str, as_json: bool) -> None:
     for key, value in told.items():
         table.add_row(key.replace("_", " "), escape(_text(value)))
     Console(highlight=False).print(table)
+
+
+def _resume(run: RunFolder, manifest: dict[str, Any]) -> str | None:
+    """The command that goes on with the run, as it is typed here."""
+    if "program" not in manifest or run_folder.status(manifest) == "running":
+        return manifest.get("resume")
+    command = f"trackway resume {shlex.quote(str(run.path))}"
+    if run_folder.status(manifest) == "finished":
+        command += f" -- --total_timesteps {2 * int(manifest.get('timesteps') or 0)}"
+    return command
 
 
 def _text(value: Any) -> str:

@@ -72,9 +72,20 @@ def machine() -> dict[str, Any]:
         "platform": platform.platform(),
         "hostname": platform.node(),
         "processor": platform.machine(),
+        "cpu": _cpu_model(),
         "cpu_count": os.cpu_count(),
         "memory_total_mb": round(psutil.virtual_memory().total / 2**20),
     }
+
+
+def _cpu_model() -> str | None:
+    """The processor's name where Linux tells it; one of another make may round differently."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return None
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, None)
 
 
 def command_line() -> list[str]:

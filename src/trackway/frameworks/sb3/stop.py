@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -21,15 +22,19 @@ class StopOnSignal(BaseCallback):
     acts at once, as Python does by itself.
 
     Use it as a context around `learn()`: the handlers are put back when it ends.
+
+    Args:
+        signals: Which ones; a job scheduler may announce the end of a job by SIGUSR1.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Sequence[signal.Signals] = SIGNALS) -> None:
         super().__init__()
         self.received: signal.Signals | None = None
+        self._signals = tuple(signals)
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopOnSignal:
-        for number in SIGNALS:
+        for number in self._signals:
             self._before[number] = signal.signal(number, self._on_signal)
         return self
 

@@ -1,0 +1,65 @@
+"""Which checkpoint to go on from: the newest one of which every byte is as it was written."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trackway.checkpoint.archive import MANIFEST
+from trackway.checkpoint.read import Checkpoint, read_checkpoint
+from trackway.errors import CheckpointError
+
+_NAME = re.compile(r"(.*?)(?:_(\d{1,5}))?")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The checkpoint to go on from, and those that would have come first.
+
+    Attributes:
+        checkpoint: Whole and verified; None where there is none.
+        damaged: Newer ones that are not whole, and why not.
+    """
+
+    checkpoint: Checkpoint | None
+    damaged: dict[Path, str] = field(default_factory=dict)
+
+
+def choose(folder: Path, at: int | None = None) -> Choice:
+    """The newest whole checkpoint of a folder; with `at`, the newest at or before that timestep."""
+    damaged: dict[Path, str] = {}
+    for path in reversed(list_checkpoints(folder)):
+        timestep = _told_timestep(path)
+        if at is not None and timestep is not None and timestep > at:
+            continue
+        try:
+            checkpoint = read_checkpoint(path)
+        except CheckpointError as error:
+            damaged[path] = str(error)
+            continue
+        if checkpoint.resumable:
+            return Choice(checkpoint, damaged)
+    return Choice(None, damaged)
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Zips of checkpoints, oldest first: by their names, which tell the time of their making."""
+    return sorted(folder.glob("checkpoint_*.zip"), key=_order)
+
+
+def _order(path: Path) -> tuple[str, int]:
+    # checkpoint_20250101_120000, then checkpoint_20250101_120000_2
+    match = _NAME.fullmatch(path.stem)
+    return (match[1], int(match[2] or 1)) if match else (path.stem, 1)
+
+
+def _told_timestep(path: Path) -> int | None:
+    """What a checkpoint says of itself, unverified; None where it cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return int(json.loads(archive.read(MANIFEST))["timestep"])
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, RuntimeError):
+        return None

@@ -1,0 +1,150 @@
+"""`trackway resume` and `trackway fork`: start again the program that made a run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from trackway.checkpoint.choose import choose
+from trackway.cli.completion import names_folder, names_run
+from trackway.errors import RunError
+from trackway.run import RunFolder, check_run_name, find_run, read_manifest
+
+_RESUME = """\
+Go on with a run where it stopped: in its own folder, as its next attempt, from its newest whole checkpoint,
+by the command line that began it. A damaged checkpoint is passed over, and said. What is not as it was
+(code, versions, machine, settings) is said with what it means; where it makes another training, --force is
+asked for. Flags after -- go to that program, and win. What the last attempt recorded after that checkpoint is recorded again; its JSON records are put
+aside, its rows stay in its attempt.
+"""
+_FORK = """\
+Begin a new run from a checkpoint of another: the newest one at or before a timestep.
+"""
+_RESUME_EXAMPLES = """\
+examples:
+  trackway resume latest
+  trackway resume my_run -- --total_timesteps 10_000_000
+"""
+_FORK_EXAMPLES = """\
+examples:
+  trackway fork my_run --at 1_000_000
+  trackway fork my_run --at 1_000_000 --name slower -- --learning_rate 1e-4
+"""
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Give the command line `trackway resume` and `trackway fork`."""
+    resume = _command(
+        commands, "resume", "go on with a run where it stopped", _RESUME, _RESUME_EXAMPLES
+    )
+    resume.add_argument(
+        "--force", action="store_true", help="although a change makes it another training"
+    )
+    resume.set_defaults(act=_resume)
+
+    fork = _command(
+        commands, "fork", "begin a new run from a checkpoint of another", _FORK, _FORK_EXAMPLES
+    )
+    fork.add_argument("--at", type=_timestep, required=True, metavar="STEP", help="a timestep")
+    fork.add_argument("--name", metavar="NAME", help="of the new run (fork-STEP)")
+    fork.set_defaults(act=_fork)
+
+
+def resume_command(run: RunFolder) -> list[str]:
+    """The command that goes on with a run.
+
+    Raises:
+        RunError: Its manifest does not say how.
+    """
+    return _filled(run, "resume", {"run": str(run.path.absolute())})
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    says: str,
+    description: str,
+    examples: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        usage=f"trackway {name} [options] RUN [-- FLAG ...]",
+        help=says,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(takes_flags=True)
+    names_run(command.add_argument("run", metavar="RUN"))
+    names_folder(
+        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
+    )
+    return command
+
+
+def _resume(args: argparse.Namespace) -> None:
+    run = find_run(args.models, args.run)
+    force = ["--force"] if args.force else []
+    _become(run, [*resume_command(run), *force, *args.flags])
+
+
+def _fork(args: argparse.Namespace) -> None:
+    run = find_run(args.models, args.run)
+    if args.name is not None:
+        check_run_name(args.name)
+    checkpoint = choose(run.checkpoints, args.at).checkpoint
+    if checkpoint is None:
+        oldest = choose(run.checkpoints).checkpoint
+        raise RunError(
+            f"{run.path} has no whole checkpoint at or before timestep {args.at:,}"
+            + (f"; its newest is of {oldest.timestep:,}" if oldest is not None else "")
+        )
+    command = _filled(
+        run,
+        "fork",
+        {
+            "checkpoint": str(checkpoint.path.absolute()),
+            "name": args.name or f"fork-{checkpoint.timestep}",
+        },
+    )
+    _become(run, [*command, *args.flags])
+
+
+def _filled(run: RunFolder, what: str, places: Mapping[str, str]) -> list[str]:
+    program = read_manifest(run).get("program") or {}
+    words = program.get(what)
+    if not words:
+        raise RunError(
+            f"{run.manifest} does not say by what command its training is started again: start it "
+            "yourself, as in: python train.py --run train --resume RUN"
+        )
+    return [places.get(w[1:-1], w) if w[:1] + w[-1:] == "{}" else w for w in words]
+
+
+def _become(run: RunFolder, command: Sequence[str]) -> None:
+    """Run the program in place of this one: signals and exit status are its own.
+
+    Raises:
+        RunError: It is not there (any more).
+    """
+    folder = Path((read_manifest(run).get("program") or {}).get("folder", ""))
+    python, *rest = command
+    if not Path(python).exists():
+        python = sys.executable  # the run came from another machine
+    try:
+        if folder.is_dir():
+            os.chdir(folder)
+        sys.stdout.flush()
+        os.execv(python, [python, *rest])
+    except OSError as error:
+        raise RunError(f"{python} cannot be started: {error}") from error
+
+
+def _timestep(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
