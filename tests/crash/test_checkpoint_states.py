@@ -34,7 +34,7 @@ def weights(number: int) -> bytes:
 
 
 def message(number: int, zips: Path) -> dict:
-    """Checkpoint `number`, as the trainer sends it; its timestep is 100 × its number."""
+    """Checkpoint `number`, as the trainer sends it; its timestep is a hundred times its number."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("data", "{}")

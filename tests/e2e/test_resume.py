@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SMALL = (  # noqa: SIM905 - as it is typed
     "--run train --run_name small --num_parallel_envs 4 --n_steps 32 --batch_size 64 "
+    "--physics upstream --vec_env dummy "  # which ends without an evaluation and a video
     "--save_frequency 100 --checkpoint_frequency 256 --eval_frequency 100_000 "
     "--video_interval 1_000_000 --video_duration 1"
 ).split()
