@@ -59,6 +59,19 @@ def test_a_checkpoint_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_training_that_ends_within_a_rollout_goes_on_from_its_start(tmp_path: Path) -> None:
+    case = "PPO, Go1VecEnv"
+    whole = run(case, "full", tmp_path)
+    run(case, "interrupted", tmp_path)
+    resumed = run(case, "continued", tmp_path)
+
+    facts = json.loads(manifest(tmp_path / "checkpoint.zip"))
+    assert facts["exact"] is True
+    assert facts["timestep"] == CASES[case].stopped_timestep
+    assert resumed == whole
+
+
+@pytest.mark.slow
 def test_plain_stable_baselines_opens_the_checkpoint(tmp_path: Path) -> None:
     run(FEW[0], "stop", tmp_path)
 

@@ -3,7 +3,8 @@
     python -m tests.support.resumed_training CASE full|stop|both|resume OUT ZIP
 
 `full` writes no checkpoint; `stop` dies without a word after its one; `both` writes it and goes on;
-`resume` is the same program, started again.
+`resume` is the same program, started again. `interrupted` and `continued` do it with the user's callback,
+stopped in the middle of a rollout.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from trackway.checkpoint.read import read_checkpoint
 from trackway.checkpoint.state_member import write_graph
 from trackway.frameworks.sb3 import exact
 from trackway.frameworks.sb3.state import model_zip
+from trackway.legacy import RealTimeSavingCallback
 
 _TIMED = ("time/fps", "time/time_elapsed")
 
@@ -102,6 +104,29 @@ class TakeOrPut(BaseCallback):
         pass
 
 
+class StopWithin(BaseCallback):
+    """Ends the training in the middle of the rollout that `stop_at` counts."""
+
+    def __init__(self, case: exact_cases.Case) -> None:
+        super().__init__()
+        self.last = case.stopped_timestep + case.rollout // 2
+
+    def _on_step(self) -> bool:
+        return self.num_timesteps < self.last
+
+
+def with_saving(
+    case: exact_cases.Case, mode: str, path: Path, steps: Digests
+) -> list[BaseCallback]:
+    origin = read_checkpoint(path) if mode == "continued" else None
+    folder = path.parent / mode
+    saving = RealTimeSavingCallback(
+        folder, 100, checkpoint_frequency=10**9, verbose=0, resume_from=origin
+    )
+    saving.after_restore.append(steps.steps.clear)
+    return [saving, StopWithin(case)] if mode == "interrupted" else [saving]
+
+
 def learned(model: Any) -> dict[str, str]:
     """A digest of every tensor that learning has changed: weights and the optimizers' moments."""
     found: dict[str, str] = {}
@@ -132,12 +157,18 @@ def main(case_name: str, mode: str, out: Path, path: Path) -> None:
     metrics = Metrics()
     model.set_logger(Logger(None, [metrics]))
     steps = Digests(model.env.unwrapped)
-    callback = TakeOrPut(case, mode, path, steps)
+    if mode in ("interrupted", "continued"):
+        own = with_saving(case, mode, path, steps)
+    else:
+        own = [TakeOrPut(case, mode, path, steps)]
     model.learn(
         case.total_timesteps,
-        callback=CallbackList([*others, callback]),
+        callback=CallbackList([*others, *own]),
         log_interval=case.log_interval,
     )
+    if mode == "interrupted":
+        (zip_path,) = (path.parent / mode / "checkpoints").glob("*.zip")
+        zip_path.rename(path)
     resumed_at = case.stopped_timestep
     result = {
         "learned": learned(model),

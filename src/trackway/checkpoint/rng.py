@@ -11,9 +11,10 @@ import numpy as np
 
 def capture_rng() -> dict[str, Any]:
     """Their states now; nothing is drawn. Torch's only where the program has imported it."""
+    version, key, gauss = random.getstate()
     numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - SB3 draws from it
     state: dict[str, Any] = {
-        "python": random.getstate(),
+        "python": {"version": version, "key": np.array(key, np.uint32), "gauss": gauss},
         "numpy": {
             "key": numpy_state["state"]["key"].copy(),
             "pos": int(numpy_state["state"]["pos"]),
@@ -31,7 +32,8 @@ def capture_rng() -> dict[str, Any]:
 
 def restore_rng(state: dict[str, Any]) -> None:
     """Go on from such states. Call it last: whatever is built afterwards may draw."""
-    random.setstate(state["python"])
+    python = state["python"]
+    random.setstate((python["version"], tuple(python["key"].tolist()), python["gauss"]))
     numpy_state = state["numpy"]
     np.random.set_state(  # noqa: NPY002
         (

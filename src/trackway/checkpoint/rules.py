@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from functools import cache
 
+# How callbacks hold callbacks; who is there is up to the program.
+CALLBACK_LINKS = ("callbacks", "callback", "callback_on_new_best")
 _CLASSIC = "gymnasium.envs.classic_control."
 _KEPT_ATTRIBUTES: dict[str, frozenset[str]] = {
     "gymnasium.core:Env": frozenset({"spec", "metadata", "render_mode", "reward_range"}),
@@ -26,8 +28,9 @@ _KEPT_ATTRIBUTES: dict[str, frozenset[str]] = {
     ),
     "stable_baselines3.common.vec_env.base_vec_env:VecEnvWrapper": frozenset({"class_attributes"}),
     "stable_baselines3.common.callbacks:BaseCallback": frozenset(
-        {"model", "locals", "globals", "parent"}
+        {"model", "locals", "globals", "parent", *CALLBACK_LINKS}
     ),
+    "stable_baselines3.common.callbacks:ProgressBarCallback": frozenset({"pbar"}),
 }
 _DRAWING = frozenset({"screen", "clock", "surf", "isopen", "window"})
 _KEPT_CLASSES = frozenset(

@@ -8,14 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stable_baselines3.common.callbacks import BaseCallback
-
 from trackway.clock import file_stamp
-from trackway.format.columns import Columns
 from trackway.format.jsonable import jsonable
-from trackway.frameworks.sb3.exact import capture as capture_exactly
 from trackway.frameworks.sb3.learner import architecture, rollout_settings, schedule_or_value
-from trackway.frameworks.sb3.state import NOT_CAPTURED, capture, model_zip
+from trackway.frameworks.sb3.snapshots import Taken
+from trackway.frameworks.sb3.state import NOT_CAPTURED
 from trackway.legacy.curriculum import CurriculumCallback
 from trackway.legacy.observer import Observer
 from trackway.probes.system import versions
@@ -33,8 +30,24 @@ def compatibility() -> dict[str, Any]:
     }
 
 
-def checkpoint_message(
+def documents(
     observer: Observer,
+    timestep: int,
+    curriculum: CurriculumCallback | None,
+    config: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What a checkpoint keeps beside the state of the training, by the names of its members."""
+    episodes = observer.episodes
+    return {
+        "counters": {"timestep": timestep, **(episodes.state() if episodes else {})},
+        "curriculum": curriculum.state() if curriculum else None,
+        "config": jsonable(config),
+    }
+
+
+def checkpoint_message(
+    model: Any,
+    taken: Taken | None,
     timestep: int,
     unix_s: float,
     zip_folder: Path,
@@ -42,30 +55,35 @@ def checkpoint_message(
     reason: str,
     resume_command: Callable[[Path], str],
     total_timesteps: int | None,
-    curriculum: CurriculumCallback | None,
-    config: Mapping[str, Any] | None,
-    callback: BaseCallback | None,
-    point: str | None,
-) -> tuple[dict[str, Any], Columns]:
-    """Everything that a checkpoint of this moment holds: a message and its arrays.
+) -> dict[str, Any]:
+    """Everything that a checkpoint holds but its arrays.
 
-    The `point` says whether training can go on from it exactly; see `Session.checkpoint`.
     The file name is a wish: where it is taken, the writer takes the next one, and corrects it in
     the record.
+
+    Args:
+        model: The algorithm, or None where the callback is driven by hand.
+        taken: Its snapshot.
+        timestep: When it was taken.
+        unix_s: Now.
+        zip_folder: Where its zip is to go.
+        reason: Why it is made.
+        resume_command: Gives the command that resumes from it.
+        total_timesteps: The whole training.
     """
-    model, stem = observer.model, f"checkpoint_{file_stamp(unix_s)}"
+    stem = f"checkpoint_{file_stamp(unix_s)}"
     zip_path = zip_folder / f"{stem}.zip"
     record: dict[str, Any] = {"timestep": timestep, "timestamp": unix_s}
-    message: dict[str, Any] = {"kind": "checkpoint", "unix_s": unix_s, "stem": stem, "zip": None}
+    message: dict[str, Any] = {"kind": "checkpoint", "unix_s": unix_s, "stem": stem}
     training = {"total_timesteps": timestep, "planned_total_timesteps": total_timesteps}
-    arrays: Columns = {}
-    recovery = {"checkpoint_time": unix_s, "reason": reason, "exact": list(NOT_CAPTURED)}
-    if model is None or not hasattr(model, "save"):
+    recovery: dict[str, Any] = {"checkpoint_time": unix_s, "reason": reason}
+    if taken is None:
         recovery |= {
             "can_resume": False,
             "resume_instructions": "there is nothing to resume from: the callback was driven by hand, "
             "without a model",
             "model_path": None,
+            "exact": list(NOT_CAPTURED),
         }
         record |= {"training_info": training, "missing": ["model_info", "environment_info"]}
     else:
@@ -73,6 +91,7 @@ def checkpoint_message(
             "can_resume": True,
             "resume_instructions": resume_command(zip_path),
             "model_path": str(zip_path),
+            "exact": taken.facts["exact"],
         }
         record |= {
             "model_info": {
@@ -88,32 +107,17 @@ def checkpoint_message(
                 "action_space": str(model.action_space),
             },
         }
-        snapshot = None if point is None else capture_exactly(model, callback, point)
-        if snapshot is not None:
-            arrays, message["graph"] = snapshot.graph.arrays, snapshot.graph.document()
-            recovery["exact"] = snapshot.inexact or True
-        episodes = observer.episodes
-        documents = {
-            "counters": {"timestep": timestep, **(episodes.state() if episodes else {})},
-            "curriculum": curriculum.state() if curriculum else None,
-            "config": jsonable(config),
+        facts = {
+            "format": _FORMAT,
+            "timestep": timestep,
+            "timestamp": unix_s,
+            "reason": reason,
+            "algorithm": type(model).__name__,
+            "planned_total_timesteps": total_timesteps,
+            **record["environment_info"],
+            **taken.facts,
+            "compatibility": compatibility(),
         }
-        message |= {
-            "zip": model_zip(model),
-            "members": capture(model, documents),
-            "manifest": {
-                "format": _FORMAT,
-                "timestep": timestep,
-                "timestamp": unix_s,
-                "reason": reason,
-                "algorithm": type(model).__name__,
-                "planned_total_timesteps": total_timesteps,
-                **record["environment_info"],
-                "exact": recovery["exact"],
-                "point": point,
-                "iteration": snapshot.iteration if snapshot else None,
-                "compatibility": compatibility(),
-            },
-        }
+        message |= {**taken.content, "manifest": facts}
     record |= {"recovery_info": recovery, "compatibility": dict(compatibility())}
-    return {**message, "record": record}, arrays
+    return {**message, "record": record}

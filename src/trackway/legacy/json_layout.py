@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trackway import files as disk
-from trackway.checkpoint.archive import with_members
-from trackway.checkpoint.state_member import write_graph
+from trackway.checkpoint.assemble import checkpoint_zip
 from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
 from trackway.files import publish_new
 from trackway.format.jsonable import json_bytes, strict, strict_json
@@ -176,12 +175,9 @@ class JsonLayout:
     def _checkpoint(self, message: Message, arrays: dict[str, Any]) -> Done:
         """The zip first: the JSON that points to it must never point to nothing."""
         unix_s, record = message["unix_s"], message["record"]
-        if message["zip"] is None:
+        if "manifest" not in message:
             return Done(files=[self._document({**message, "kind": CHECKPOINTS})])
-        members = message["members"]
-        if "graph" in message:
-            members |= write_graph(message["graph"], arrays)
-        data = with_members(message["zip"], members, message["manifest"], unix_s)
+        data = checkpoint_zip(message, arrays, unix_s)
         record["compatibility"]["sha256"] = hashlib.sha256(data).hexdigest()
         first_stem = message["stem"]
         for number in itertools.count(1):

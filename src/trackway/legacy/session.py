@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from trackway.clock import Clock
-from trackway.legacy.checkpoints import checkpoint_message, compatibility
+from trackway.frameworks.sb3.snapshots import Snapshots
+from trackway.legacy.checkpoints import checkpoint_message, compatibility, documents
 from trackway.legacy.json_layout import HYPERPARAMETERS, MODELS, SUMMARIES
 from trackway.legacy.observer import Observer
 from trackway.legacy.summaries import summaries
@@ -59,6 +60,9 @@ class Session:
         self._saved_at = self._checkpoint_at = timestep
         self._unsaved_episodes = 0
         self._due = False
+        self._snapshots = Snapshots(observer.model, clock)
+        self._checkpoint_seq = 0
+        self._rollout_at = timestep
         self._recording = {
             "folder": str(options.folder),
             "zip_folder": str(options.zip_folder),
@@ -109,8 +113,11 @@ class Session:
     def rollout_starts(self, timestep: int, seen: Mapping[str, Any]) -> bool:
         """Take the checkpoint that has fallen due, if one has; whether one was."""
         due, self._due = self._due, False
+        self._rollout_at = timestep
         if due:
             self.checkpoint("periodic", timestep, seen, point="rollout_start")
+        elif self.options.checkpoints and self.observer.model is not None:
+            self._snapshots.keep(seen.get("callback"), lambda: self._documents(timestep, seen))
         return due
 
     def state_dict(self) -> dict[str, Any]:
@@ -163,13 +170,31 @@ class Session:
             reason: Why, for the record.
             timestep: Of the training.
             seen: As everywhere.
-            point: "rollout_start" or "training_end"; None in the middle of a rollout, from which
-                training cannot go on exactly.
+            point: "rollout_start" or "training_end"; None in the middle of a rollout: then what was
+                kept of its start is published, if it was.
         """
-        total = self.total_timesteps
+        model = self.observer.model
+        taken = None
+        if model is not None:
+            taken, self._snapshots.kept = self._snapshots.kept, None
+            if point is not None or taken is None:
+                if taken is not None:
+                    taken.done()
+                if (
+                    point is None
+                    and self._checkpoint_seq
+                    and self._rollout_at == self._checkpoint_at
+                ):
+                    return self._checkpoint_seq  # of this very rollout
+                taken = self._snapshots.take(
+                    seen.get("callback"), point, self._documents(timestep, seen)
+                )
+            timestep = taken.timestep
         self._checkpoint_at = timestep
-        message, columns = checkpoint_message(
-            self.observer,
+        total = self.total_timesteps
+        message = checkpoint_message(
+            model,
+            taken,
             timestep,
             self._clock.unix_s(),
             self.options.zip_folder,
@@ -177,12 +202,14 @@ class Session:
             resume_command=self.options.resume_command
             or (lambda path: resume_command(path, total)),
             total_timesteps=total,
-            curriculum=self.observer.curriculum(seen),
-            config=self.options.config,
-            callback=seen.get("callback"),
-            point=point,
         )
-        return self.outbox.put(message, columns, records=1)
+        arrays, copied = (taken.arrays, taken.done) if taken else (None, None)
+        self._checkpoint_seq = self.outbox.put(message, arrays, records=1, copied=copied)
+        return self._checkpoint_seq
+
+    def _documents(self, timestep: int, seen: Mapping[str, Any]) -> dict[str, Any]:
+        curriculum = self.observer.curriculum(seen)
+        return documents(self.observer, timestep, curriculum, self.options.config)
 
     def close(
         self, status: str, timestep: int, seen: Mapping[str, Any], point: str | None
@@ -199,8 +226,10 @@ class Session:
         unsaved = self._unsaved_episodes or self.observer.updates.unread
         if timestep != self._saved_at or unsaved:
             guard.run("save the end", lambda: self.save(timestep, seen), None)
-        # In the middle of an interrupted update the model is no state to go on from.
-        if options.checkpoints and timestep != self._checkpoint_at and status != "interrupted":
+        # In the middle of an interrupted update the model is no state to go on from, but for what
+        # was kept of the rollout before.
+        resumable = status != "interrupted" or (point is None and self._snapshots.kept)
+        if options.checkpoints and timestep != self._checkpoint_at and resumable:
             guard.run(
                 "save the end", lambda: self.checkpoint(status, timestep, seen, point=point), 0
             )

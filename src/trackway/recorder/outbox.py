@@ -25,7 +25,7 @@ import os
 import subprocess
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -64,8 +64,16 @@ class Delivery:
 @dataclass
 class _Parcel:
     seq: int
-    data: bytes
+    content: bytes | Callable[[], bytes]
     records: int
+    size: int = 0
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes; they are made when they are wanted first."""
+        if not isinstance(self.content, bytes):
+            self.content = self.content()
+        return self.content
 
 
 class Outbox:
@@ -135,6 +143,7 @@ class Outbox:
         *,
         records: int,
         commit: bool = False,
+        copied: Callable[[], None] | None = None,
     ) -> int:
         """Take a copy of a message and return its number; everything else happens elsewhere.
 
@@ -142,11 +151,17 @@ class Outbox:
             message: Plain values, as `jsonable` returns them.
             columns: Arrays with leading dimension num_envs.
             records: How many records it holds, for counting what is lost.
+            copied: A large message is better copied elsewhere, too; this is called when it has been, and
+                until then it and its columns must stay as they are.
             commit: It and those before it are to get their files soon, not only with a later one.
         """
         seq = self._next_seq
-        parcel = _Parcel(seq, encode(seq, message, columns), records)
-        size = len(parcel.data)
+        if copied is None:
+            data = encode(seq, message, columns)
+            parcel = _Parcel(seq, data, records, len(data))
+        else:
+            parcel = _Parcel(seq, _later(seq, message, columns, copied), records, _size(columns))
+        size = parcel.size
         if not self._fits(size):
             self._make_room(size)
         self._put_bytes += size
@@ -231,7 +246,7 @@ class Outbox:
 
     def _forget(self, parcel: _Parcel) -> None:
         if parcel.seq > 0:  # commits are not counted as put, either
-            self._gone_bytes += len(parcel.data)
+            self._gone_bytes += parcel.size
 
     # ── on the sender thread ──
 
@@ -413,3 +428,18 @@ def _shut(connection: Connection) -> None:
         pass
     finally:
         duplicate.close()
+
+
+def _later(
+    seq: int, message: Mapping[str, Any], columns: Columns | None, copied: Callable[[], None]
+) -> Callable[[], bytes]:
+    def make() -> bytes:
+        data = encode(seq, message, columns)
+        copied()
+        return data
+
+    return make
+
+
+def _size(columns: Columns | None) -> int:
+    return sum(getattr(column, "nbytes", 0) for column in (columns or {}).values())

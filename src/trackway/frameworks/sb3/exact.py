@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from trackway.checkpoint.graph import Capture, Graph, OpaqueError
 from trackway.checkpoint.read import Checkpoint
 from trackway.checkpoint.rebuild import DoesNotFitError, Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
+from trackway.checkpoint.rules import CALLBACK_LINKS
 from trackway.checkpoint.state_member import read_graph
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import MismatchError
@@ -151,25 +153,50 @@ def _parts(model: Any, callback: BaseCallback | None) -> dict[str, Any]:
             {name: vars(d)[name] for name in _EXPLORATION if name in vars(d)}
             for d in _distributions(model)
         ],
-        "callbacks": callback,
+        **_callbacks(callback),
     }
+
+
+def _callbacks(root: BaseCallback | None) -> dict[str, BaseCallback]:
+    """Every callback by its class and number: a program may leave one out when it resumes."""
+    found: dict[str, BaseCallback] = {}
+
+    def walk(callback: Any) -> None:
+        kind = f"{type(callback).__module__}:{type(callback).__qualname__}"
+        number = sum(name.startswith(f"callback {kind} ") for name in found)
+        found[f"callback {kind} {number}"] = callback
+        for name in CALLBACK_LINKS:
+            link = vars(callback).get(name)
+            for child in link if isinstance(link, list) else [link]:
+                if isinstance(child, BaseCallback):
+                    walk(child)
+
+    if root is not None:
+        walk(root)
+    return found
 
 
 def _model_state(model: Any) -> dict[str, Any]:
     """What `learn` goes on from; neither settings, which the program gives, nor weights."""
-    settings = {
-        name
-        for kind in type(model).__mro__
-        if "__init__" in vars(kind)
-        for name in inspect.signature(vars(kind)["__init__"]).parameters
-    }
-    left_out = (settings - {"action_noise"}) | _NOT_STATE
+    kind: Any = type(model)
+    left_out = (_settings(kind) - {"action_noise"}) | _NOT_STATE
     return {
         name: value
         for name, value in vars(model).items()
         # The statistics of batch norms are the networks' own tensors.
         if name not in left_out and "batch_norm_stats" not in name and not _is_learned(value)
     }
+
+
+@cache
+def _settings(kind: Any) -> frozenset[str]:
+    """Names of what the program gives to the constructor, and its parents' constructors."""
+    return frozenset(
+        name
+        for base in kind.__mro__
+        if "__init__" in vars(base)
+        for name in inspect.signature(vars(base)["__init__"]).parameters
+    )
 
 
 def _is_learned(value: Any) -> bool:

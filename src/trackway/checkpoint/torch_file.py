@@ -1,0 +1,121 @@
+"""A model's zip as Stable-Baselines3 writes it, put together without torch.
+
+The trainer only copies numbers; the writer process, which has no torch (two seconds of imports and
+150 MB), lays them into the layout of `torch.save`: a zip with a pickle that names the tensors, and the bytes
+of each. The pickle is written opcode by opcode from plain values, nothing is pickled:
+
+    ["D", [[key, value], …]]   dict          ["O", …]   OrderedDict
+    ["L", [value, …]]          list          ["U", …]   tuple
+    ["T", array, storage, shape, requires_grad]         tensor, the array's name and torch's storage class
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Arrays = Mapping[str, "np.ndarray[Any, Any]"]
+_DATE = (1980, 1, 1, 0, 0, 0)  # torch's own
+
+
+def model_zip(parts: Mapping[str, Any], arrays: Arrays) -> bytes:
+    """The zip.
+
+    Args:
+        parts: `data`, the text of SB3's member; `numbers` that are newer than those in it; `files`, name
+            → state as above; `others`, name → bytes.
+        arrays: The tensors' values.
+    """
+    data = json.loads(parts["data"]) | dict(parts["numbers"])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        _add(archive, "data", json.dumps(data, indent=4).encode())
+        for name, state in parts["files"].items():
+            _add(archive, name, torch_file(state, arrays))
+        for name, content in parts["others"].items():
+            _add(archive, name, content)
+    return buffer.getvalue()
+
+
+def torch_file(state: Any, arrays: Arrays) -> bytes:
+    """What `torch.save` writes of such a state; `torch.load(weights_only=True)` reads it."""
+    opcodes = bytearray(b"\x80\x02")
+    storages: list[bytes] = []
+    _emit(state, opcodes, storages, arrays)
+    opcodes += b"."
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        _add(archive, "archive/data.pkl", bytes(opcodes))
+        _add(archive, "archive/byteorder", b"little")
+        for number, content in enumerate(storages):
+            _add(archive, f"archive/data/{number}", content)
+        _add(archive, "archive/version", b"3\n")
+    return buffer.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name, _DATE), content)
+
+
+def _emit(x: Any, out: bytearray, storages: list[bytes], arrays: Arrays) -> None:
+    if x is None:
+        out += b"N"
+    elif isinstance(x, bool):
+        out += b"\x88" if x else b"\x89"
+    elif isinstance(x, int):
+        content = x.to_bytes(x.bit_length() // 8 + 1, "little", signed=True)
+        out += b"\x8a" + bytes([len(content)]) + content
+    elif isinstance(x, float):
+        out += b"G" + struct.pack(">d", x)
+    elif isinstance(x, str):
+        text = x.encode()
+        out += b"X" + struct.pack("<I", len(text)) + text
+    else:
+        kind, content, *rest = x
+        if kind == "T":
+            _emit_tensor(content, *rest, out=out, storages=storages, arrays=arrays)
+        elif kind in "DO":
+            out += b"}(" if kind == "D" else b"ccollections\nOrderedDict\n)R("
+            for key, value in content:
+                _emit(key, out, storages, arrays)
+                _emit(value, out, storages, arrays)
+            out += b"u"
+        else:
+            out += b"](" if kind == "L" else b"("
+            for value in content:
+                _emit(value, out, storages, arrays)
+            out += b"e" if kind == "L" else b"t"
+
+
+def _emit_tensor(
+    name: str,
+    storage: str,
+    shape: list[int],
+    requires_grad: bool,
+    *,
+    out: bytearray,
+    storages: list[bytes],
+    arrays: Arrays,
+) -> None:
+    array = arrays[name]
+    strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
+
+    def emit(value: Any) -> None:
+        _emit(value, out, storages, arrays)
+
+    out += b"ctorch._utils\n_rebuild_tensor_v2\n(("
+    emit("storage")
+    out += f"ctorch\n{storage}\n".encode()
+    for part in (str(len(storages)), "cpu", array.size):
+        emit(part)
+    out += b"tQ"
+    for value in (0, ["U", shape], ["U", strides], requires_grad, ["O", []]):
+        emit(value)
+    out += b"tR"
+    storages.append(array.tobytes())

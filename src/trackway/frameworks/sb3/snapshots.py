@@ -1,0 +1,118 @@
+"""Snapshots of a training, taken in a millisecond and handed to whoever publishes them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from trackway.checkpoint.assemble import GRAPH, MODEL
+from trackway.clock import SYSTEM_CLOCK, Clock
+from trackway.frameworks.sb3 import exact
+from trackway.frameworks.sb3.model_parts import ModelParts
+from trackway.frameworks.sb3.state import NOT_CAPTURED, capture, model_zip
+from trackway.frameworks.sb3.time_budget import TimeBudget
+
+_log = logging.getLogger("trackway")
+# Of the training's time, for snapshots that are only kept in case it ends within a rollout.
+_SHARE, _CREDIT_S = 0.005, 0.1
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A snapshot, ready to be sent to `trackway.checkpoint.assemble`.
+
+    Attributes:
+        timestep: When it was taken.
+        content: The parts `model` or `zip`, `members`, `graph`.
+        arrays: Those that go with them.
+        facts: For the manifest: `exact`, `point`, `iteration`.
+        done: Call it when content and arrays have been copied.
+    """
+
+    timestep: int
+    content: dict[str, Any]
+    arrays: dict[str, np.ndarray[Any, Any]]
+    facts: dict[str, Any]
+    done: Callable[[], None]
+
+
+class Snapshots:
+    """Takes snapshots of one training.
+
+    Attributes:
+        kept: The snapshot of the running rollout's start, or of an earlier one, that nobody has
+            published. A rollout cannot be gone on with in its middle; from here it is repeated.
+    """
+
+    def __init__(self, model: Any, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._model, self._clock = model, clock
+        self._parts: ModelParts | None = None
+        self._plain = True  # whether the model can be taken apart
+        self._budget = TimeBudget(_SHARE, _CREDIT_S, clock)
+        self.kept: Taken | None = None
+
+    def take(
+        self, callback: BaseCallback | None, point: str | None, documents: Mapping[str, Any]
+    ) -> Taken:
+        """Copy everything.
+
+        Args:
+            callback: The outermost one.
+            point: Where the training is; see `exact.capture`. None: somewhere else, and the snapshot
+                is not exact.
+            documents: Further members, each written as JSON.
+        """
+        model = self._model
+        members = capture(model, documents)
+        content: dict[str, Any] = {"members": members, "graph": None}
+        arrays: dict[str, Any] = {}
+        facts: dict[str, Any] = {"exact": list(NOT_CAPTURED), "point": point, "iteration": None}
+        if point is not None:
+            snapshot = exact.capture(model, callback, point, self._clock)
+            content["graph"] = snapshot.graph.document()
+            arrays |= {GRAPH + name: array for name, array in snapshot.graph.arrays.items()}
+            facts |= {"exact": snapshot.inexact or True, "iteration": snapshot.iteration}
+        done = self._take_model(content, arrays)
+        return Taken(model.num_timesteps, content, arrays, facts, done)
+
+    def keep(
+        self, callback: BaseCallback | None, documents: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        """Where a rollout starts: keep a snapshot of it, if there is time for one."""
+        if not isinstance(self._model, OnPolicyAlgorithm) or self._budget.allowance_s() <= 0.0:
+            return
+        with self._budget.spending():
+            self.forget()
+            self.kept = self.take(callback, "rollout_start", documents())
+
+    def forget(self) -> None:
+        """Keep none."""
+        kept, self.kept = self.kept, None
+        if kept is not None:
+            kept.done()
+
+    def _take_model(self, content: dict[str, Any], arrays: dict[str, Any]) -> Callable[[], None]:
+        if self._plain:
+            try:
+                if self._parts is None:
+                    self._parts = ModelParts(self._model)
+                parts = self._parts
+                content["model"], own = parts.take()
+            except TypeError as error:
+                self._plain = False
+                _log.info("the model is saved whole, which takes longer: %s", error)
+            else:
+                arrays |= {MODEL + name: array for name, array in own.items()}
+                return lambda: parts.give_back(own)
+        content["zip"] = model_zip(self._model)
+        return _nothing
+
+
+def _nothing() -> None:
+    pass

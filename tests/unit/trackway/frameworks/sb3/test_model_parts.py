@@ -1,0 +1,78 @@
+"""A model that is taken apart and put together without torch is the model."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
+from stable_baselines3.common.save_util import load_from_zip_file
+
+from trackway.checkpoint.torch_file import model_zip
+from trackway.frameworks.sb3.model_parts import ModelParts
+
+KINDS = [
+    (PPO, "Pendulum-v1"),
+    (A2C, "CartPole-v1"),
+    (SAC, "Pendulum-v1"),
+    (TD3, "Pendulum-v1"),
+    (DQN, "CartPole-v1"),
+]
+
+
+def trained(kind: Any, name: str) -> Any:
+    fast = {"n_steps": 64} if kind in (PPO, A2C) else {"learning_starts": 20, "buffer_size": 100}
+    model = kind(
+        "MlpPolicy", gym.make(name), seed=0, device="cpu", policy_kwargs={"net_arch": [8]}, **fast
+    )
+    return model.learn(128)
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_it_loads_as_what_was_saved(kind: Any, name: str) -> None:
+    model = trained(kind, name)
+    own = io.BytesIO(model_zip(*ModelParts(model).take()))
+    theirs = io.BytesIO()
+    model.save(theirs)
+
+    loaded = kind.load(own, device="cpu")
+    assert loaded.num_timesteps == model.num_timesteps
+    own.seek(0)
+    theirs.seek(0)
+    _, params, variables = load_from_zip_file(own, device="cpu")
+    _, expected, expected_variables = load_from_zip_file(theirs, device="cpu")
+    assert same(params, expected)
+    assert same(variables, expected_variables)
+
+
+def test_numbers_and_weights_are_those_of_the_moment() -> None:
+    model = trained(PPO, "Pendulum-v1")
+    parts = ModelParts(model)
+    _, arrays = parts.take()
+    parts.give_back(arrays)
+    model.learn(64, reset_num_timesteps=False)
+    second, again = parts.take()
+
+    assert again is arrays
+    loaded = PPO.load(io.BytesIO(model_zip(second, again)), device="cpu")
+    assert loaded.num_timesteps == model.num_timesteps
+    assert loaded._n_updates == model._n_updates
+    assert same(loaded.get_parameters(), model.get_parameters())
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, torch.Tensor):
+        return (
+            a.dtype == b.dtype
+            and a.requires_grad == b.requires_grad
+            and bool(np.array_equal(a.detach().numpy(), b.detach().numpy()))
+        )
+    return bool(a == b)
