@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import mujoco
@@ -66,8 +67,12 @@ def build_model(ctrl_type: str, physics: str = "full", *, visuals: bool = False)
     return build_spec(preset(ctrl_type, physics), visuals=visuals).compile()
 
 
+@cache
 def render_model(ctrl_type: str, physics: str = "full") -> mujoco.MjModel:
-    """The same robot with everything that makes it good to look at: same qpos, same motion."""
+    """The same robot with everything that makes it good to look at: same qpos, same motion.
+
+    Compiled once, and the same for everybody: copy it before changing anything.
+    """
     return build_model(ctrl_type, physics, visuals=True)
 
 

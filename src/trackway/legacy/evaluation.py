@@ -73,7 +73,7 @@ class EnhancedVisualCallback(BaseCallback):
             eval_freq,
             n_eval_episodes,
             self,
-            TimeBudget(time_share, initial_credit_s=0.35, clock=clock),
+            TimeBudget(time_share, clock),
             use_curriculum=use_curriculum,
         )
         self.history = (

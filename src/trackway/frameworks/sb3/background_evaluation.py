@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,9 +24,11 @@ from trackway.frameworks.sb3.time_budget import TimeBudget
 _log = logging.getLogger(__name__)
 
 # However much is allowed, training is never held up longer than this at one step (s).
-_SLICE_S = 0.05
+_SLICE_S = 0.01
 # Less than this is saved up: resuming an evaluation costs something each time (s).
 _LEAST_SLICE_S = 0.005
+# What freezing a policy and keeping its model may take at once (s).
+_TO_BEGIN_S = 0.015
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,9 @@ class BackgroundEvaluation:
         """Training begins (or goes on) with this model."""
         if model is not self._model:
             self._model, self._env, self._policy = model, None, None
+            # Now, while nobody waits; what fails here fails again, and is told, when it is due.
+            with contextlib.suppress(Exception), self._randomness.installed():
+                self._prepare(model)
         self._running, self._waiting = None, False
         self._timestep = model.num_timesteps
         self._next_due = (self._timestep // self._every + 1) * self._every
@@ -110,7 +116,7 @@ class BackgroundEvaluation:
             self._waiting = True
         if self._running is not None or self._waiting:
             allowance_s = self.budget.allowance_s()
-            if allowance_s >= _LEAST_SLICE_S:
+            if allowance_s >= (_TO_BEGIN_S if self._running is None else _LEAST_SLICE_S):
                 self._advance(min(allowance_s, _SLICE_S))
 
     def finish(self, within_s: float) -> bool:
@@ -154,21 +160,23 @@ class BackgroundEvaluation:
                 if self.failed == 1:
                     _log.warning("An evaluation failed (%s); training goes on.", error)
 
+    def _prepare(self, model: BaseAlgorithm) -> tuple[VecEnv, FrozenPolicy]:
+        self._env = self._env or side_environment(self._raw_env, model)
+        self._policy = self._policy or FrozenPolicy(model)
+        return self._env, self._policy
+
     def _begin(self) -> None:
         assert self._model is not None
         self._waiting = False
-        if self._env is None:
-            self._env = side_environment(self._raw_env, self._model)
-        if self._policy is None:
-            self._policy = FrozenPolicy(self._model)
-        self._policy.freeze()
-        sync_normalization(self._env, self._model)
+        env, policy = self._prepare(self._model)
+        policy.freeze()
+        sync_normalization(env, self._model)
         if self._use_curriculum:
-            self._rand_power = copy_rand_power(self._env, self._model)
+            self._rand_power = copy_rand_power(env, self._model)
         self._began_at = self._timestep
-        self._listener.evaluation_begins(self._env)
+        self._listener.evaluation_begins(env)
         observe = self._listener.evaluation_observed
-        self._running = Evaluation(self._policy, self._env, self._num_episodes, observe)
+        self._running = Evaluation(policy, env, self._num_episodes, observe)
 
     def _end(self, evaluation: Evaluation) -> None:
         self._running = None

@@ -11,20 +11,19 @@ from trackway.clock import SYSTEM_CLOCK, Clock
 class TimeBudget:
     """Lets side work take a share of the time since training began, and no more.
 
-        allowance = max(initial credit, share * elapsed) - spent
+        allowance = share * elapsed - spent
 
-    The credit lets work begin before a share of nothing has grown to something. Whoever spends
-    more than the allowance (one slow step) is in debt, and waits until the share has caught up.
+    Whoever spends more than the allowance (one slow step) is in debt, and waits until the share has
+    caught up.
 
     Attributes:
         spent_s: Time spent since `start`, s.
     """
 
-    def __init__(self, share: float, initial_credit_s: float, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, share: float, clock: Clock = SYSTEM_CLOCK) -> None:
         self.share = share
         self.clock = clock
         self.spent_s = 0.0
-        self._initial_credit_s = initial_credit_s
         self._started_s = clock.monotonic_s()
 
     def start(self) -> None:
@@ -38,7 +37,7 @@ class TimeBudget:
 
     def allowance_s(self) -> float:
         """Time that may be spent now, s; negative in debt."""
-        return max(self._initial_credit_s, self.share * self.elapsed_s()) - self.spent_s
+        return self.share * self.elapsed_s() - self.spent_s
 
     @contextmanager
     def spending(self) -> Iterator[None]:

@@ -52,9 +52,10 @@ def model():
 
 def background(clock, model, env=None, every=1000, episodes=2, share=0.01) -> tuple:
     notes = Notes()
-    budget = TimeBudget(share, 0.5, clock)
+    budget = TimeBudget(share, clock)
     evaluation = BackgroundEvaluation(env or SlowBall(clock), every, episodes, notes, budget)
     evaluation.start(model)
+    clock.advance(50)  # a training that has something to give already
     return evaluation, notes
 
 
@@ -79,7 +80,7 @@ def test_it_never_takes_more_than_its_share_and_one_step(clock, model):
     for timestep in range(12, 60_000, 12):
         clock.advance(0.05)
         evaluation.on_step(timestep)
-        worst_s = max(worst_s, budget.spent_s - max(0.5, 0.01 * budget.elapsed_s()))
+        worst_s = max(worst_s, budget.spent_s - 0.01 * budget.elapsed_s())
 
     assert worst_s <= STEP_S + 1e-9
     assert len(notes.results) >= 2
@@ -92,7 +93,7 @@ def test_training_is_not_held_up_long_at_one_step_however_much_is_allowed(clock,
     before_s = clock.monotonic_s()
     evaluation.on_step(1000)
 
-    assert clock.monotonic_s() - before_s <= 0.05 + STEP_S
+    assert clock.monotonic_s() - before_s <= 0.01 + STEP_S
 
 
 def test_what_falls_due_meanwhile_becomes_one_with_the_next_is_counted_and_said(
@@ -114,7 +115,7 @@ def test_a_resumed_training_goes_on_to_the_next_multiple(clock, model):
     model.num_timesteps = 4100
     try:
         evaluation.start(model)
-        train(evaluation, clock, 4112, 5200)
+        train(evaluation, clock, 4112, 5990)
     finally:
         model.num_timesteps = 0
 
@@ -182,4 +183,4 @@ def test_an_environment_that_cannot_be_stepped_is_said_once_and_counted(clock, m
 @pytest.mark.parametrize(("every", "episodes"), [(0, 1), (100, 0)])
 def test_senseless_numbers_are_refused(clock, every, episodes):
     with pytest.raises(ValueError, match="both must be at least 1"):
-        BackgroundEvaluation(SlidingBall(), every, episodes, Notes(), TimeBudget(0.01, 0.5, clock))
+        BackgroundEvaluation(SlidingBall(), every, episodes, Notes(), TimeBudget(0.01, clock))

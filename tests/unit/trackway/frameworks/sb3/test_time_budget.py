@@ -4,37 +4,32 @@ from tests.support.clock import FakeClock
 from trackway.frameworks.sb3.time_budget import TimeBudget
 
 
-def started(share: float = 0.01, credit_s: float = 0.5) -> tuple[TimeBudget, FakeClock]:
+def started(after_s: float = 0.0) -> tuple[TimeBudget, FakeClock]:
+    """A hundredth may be spent; so much time has passed."""
     clock = FakeClock()
-    budget = TimeBudget(share, credit_s, clock)
+    budget = TimeBudget(0.01, clock)
     budget.start()
+    clock.advance(after_s)
     return budget, clock
 
 
-def test_the_credit_is_there_before_any_share_has_grown():
-    budget, _ = started()
-
-    assert budget.allowance_s() == pytest.approx(0.5)
-
-
-def test_the_share_grows_with_the_training_and_replaces_the_credit():
+def test_the_share_grows_with_the_training():
     budget, clock = started()
 
-    clock.advance(49)
-    early = budget.allowance_s()
-    clock.advance(951)
+    at_once = budget.allowance_s()
+    clock.advance(1000)
 
-    assert early == pytest.approx(0.5)
+    assert at_once == 0.0
     assert budget.allowance_s() == pytest.approx(10.0)
 
 
 def test_what_is_spent_is_no_longer_allowed():
-    budget, clock = started()
+    budget, clock = started(after_s=50)
     with budget.spending():
         clock.advance(0.2)
 
     assert budget.spent_s == pytest.approx(0.2)
-    assert budget.allowance_s() == pytest.approx(0.3)
+    assert budget.allowance_s() == pytest.approx(0.302)
 
 
 def test_a_debt_is_paid_before_anything_is_allowed_again():
@@ -42,7 +37,7 @@ def test_a_debt_is_paid_before_anything_is_allowed_again():
     with budget.spending():
         clock.advance(3.0)
 
-    clock.advance(290)
+    clock.advance(290)  # 2.93 s of its share: not enough yet
     before = budget.allowance_s()
     clock.advance(10)
 
@@ -50,7 +45,7 @@ def test_a_debt_is_paid_before_anything_is_allowed_again():
 
 
 def test_time_spent_on_a_failure_counts():
-    budget, clock = started()
+    budget, clock = started(after_s=50)
 
     def fail() -> None:
         with budget.spending():
@@ -60,7 +55,7 @@ def test_time_spent_on_a_failure_counts():
     with pytest.raises(ZeroDivisionError):
         fail()
 
-    assert budget.allowance_s() == pytest.approx(0.1)
+    assert budget.allowance_s() == pytest.approx(0.104)
 
 
 def test_another_training_starts_with_nothing_spent():
@@ -69,5 +64,6 @@ def test_another_training_starts_with_nothing_spent():
         clock.advance(0.4)
 
     budget.start()
+    clock.advance(100)
 
-    assert budget.allowance_s() == pytest.approx(0.5)
+    assert budget.allowance_s() == pytest.approx(1.0)
