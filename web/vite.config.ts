@@ -35,6 +35,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content security policy allows no data: scripts or styles
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    chunkSizeWarningLimit: 800, // three.js, which comes with the first episode
   },
   test: { include: ['tests/**/*.test.ts', 'src/**/*.test.ts'] },
 })

@@ -59,6 +59,10 @@ class RunFolder:
         return self.path / "realtime_data"
 
     @property
+    def hyperparameters(self) -> Path:
+        return self.realtime_data / "hyperparameters"
+
+    @property
     def videos(self) -> Path:
         return self.path / "videos"
 

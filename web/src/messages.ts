@@ -94,3 +94,156 @@ export interface Shares {
   x: number[]
   reasons: Record<string, number[]>
 }
+
+/** Why episodes ended, by environment or by what was asked of the robot. */
+export interface ReasonTable {
+  reasons: string[]
+  total: number[]
+  by_env: number[][]
+  commands: string[]
+  by_command: number[][][]
+  edges: number[][]
+}
+
+/** A model file of a run. */
+export interface CheckpointRow {
+  name: string
+  kind: 'checkpoint' | 'best' | 'final'
+  timestep: number | null
+  made_unix: number
+  size_bytes: number
+  return_mean: number | null
+  algorithm: string | null
+  verified: boolean | null
+  exact: boolean
+  lacks: string[]
+  error: string | null
+  resume: string
+  fork: string
+}
+
+/** How a stream is kept. */
+export interface StreamHealth {
+  attempt: string
+  stream: string
+  kind: string
+  rows: number
+  size_bytes: number
+  segments: number
+  parts: number
+  recording: boolean
+  waiting: number
+  lost: number
+  waits: number
+  waited_s: number
+  failing: string | null
+  checking: boolean
+  verified: boolean | null
+  faults: string[]
+}
+
+/** What a kind of file takes on the disk. */
+export interface Place {
+  name: string
+  files: number
+  size_bytes: number
+}
+
+/** A place that the run is shipped to. */
+export interface Store {
+  name: string
+  epoch: string
+  files: number
+  size_bytes: number
+  told_unix: number
+}
+
+/** How a run is kept. */
+export interface Health {
+  streams: StreamHealth[]
+  places: Place[]
+  size_bytes: number
+  disk_free_bytes: number
+  bytes_per_s: number | null
+  days_left: number | null
+  needed_bytes: number | null
+  lag_ms: number | null
+  waited_share: number | null
+  stores: Store[]
+  verify: string
+}
+
+/** One setting or circumstance of a run. */
+export interface Fact {
+  section: string
+  key: string
+  value: string
+}
+
+/** A mean with the interval in which it lies in 95 of 100 cases. */
+export interface Figure {
+  mean: number
+  low: number
+  high: number
+  n: number
+}
+
+/** One figure of several runs. */
+export interface FigureRow {
+  name: string
+  values: (Figure | null)[]
+}
+
+/** A setting that is not the same in all runs. */
+export interface Difference {
+  key: string
+  values: (string | null)[]
+}
+
+/** Several runs beside each other; runs of one group differ by their seed alone. */
+export interface Comparison {
+  rows: RunRow[]
+  groups: number[]
+  differs: Difference[]
+  same: number
+  figures: FigureRow[]
+}
+
+/** How a number in a stretch differs from before it; `effect` in standard deviations. */
+export interface Change {
+  kind: 'component' | 'episode' | 'learner' | 'curriculum' | 'command' | 'machine'
+  key: string
+  before: number
+  during: number
+  effect: number
+}
+
+/** How often episodes ended for a reason, as shares. */
+export interface ReasonChange {
+  reason: string
+  before: number
+  during: number
+  effect: number
+}
+
+/** What changed in a stretch against as long a stretch before it. */
+export interface Explanation {
+  before: [number, number]
+  during: [number, number]
+  episodes_before: number
+  episodes_during: number
+  changes: Change[]
+  reasons: ReasonChange[]
+  markers: Marker[]
+}
+
+export type AlertKind = 'not_finite' | 'collapse' | 'kl' | 'stalled' | 'crashed' | 'disk' | 'lost_rows' | 'diverged'
+
+/** Something about a run that wants looking at. */
+export interface Alert {
+  run: string
+  kind: 'not_finite' | 'collapse' | 'kl' | 'stalled' | 'crashed' | 'disk' | 'lost_rows' | 'diverged'
+  since_unix: number
+  timestep: number | null
+  facts: Record<string, unknown>
+}

@@ -24,4 +24,9 @@ export const pages: Record<string, Page> = {
   episode: { of: 'run', title: 'episode', key: 'e', load: () => import('./replay/page') },
   gallery: { of: 'run', title: 'gallery', load: () => import('./replay/gallery') },
   evolution: { of: 'run', title: 'evolution', load: () => import('./replay/evolution') },
+  compare: { of: 'all', title: 'compare', key: 'c', load: () => import('./compare/page') },
+  terminations: { of: 'run', title: 'terminations', key: 't', load: () => import('./run-pages/terminations') },
+  checkpoints: { of: 'run', title: 'checkpoints', key: 'k', load: () => import('./run-pages/checkpoints') },
+  health: { of: 'run', title: 'health', key: 'h', load: () => import('./run-pages/health') },
+  config: { of: 'run', title: 'config', key: 'o', load: () => import('./run-pages/config') },
 }

@@ -50,6 +50,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument(
         "--prefix", default="", metavar="PATH", help="where a reverse proxy shows it: /trackway"
     )
+    command.add_argument(
+        "--alert-command",
+        metavar="COMMAND",
+        help="run for each alert (NaN, collapse, stall, full disk …), told on its standard input",
+    )
+    command.add_argument("--alert-webhook", metavar="URL", help="each alert is posted there")
     command.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
     command.set_defaults(act=_serve)
 
@@ -57,6 +63,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _serve(args: argparse.Namespace) -> None:
     try:
         from trackway.dashboard.serve import ServeOptions, read_token, serve
+        from trackway.dashboard.watch import Notify
     except ImportError as error:
         raise DashboardError(
             f"the dashboard needs {error.name}: pip install 'trackway[dashboard]'"
@@ -69,6 +76,7 @@ def _serve(args: argparse.Namespace) -> None:
         allowed_hosts=tuple(args.allow_host),
         token=read_token(args.token_file),
         prefix=args.prefix,
+        notify=Notify.of(args.alert_command, args.alert_webhook),
         until_stdin_closes=args.until_stdin_closes,
     )
     serve(options, lambda address: print(f"Trackway shows {args.models} at {address}", flush=True))

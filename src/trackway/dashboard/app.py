@@ -15,12 +15,19 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from trackway.dashboard import (
+    checkpoints,
+    comparison,
+    configuration,
     curves,
     episodes,
     episodes_over_time,
+    explanation,
+    health,
     live,
     overview,
     run_list,
+    terminations,
+    watch,
 )
 from trackway.dashboard.answers import problem
 from trackway.dashboard.guard import Access, Guard
@@ -28,17 +35,24 @@ from trackway.dashboard.live import Live
 from trackway.dashboard.runs import Runs
 from trackway.dashboard.static import StaticFiles
 from trackway.dashboard.views import Views
+from trackway.dashboard.watch import Notify, Watch
 from trackway.errors import DashboardError, TrackwayError, UnknownRunError
 
 
 def api_routes() -> Sequence[BaseRoute]:
     """Every question that can be asked, below `/api`."""
-    rooms = (run_list, overview, curves, episodes, episodes_over_time, live)
+    rooms = (
+        *(run_list, overview, curves, live, episodes, episodes_over_time, terminations),
+        *(checkpoints, health, configuration, comparison, explanation, watch),
+    )
     return [route for room in rooms for route in room.routes]
 
 
 def make_app(
-    models: Path, access: Access | None = None, static: StaticFiles | None = None
+    models: Path,
+    access: Access | None = None,
+    static: StaticFiles | None = None,
+    notify: Notify | None = None,
 ) -> ASGIApp:
     """The whole server, as one ASGI application.
 
@@ -46,6 +60,7 @@ def make_app(
         models: The folder that holds the runs.
         access: Who may ask.
         static: The built page; by default the one that was installed.
+        notify: Whom to tell of alerts.
 
     Raises:
         DashboardError: The page has not been built.
@@ -70,7 +85,9 @@ def make_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(app.state.watch.run())
         yield
+        watching.cancel()
         await asyncio.to_thread(app.state.views.close)
 
     app = Starlette(
@@ -88,6 +105,7 @@ def make_app(
     app.state.runs = Runs(models)
     app.state.views = Views(app.state.runs)
     app.state.live = Live(app.state.views)
+    app.state.watch = Watch(app.state.runs, app.state.views, notify or Notify())
     return Guard(app, access)
 
 

@@ -65,10 +65,10 @@ def curve(
     if counted is not None:
         # A record says its timestep; how many updates or episodes there were by then is counted.
         numbers = np.arange(1.0, len(counted) + 1)
-        limits = [
+        low, high = (
             None if at is None else float(np.interp(at, numbers, counted)) for at in (start, end)
-        ]
-        found = curve(view, key, "timestep", *limits, buckets)
+        )
+        found = curve(view, key, "timestep", low, high, buckets)
         if found is None:
             return None
         return replace(

@@ -38,11 +38,8 @@ class Runs:
             RunError: The folder is gone.
         """
         with self._lock:
-            begun_s = self._clock.monotonic_s()
-            if begun_s >= self._next_look_s:
-                self._catalog.refresh()
-                ended_s = self._clock.monotonic_s()
-                self._next_look_s = ended_s + max(_LOOK_S, (ended_s - begun_s) / _SHARE)
+            if self._clock.monotonic_s() >= self._next_look_s:
+                self._look()
             found = self._catalog.runs
         found.sort(key=lambda facts: (facts.created_unix or 0.0, facts.name), reverse=True)
         return found
@@ -53,13 +50,11 @@ class Runs:
         Raises:
             UnknownRunError: There is none of exactly this name.
         """
-        try:
-            with self._lock:
-                found = self._catalog.run(name)
-        except QueryError:
-            found = None
-        if found is None or found.name != name:
-            found = next((facts for facts in self.all() if facts.name == name), None)
+        with self._lock:
+            found = self._known(name)
+            if found is None:  # it may have begun a moment ago
+                self._look()
+                found = self._known(name)
         if found is None or not Path(found.path).is_dir():
             raise UnknownRunError(name)
         return found
@@ -71,3 +66,16 @@ class Runs:
             UnknownRunError: There is none of exactly this name.
         """
         return RunFolder(Path(self.facts(name).path))
+
+    def _look(self) -> None:
+        begun_s = self._clock.monotonic_s()
+        self._catalog.refresh()
+        ended_s = self._clock.monotonic_s()
+        self._next_look_s = ended_s + max(_LOOK_S, (ended_s - begun_s) / _SHARE)
+
+    def _known(self, name: str) -> RunFacts | None:
+        try:
+            found = self._catalog.run(name)
+        except QueryError:
+            return None
+        return found if found.name == name else None  # it would take the end of a name as well

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ import uvicorn
 
 from trackway.dashboard.app import make_app
 from trackway.dashboard.guard import Access, hosts_for
+from trackway.dashboard.watch import Notify
 from trackway.errors import DashboardError
 
 DEFAULT_PORT: Final = 6070
@@ -38,6 +39,7 @@ class ServeOptions:
         allowed_hosts: Further names under which the server may be addressed, as behind a proxy.
         token: What browsers must know.
         prefix: The path under which a reverse proxy shows the page.
+        notify: Whom to tell of alerts.
         until_stdin_closes: End when whoever started this process has ended.
     """
 
@@ -47,6 +49,7 @@ class ServeOptions:
     allowed_hosts: tuple[str, ...] = ()
     token: str | None = None
     prefix: str = ""
+    notify: Notify = field(default_factory=Notify)
     until_stdin_closes: bool = False
 
 
@@ -65,7 +68,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
     port = listener.getsockname()[1]
     prefix = "/" + options.prefix.strip("/") if options.prefix.strip("/") else ""
     access = Access(hosts_for(options.host, options.allowed_hosts), options.token, prefix, port)
-    app = make_app(options.models, access)
+    app = make_app(options.models, access, notify=options.notify)
     config = uvicorn.Config(
         app,
         log_level=logging.WARNING,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from trackway.format import pieces
 from trackway.storage.places import StreamFolder
 from trackway.storage.reader import Reader
+
+SHORT: Final = 4  # a command, a quaternion; not a state
 
 
 class RecordFollower:
@@ -82,10 +84,12 @@ class RecordColumns:
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of a record, with dotted paths; lists stay what they are."""
+    """The values of a record, with dotted paths; those of a short list are `key.0`, `key.1`."""
     for key, value in record.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and 0 < len(value) <= SHORT:
+            yield from flat({str(i): item for i, item in enumerate(value)}, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

@@ -11,6 +11,8 @@ import { Plot, type Drawing, type Line } from './plot'
 import type { Stack } from './stack'
 import { brush, cursor, placeText, setBrush, setZoom, xAxis, type Stretch } from './view'
 import { t } from './words'
+import 'uplot/dist/uPlot.min.css'
+import './chart.css'
 
 export interface ChartProps {
   title: string

@@ -99,7 +99,7 @@ export class Plot {
       series,
       bands,
       legend: { show: false },
-      padding: [6, 8, 0, 0],
+      padding: [6, 16, 0, 0],
       cursor: {
         y: false,
         points: { show: false },

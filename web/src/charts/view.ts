@@ -25,7 +25,7 @@ export function readStretch(text: string): Stretch | null {
   return from !== undefined && to !== undefined && from < to ? { from, to } : null
 }
 
-const writeStretch = (stretch: Stretch | null): string | null => {
+export const writeStretch = (stretch: Stretch | null): string | null => {
   if (!stretch) return null
   // As many digits as the stretch needs, so that the address stays short.
   const digits = Math.max(0, Math.ceil(2 - Math.log10(stretch.to - stretch.from)))
@@ -42,7 +42,7 @@ export const setBrush = (stretch: Stretch | null) => {
   if (stretch === null && !route.value.params.has('brush')) return
   setParams({ brush: writeStretch(stretch) })
 }
-export const setAxis = (x: XAxis) => setParams({ x: x === 'timestep' ? null : x, zoom: null, brush: null })
+export const setAxis = (x: XAxis) => setParams({ x: x === 'timestep' ? null : x, zoom: null, brush: null, explain: null })
 
 /** Where the pointer or the arrow keys are, on every chart at once. */
 export const cursor = signal<number | null>(null)

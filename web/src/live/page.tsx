@@ -7,17 +7,18 @@ import type { Line } from '../charts/plot'
 import { RunCurves } from '../charts/run-curves'
 import { shared, stacked } from '../charts/stack'
 import { Toolbar } from '../charts/toolbar'
-import { smoothing, xAxis, zoom, type Stretch } from '../charts/view'
+import { readStretch, smoothing, writeStretch, xAxis, zoom, type Stretch } from '../charts/view'
 import type { Overview } from '../messages'
 import type { PageProps } from '../pages'
 import { bytes, compact, duration, figure, percent, whole } from '../shell/format'
 import { Failure, Notice } from '../shell/notices'
-import { route, setParams } from '../shell/route'
+import { param, route, setParams } from '../shell/route'
 import { bucketsFor, components, groups, isCost, keyOf, plainName, TIMES } from './layout'
+import { Alerts } from './alerts'
+import { Explain } from './explain'
 import { reason } from './reason-words'
 import { Strip } from './strip'
 import { hint, metric, t } from './words'
-import 'uplot/dist/uPlot.min.css'
 import './live.css'
 
 export default function LivePage({ run }: PageProps) {
@@ -73,10 +74,13 @@ function Charts({ data, overview }: { data: RunCurves; overview: Overview }) {
     )
   }
   const [episodes, learner, speed, own] = shown
+  const explained = readStretch(explainParam.value)
   return (
     <div class="page live">
       <Status data={data} overview={overview} />
-      <Toolbar />
+      <Alerts run={data.run} range={range} />
+      <Toolbar explain={(stretch) => setParams({ explain: writeStretch(stretch) })} />
+      {explained && <Explain key={`${explained.from}..${explained.to}`} run={data.run} stretch={explained} close={() => setParams({ explain: null })} />}
       {data.failure.value ? <Failure error={data.failure.value} /> : null}
       <div class="charts">
         {episodes!.keys.map((key, i) => single(key, i === 0))}
@@ -93,6 +97,8 @@ function Charts({ data, overview }: { data: RunCurves; overview: Overview }) {
     </div>
   )
 }
+
+const explainParam = param('explain')
 
 function Section({ title, tools, children }: { title: string; tools?: preact.ComponentChildren; children: preact.ComponentChildren }) {
   return (

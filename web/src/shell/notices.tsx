@@ -24,3 +24,5 @@ export function Failure({ error, again }: { error: unknown; again?: () => void }
     </Notice>
   )
 }
+
+export const Waiting = () => <p class="waiting">{t('loading')}</p>

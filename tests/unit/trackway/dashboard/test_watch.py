@@ -1,0 +1,91 @@
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from tests.support.recorded_run import RecordedRun
+
+from trackway.dashboard.runs import Runs
+from trackway.dashboard.views import Views
+from trackway.dashboard.watch import Notify, Watch
+from trackway.errors import DashboardError
+
+
+@pytest.fixture
+def run(models):
+    run = RecordedRun(models / "a")
+    run.unix_s = 4e9  # after this watch began
+    run.train(20)
+    yield run
+    run.close()
+
+
+def watch_of(models, notify=None):
+    runs = Runs(models)
+    return Watch(runs, Views(runs), notify or Notify())
+
+
+def test_an_alert_is_told_once_and_again_when_it_comes_again(models, run):
+    watch = watch_of(models)
+    assert watch.look() == []
+
+    run.event("not_finite", where="reward", env=1)
+    new = watch.look()
+    assert [alert["kind"] for alert in new] == ["not_finite"]
+    assert watch.look() == []
+    assert watch.found["a"][0]["run"] == "a"
+
+
+def test_the_command_that_the_user_named_gets_the_alert(models, run, tmp_path):
+    heard = tmp_path / "heard.json"
+    script = f"import sys, pathlib; pathlib.Path({str(heard)!r}).write_text(sys.stdin.read())"
+    watch = watch_of(models, Notify((sys.executable, "-c", script)))
+    run.event("not_finite", where="reward")
+    watch.tell(watch.look()[0])
+
+    assert json.loads(heard.read_text())["kind"] == "not_finite"
+
+
+def test_the_webhook_gets_the_alert(models, run):
+    heard = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    watch = watch_of(models, Notify(webhook=f"http://127.0.0.1:{server.server_port}/alerts"))
+    run.event("simulation_diverged", env=3)
+    watch.tell(watch.look()[0])
+    server.shutdown()
+    server.server_close()
+
+    assert heard[0]["kind"] == "diverged"
+    assert heard[0]["run"] == "a"
+
+
+@pytest.mark.parametrize(
+    "notify",
+    [Notify(("false",)), Notify(("/no/such/program",)), Notify(webhook="http://127.0.0.1:1/")],
+)
+def test_whoever_cannot_be_told_stops_nothing(models, run, notify, caplog):
+    watch = watch_of(models, notify)
+    run.event("not_finite", where="reward")
+    watch.tell(watch.look()[0])
+
+    assert "failed" in caplog.text or "cannot be reached" in caplog.text
+
+
+def test_what_cannot_be_a_webhook_or_a_command_is_refused():
+    with pytest.raises(DashboardError, match="https"):
+        Notify.of(None, "file:///etc/passwd")
+    with pytest.raises(DashboardError, match="cannot be read"):
+        Notify.of("notify 'me", None)
+    assert Notify.of("mail -s 'an alert'", None).command == ("mail", "-s", "an alert")

@@ -1,0 +1,46 @@
+import { words } from '../shell/words'
+
+export const alert = words(
+  {
+    alerts: 'Alerts',
+    not_finite: 'Not a number',
+    collapse: 'Return collapsed',
+    kl: 'Policy jumped',
+    stalled: 'Stalled',
+    crashed: 'Crashed',
+    disk: 'Disk nearly full',
+    lost_rows: 'Rows lost',
+    diverged: 'Simulation diverged',
+    at: 'at {timestep},',
+    mark: 'Mark it',
+    times: '{count} times; the first is marked red on its curve',
+    fallen: 'from {best} to {now}',
+    klSays: 'KL {kl}, usually {usual}: lower the learning rate or set target_kl',
+    diskSays: '{free} left',
+    lostSays: '{rows} rows of {stream}',
+    stalledSays: 'the process lives and records nothing',
+    crashedSays: 'the process is gone without a word; the newest checkpoint goes on from here',
+  },
+  {
+    alerts: '알림',
+    not_finite: '숫자가 아님',
+    collapse: '리턴 붕괴',
+    kl: '정책 급변',
+    stalled: '멈춤',
+    crashed: '비정상 종료',
+    disk: '디스크가 거의 참',
+    lost_rows: '행을 잃음',
+    diverged: '시뮬레이션 발산',
+    at: '{timestep} 지점,',
+    mark: '표시하기',
+    times: '{count}회. 처음 나온 곳이 곡선에 빨간색으로 표시됩니다',
+    fallen: '{best}에서 {now}(으)로',
+    klSays: 'KL {kl}, 평소 {usual}. 학습률을 줄이거나 target_kl을 설정하세요',
+    diskSays: '{free} 남음',
+    lostSays: '{stream}의 행 {rows}개',
+    stalledSays: '프로세스는 살아 있지만 아무것도 기록하지 않습니다',
+    crashedSays: '프로세스가 말없이 사라졌습니다. 최신 체크포인트에서 이어갈 수 있습니다',
+  },
+)
+
+export const FROM_SERVER = ['alert']

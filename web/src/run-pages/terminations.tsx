@@ -1,0 +1,108 @@
+import { useMemo } from 'preact/hooks'
+import { Chart } from '../charts/chart'
+import { smoothed } from '../charts/curve'
+import { colour } from '../charts/palette'
+import { shared } from '../charts/stack'
+import { Toolbar } from '../charts/toolbar'
+import { smoothing, xAxis, zoom } from '../charts/view'
+import { reason } from '../live/reason-words'
+import type { ReasonTable, Shares } from '../messages'
+import type { PageProps } from '../pages'
+import { at } from '../shell/api'
+import { useAnswer } from '../shell/ask'
+import { figure, percent, whole } from '../shell/format'
+import { Failure, Notice, Waiting } from '../shell/notices'
+import { param, setParams } from '../shell/route'
+import { termination as t } from './words'
+import './run-pages.css'
+
+const LIVE_MS = 4000
+const chosenReason = param('reason')
+
+export default function TerminationsPage({ run }: PageProps) {
+  const query = { x: xAxis.value, start: zoom.value?.from, end: zoom.value?.to }
+  const shares = useAnswer<Shares>(at`runs/${run}/shares`, { ...query, n: 200 }, LIVE_MS).value
+  const table = useAnswer<ReasonTable>(at`runs/${run}/reasons`, query, LIVE_MS)
+  const told = table.value.value
+  const reasons = told?.reasons ?? []
+  // The frequent end of a good robot is the time limit: what matters is how the others ended.
+  const shown = reasons.includes(chosenReason.value) ? chosenReason.value : (reasons.find((name) => !/time|trunc/.test(name)) ?? reasons[0] ?? '')
+  const x = useMemo(() => Float64Array.from(shares.value?.x ?? []), [shares.value])
+  if (!told) return table.value.failure ? <Failure error={table.value.failure} again={table.again} /> : <Waiting />
+  const all = told.total.reduce((sum, count) => sum + count, 0)
+  if (!all) return <Notice title={t('none')}>{t('noneSays')}</Notice>
+  // The colours of the reasons are the same on every page: by how frequent they are.
+  const parts = reasons.map((name) => ({ name: reason(name), values: smoothed(Float64Array.from(shares.value?.reasons[name] ?? []), smoothing.value) }))
+  const range = { from: zoom.value?.from ?? (xAxis.value === 'time' ? (x[0] ?? 0) : 0), to: zoom.value?.to ?? x.at(-1) ?? 1 }
+  const stack = { stack: shared(x, x.length ? parts : []), colours: parts.map((_, i) => colour(i)), share: true }
+  const index = reasons.indexOf(shown)
+  return (
+    <div class="page">
+      <Toolbar />
+      <div class="charts">
+        <Chart title={t('over')} names={parts.map((part) => part.name)} stack={stack} range={range} format={percent} wide height={240} />
+        <section class="chart">
+          <header><h3>{t('episodes', { count: whole(all) })}</h3></header>
+          <ul class="reasons">
+            {reasons.map((name, i) => (
+              <li key={name}>
+                <button aria-pressed={name === shown} onClick={() => setParams({ reason: name })}>
+                  <i style={{ background: colour(i) }} /> {reason(name)}
+                  <span class="grow" />
+                  <b>{percent((told.total[i] ?? 0) / all)}</b> <small>{whole(told.total[i])}</small>
+                </button>
+              </li>
+            ))}
+          </ul>
+        </section>
+        {told.commands.map((command, n) => (
+          <section class="chart" key={command}>
+            <header><h3>{t('byCommand', { command: t.maybe(command) ?? command })}</h3> <small>{t('share', { reason: reason(shown) })}</small></header>
+            <Bars counts={told.by_command[n] ?? []} index={index} colour={colour(index)}
+              labels={(told.edges[n] ?? []).slice(0, -1).map((low, i) => t('range', { low: figure(low, 2), high: figure(told.edges[n]?.[i + 1], 2) }))} />
+          </section>
+        ))}
+        <section class="chart wide">
+          <header><h3>{t('byEnv')}</h3> <small>{t('share', { reason: reason(shown) })}</small></header>
+          <Cells counts={told.by_env} index={index} colour={colour(index)} />
+        </section>
+      </div>
+    </div>
+  )
+}
+
+interface CountsProps {
+  counts: number[][]
+  index: number
+  colour: string
+}
+
+const sum = (row: readonly number[]) => row.reduce((all, count) => all + count, 0)
+
+function Bars({ counts, labels, index, colour: ink }: CountsProps & { labels: string[] }) {
+  const shares = counts.map((row) => (row[index] ?? 0) / (sum(row) || 1))
+  const most = Math.max(...shares, 1e-9)
+  return (
+    <ul class="bars">
+      {counts.map((row, i) => (
+        <li key={labels[i]}>
+          <span>{labels[i]}</span>
+          <span class="bar-track"><i style={{ width: `${((shares[i] ?? 0) / most) * 100}%`, background: ink }} /></span>
+          <span class="num">{percent(shares[i])} <small>{whole(sum(row))}</small></span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Cells({ counts, index, colour: ink }: CountsProps) {
+  return (
+    <ul class="cells">
+      {counts.map((row, env) => {
+        const share = (row[index] ?? 0) / (sum(row) || 1)
+        const label = t('cell', { label: t('env', { env }), share: percent(share), count: sum(row) })
+        return <li key={env} title={label}><i style={{ background: ink, opacity: share }} /><span class="unseen">{label}</span></li>
+      })}
+    </ul>
+  )
+}
