@@ -61,6 +61,18 @@ def test_compaction_can_be_left_out_and_done_by_hand(tmp_path, capsysbinary):
     assert capsysbinary.readouterr().out == b"nothing to compact\n"
 
 
+def test_a_stream_may_be_rounded_in_the_archive(tmp_path):
+    given = record(tmp_path, 300, compact=False, precision={"steps": {"state": 1e-4}})
+    main(["compact", str(tmp_path)])
+    (part,) = find_stream(tmp_path, "steps").parts()
+    found = read(tmp_path, "steps")["state"]
+
+    assert part.path.stat().st_size < given.nbytes / 2
+    assert (found != given).any()
+    assert np.abs(found - given).max() <= 1e-4
+    assert main(["verify", str(tmp_path)]) == 0
+
+
 def test_a_limited_stream_is_not_compacted_while_it_is_recorded(tmp_path):
     with Recorder(tmp_path, segment_bytes=8000, compact=False) as recorder:
         steps = recorder.stream("steps", SCHEMA, 4, keep_rows=40)

@@ -30,7 +30,10 @@ _TAIL: Final = struct.Struct("<I4s")  # size of the footer, PAR1
 _FIXED: Final = struct.Struct("<II4s")  # CRC of the footer, count of chunks, TWCK
 _CRC: Final = struct.Struct("<I")  # of the block before it
 _CHUNK_BYTES: Final = 12  # a chunk's size and CRC
+# How much of what was recorded a part still holds: everything, values within bounds, some rows.
 EXACT: Final = "exact"
+ANALYSIS: Final = "analysis"
+SAMPLED: Final = "sampled"
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,9 @@ class PartHeader:
         segments: The segments that became this part, without a number missing.
         previous: Digests before the first of them.
         notes: What befell the stream: the segments' notes, each with the `row` that it stands before.
-        tier: How exactly values are kept: `exact`, or another one with its `bounds`.
+        tier: `exact`, `analysis` (values within `bounds`) or `sampled` (some rows were let go).
         bounds: By field, how far a value may be from what was recorded.
+        sampled_rows: How many rows are left where some were let go.
     """
 
     attempt: str
@@ -67,9 +71,12 @@ class PartHeader:
     notes: Sequence[Mapping[str, Any]] = ()
     tier: str = EXACT
     bounds: Mapping[str, float] = field(default_factory=dict)
+    sampled_rows: int | None = None
 
     @property
     def rows(self) -> int:
+        if self.sampled_rows is not None:
+            return self.sampled_rows
         return sum(segment.rows for segment in self.segments)
 
     @property
@@ -99,6 +106,7 @@ class PartHeader:
                 "rows": self.rows,
                 "tier": self.tier,
                 "bounds": dict(self.bounds),
+                "sampled_rows": self.sampled_rows,
                 "schema": self.schema.to_json(),
                 "segments": [vars(segment) for segment in self.segments],
                 "previous": dict(self.previous),
@@ -135,6 +143,7 @@ class PartHeader:
             notes=told["notes"],
             tier=told["tier"],
             bounds=told["bounds"],
+            sampled_rows=told.get("sampled_rows"),
         )
 
 

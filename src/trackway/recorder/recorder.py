@@ -14,6 +14,7 @@ import os
 import socket
 import subprocess
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -56,6 +57,7 @@ class Recorder:
         segment_bytes: int = 64 << 20,
         close_timeout_s: float = 30.0,
         compact: bool = True,
+        precision: Mapping[str, Mapping[str, float]] | None = None,
         shared_memory: Path = ring.SHARED_MEMORY,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -71,6 +73,8 @@ class Recorder:
             close_timeout_s: How long `close` waits for the last rows to be durable.
             compact: Whether a child process of lowest priority turns what is sealed into Parquet,
                 while training and for a while after it. Needs pyarrow.
+            precision: Streams whose values the archive may round, and by field how far; what is not
+                named goes by its unit, `{"steps": {}}`. Digests stay those of what was recorded.
             shared_memory: Where rings lie when there is room; else in the run, or on another local
                 disk when the run lies on a network disk.
             clock: Gives times.
@@ -86,6 +90,7 @@ class Recorder:
             clock,
         )
         self._compact = compact
+        self._precision = {name: dict(bounds) for name, bounds in (precision or {}).items()}
         self._streams: dict[str, Stream] = {}
         self._records: dict[str, RecordStream] = {}
         self._warned: set[str] = set()
@@ -227,6 +232,7 @@ class Recorder:
             "pid": os.getpid(),
             "sync_s": self._sync_s,
             "compact": self._compact,
+            "precision": self._precision,
         }
         files.publish(self.attempt.manifest, orjson.dumps(manifest))
 

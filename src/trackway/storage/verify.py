@@ -98,6 +98,8 @@ def _verify(folder: StreamFolder) -> Report:
     limited = [n["first"] + n["count"] for n in report.notes if n["note"] == "limited"]
     limited_to = max(limited, default=0)
     report.gaps = [gap for gap in report.gaps if gap["first"] + gap["count"] > limited_to]
+    # Nor those that a policy let go.
+    report.gaps = [gap for gap in report.gaps if not _let_go(gap, report.notes)]
     _explain(report)
     return report
 
@@ -153,6 +155,16 @@ def _look_at_part(file: PartFile, report: Report, tally: _Tally) -> None:
             report.records = (report.records or 0) + ends
         for first, count in runs(part.rows, header.rows):
             tally.take(first, count)
+
+
+def _let_go(gap: dict[str, Any], notes: list[dict[str, Any]]) -> bool:
+    end = gap["first"] + gap["count"]
+    return any(
+        note["note"] == "thinned"
+        and note["first"] <= gap["first"]
+        and end <= note["first"] + note["count"]
+        for note in notes
+    )
 
 
 def _describe(report: Report, told: SegmentHeader | PartHeader | ring.RingSpec) -> None:

@@ -9,27 +9,31 @@ and doubles nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import FormatError
+from trackway.errors import FormatError, StreamError
 from trackway.format import pieces
-from trackway.format.part import PartHeader
+from trackway.format.part import EXACT, PartHeader
 from trackway.storage import ring
 from trackway.storage.archive import plan, texts
 from trackway.storage.archive.encoding import Encodings
 from trackway.storage.archive.layout import Layout
 from trackway.storage.archive.part import open_part
 from trackway.storage.archive.plan import PART_BYTES, File
+from trackway.storage.archive.precision import bounds_for
+from trackway.storage.archive.rewrite import rewrite
 from trackway.storage.archive.sources import Source, find_source, joined
 from trackway.storage.archive.write import write_columns, write_table
+from trackway.storage.parts import part_header
 from trackway.storage.places import AttemptFolder, PartFile, StreamFolder, attempts
 
 Rows = npt.NDArray[np.int64]
@@ -86,9 +90,12 @@ def compact_attempt(
             return made
         clock.sleep_s(0.5)
     try:
+        precision = wanted_precision(attempt)
         for stream in attempt.streams():
             files.remove_leftovers(stream.path, _SUFFIX)
             made += _compact_stream(stream, least_bytes)
+            if stream.name in precision:
+                _round(stream, precision[stream.name])
     finally:
         held.release()
     return made
@@ -118,6 +125,27 @@ def _compact_stream(stream: StreamFolder, least_bytes: int) -> list[Made]:
         newest = found[-1].last
         found = [file for file in stream.contents().files if file.last <= newest]
     return made
+
+
+def wanted_precision(attempt: AttemptFolder) -> Mapping[str, Mapping[str, float]]:
+    """By stream, the bounds that the attempt's recorder was told."""
+    try:
+        told: Mapping[str, Mapping[str, float]] = orjson.loads(attempt.manifest.read_bytes()).get(
+            "precision", {}
+        )
+    except (OSError, orjson.JSONDecodeError, AttributeError):
+        return {}
+    return told
+
+
+def _round(stream: StreamFolder, bounds: Mapping[str, float]) -> None:
+    for file in stream.parts():
+        header = part_header(file.path)
+        if header is not None and header.kind != pieces.KIND:
+            try:
+                rewrite(stream, file, bounds=bounds_for(header.schema, bounds))
+            except (FormatError, StreamError) as error:
+                _log.warning("%s stays exact: %s", file.path, error)
 
 
 def _make_parts(stream: StreamFolder, group: Sequence[File]) -> list[Made]:
@@ -169,6 +197,14 @@ def _write_columns(path: Path, header: PartHeader, rows: Rows, sources: list[Sou
                 layout.put(field, values, columns, at)
             at += len(values)
     write_columns(path, header, layout, rows, columns)
+    if header.tier == EXACT:
+        return  # its digests prove it
+    with open_part(path) as part:
+        for field, names in layout.names.items():
+            (found,) = part.values([field], slice(0, len(rows)))
+            given = layout.values(field, {name: columns[name] for name in names})
+            if found.tobytes() != given.tobytes():
+                raise FormatError(f"what was read back of {field} is not what was merged")
 
 
 def _write_texts(path: Path, header: PartHeader, rows: Rows, sources: list[Source]) -> None:

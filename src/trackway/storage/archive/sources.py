@@ -83,6 +83,7 @@ def joined(sources: list[Source]) -> PartHeader:
         notes=[note for source in sources for note in source.header.notes],
         tier=first.tier,
         bounds=first.bounds,
+        sampled_rows=sum(len(s.rows) for s in sources) if first.sampled_rows is not None else None,
     )
 
 
