@@ -73,7 +73,7 @@ class EnhancedVisualCallback(BaseCallback):
             eval_freq,
             n_eval_episodes,
             self,
-            TimeBudget(time_share, clock),
+            TimeBudget(time_share, clock=clock),
             use_curriculum=use_curriculum,
         )
         self.history = (

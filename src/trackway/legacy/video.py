@@ -60,7 +60,7 @@ class VideoRecordingCallback(BaseCallback):
             record_interval_timesteps,
             record_episodes,
             self,
-            TimeBudget(time_share, clock),
+            TimeBudget(time_share, clock=clock),
         )
         self._folder, self._num_episodes = Path(video_folder), record_episodes
         self._show_s, self._finish_within_s = show_duration_seconds, finish_within_s

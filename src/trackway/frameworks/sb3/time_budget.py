@@ -11,7 +11,7 @@ from trackway.clock import SYSTEM_CLOCK, Clock
 class TimeBudget:
     """Lets side work take a share of the time since training began, and no more.
 
-        allowance = share * elapsed - spent
+        allowance = max(credit, share * elapsed) - spent
 
     Whoever spends more than the allowance (one slow step) is in debt, and waits until the share has
     caught up.
@@ -20,9 +20,10 @@ class TimeBudget:
         spent_s: Time spent since `start`, s.
     """
 
-    def __init__(self, share: float, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, share: float, credit_s: float = 0.0, clock: Clock = SYSTEM_CLOCK) -> None:
         self.share = share
         self.clock = clock
+        self._credit_s = credit_s
         self.spent_s = 0.0
         self._started_s = clock.monotonic_s()
 
@@ -37,7 +38,7 @@ class TimeBudget:
 
     def allowance_s(self) -> float:
         """Time that may be spent now, s; negative in debt."""
-        return self.share * self.elapsed_s() - self.spent_s
+        return max(self._credit_s, self.share * self.elapsed_s()) - self.spent_s
 
     @contextmanager
     def spending(self) -> Iterator[None]:

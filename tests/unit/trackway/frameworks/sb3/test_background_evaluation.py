@@ -52,7 +52,7 @@ def model():
 
 def background(clock, model, env=None, every=1000, episodes=2, share=0.01) -> tuple:
     notes = Notes()
-    budget = TimeBudget(share, clock)
+    budget = TimeBudget(share, clock=clock)
     evaluation = BackgroundEvaluation(env or SlowBall(clock), every, episodes, notes, budget)
     evaluation.start(model)
     clock.advance(50)  # a training that has something to give already
@@ -183,4 +183,4 @@ def test_an_environment_that_cannot_be_stepped_is_said_once_and_counted(clock, m
 @pytest.mark.parametrize(("every", "episodes"), [(0, 1), (100, 0)])
 def test_senseless_numbers_are_refused(clock, every, episodes):
     with pytest.raises(ValueError, match="both must be at least 1"):
-        BackgroundEvaluation(SlidingBall(), every, episodes, Notes(), TimeBudget(0.01, clock))
+        BackgroundEvaluation(SlidingBall(), every, episodes, Notes(), TimeBudget(0.01, clock=clock))

@@ -7,7 +7,7 @@ from trackway.frameworks.sb3.time_budget import TimeBudget
 def started(after_s: float = 0.0) -> tuple[TimeBudget, FakeClock]:
     """A hundredth may be spent; so much time has passed."""
     clock = FakeClock()
-    budget = TimeBudget(0.01, clock)
+    budget = TimeBudget(0.01, clock=clock)
     budget.start()
     clock.advance(after_s)
     return budget, clock
@@ -66,4 +66,16 @@ def test_another_training_starts_with_nothing_spent():
     budget.start()
     clock.advance(100)
 
+    assert budget.allowance_s() == pytest.approx(1.0)
+
+
+def test_a_credit_is_there_before_a_share_has_grown_and_is_no_addition_to_it():
+    clock = FakeClock()
+    budget = TimeBudget(0.01, credit_s=0.5, clock=clock)
+    budget.start()
+
+    at_once = budget.allowance_s()
+    clock.advance(100)
+
+    assert at_once == 0.5
     assert budget.allowance_s() == pytest.approx(1.0)
