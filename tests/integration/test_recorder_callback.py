@@ -284,6 +284,8 @@ def test_updates_are_what_the_learner_logs(tmp_path):
     assert [u["timestep"] for u in updates] == [32, 64, 96]
     assert [u["row"] for u in updates] == [32, 64, 96]
     assert all(u["gradient_norm"] > 0 for u in updates)
+    assert all(u["time/rollout_s"] > 0 and u["time/update_s"] > 0 for u in updates)
+    assert all(0 < u["time/steps_per_second"] < 32 / u["time/update_s"] for u in updates)
 
 
 def test_off_policy_learners_are_recorded_too(tmp_path):

@@ -109,6 +109,9 @@ def parser() -> argparse.ArgumentParser:
     recording.add_argument("--save_frequency", type=positive, help="timesteps (1_000)")
     recording.add_argument("--checkpoint_frequency", type=positive, help="timesteps (10_000)")
     recording.add_argument("--no_record", action="store_true", help="train without recording")
+    recording.add_argument(
+        "--dashboard", action="store_true", help="show the training in a web page while it lasts"
+    )
 
     testing = top.add_argument_group("testing")
     testing.add_argument("--num_test_episodes", type=positive, help="listed one by one (5)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 # Before anything that brings torch or mujoco: their thread pools are set by it.
 from go1 import threads  # isort: skip
 
+import contextlib
 import logging
 import signal
 from pathlib import Path
@@ -16,6 +17,7 @@ from go1.training.arguments import parse
 from go1.training.start import Finished, find_start
 from go1.training.test import test
 from go1.training.train import train
+from trackway.dashboard.beside import DashboardBeside
 from trackway.errors import TrackwayError
 
 # EX_TEMPFAIL of sysexits.h: what was asked for is not done yet, try again.
@@ -33,6 +35,10 @@ def main(argv: list[str]) -> int:
     """
     typed = parse(argv)
     console = Console(highlight=False)
+
+    def say(what: str) -> None:
+        console.print(what, soft_wrap=True)
+
     complaints = Console(stderr=True, highlight=False, soft_wrap=True)
     logging.basicConfig(
         level=logging.INFO,
@@ -40,6 +46,7 @@ def main(argv: list[str]) -> int:
         handlers=[RichHandler(console=console, show_path=False, show_time=False)],
     )
     threads.set_torch_threads()
+    shown = typed.pop("dashboard", False)
     try:
         models = Path(typed.get("models", "models"))
         config = Path(typed["config"]) if "config" in typed else None
@@ -52,7 +59,9 @@ def main(argv: list[str]) -> int:
                     soft_wrap=True,
                 )
                 return 0
-            ended_by = train(start, models, console)
+            page = DashboardBeside(models, say) if shown else contextlib.nullcontext()
+            with page:
+                ended_by = train(start, models, console)
             if start.auto_resume and ended_by in _REQUEUE:
                 return START_AGAIN
         else:

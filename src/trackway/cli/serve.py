@@ -10,6 +10,7 @@ from pathlib import Path
 from trackway.cli.completion import names_folder
 from trackway.errors import DashboardError
 from trackway.query.cache import cache_file
+from trackway.recorder.child import step_back
 from trackway.sync.follower import Follower
 from trackway.sync.opening import is_store, open_store
 
@@ -56,11 +57,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="run for each alert (NaN, collapse, stall, full disk …), told on its standard input",
     )
     command.add_argument("--alert-webhook", metavar="URL", help="each alert is posted there")
-    command.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+    # The training starts this command: it steps back, and ends when that pipe is closed.
+    command.add_argument("--beside-training", type=int, help=argparse.SUPPRESS)
     command.set_defaults(act=_serve)
 
 
 def _serve(args: argparse.Namespace) -> None:
+    if args.beside_training is not None:
+        step_back(15)
     try:
         from trackway.dashboard.serve import ServeOptions, read_token, serve
         from trackway.dashboard.watch import Notify
@@ -77,7 +81,7 @@ def _serve(args: argparse.Namespace) -> None:
         token=read_token(args.token_file),
         prefix=args.prefix,
         notify=Notify.of(args.alert_command, args.alert_webhook),
-        until_stdin_closes=args.until_stdin_closes,
+        lifeline=args.beside_training,
     )
     serve(options, lambda address: print(f"Trackway shows {args.models} at {address}", flush=True))
     sys.stdout.flush()

@@ -7,7 +7,6 @@ import ipaddress
 import logging
 import os
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,7 +39,7 @@ class ServeOptions:
         token: What browsers must know.
         prefix: The path under which a reverse proxy shows the page.
         notify: Whom to tell of alerts.
-        until_stdin_closes: End when whoever started this process has ended.
+        lifeline: A file descriptor; the server ends when its other end is closed.
     """
 
     models: Path
@@ -50,7 +49,7 @@ class ServeOptions:
     token: str | None = None
     prefix: str = ""
     notify: Notify = field(default_factory=Notify)
-    until_stdin_closes: bool = False
+    lifeline: int | None = None
 
 
 def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
@@ -82,8 +81,9 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         timeout_graceful_shutdown=1,
     )
     server = _Server(config, lambda: say(address(options, port, prefix)))
-    if options.until_stdin_closes:
-        threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+    if options.lifeline is not None:
+        ended = (server, options.lifeline)
+        threading.Thread(target=_end_with_training, args=ended, daemon=True).start()
     with listener:
         server.run(sockets=[listener])
 
@@ -177,8 +177,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _end_with_parent(server: uvicorn.Server) -> None:
-    """The pipe from whoever started us closes when it ends, however it ends."""
-    while sys.stdin.buffer.read(4096):
+def _end_with_training(server: uvicorn.Server, lifeline: int) -> None:
+    while os.read(lifeline, 4096):
         pass
     server.should_exit = True

@@ -113,6 +113,8 @@ class RecorderCallback(BaseCallback):
         self._system = self._stream_once(recorder)
         self._looked_s = self._clock.monotonic_s()
         self._updates_told: Any = None
+        self._rollout_began: tuple[float, int] | None = None
+        self._rollout_ended_s = 0.0
         self._updates_s = -math.inf
         self._rand_power: float | None = None
         self._broken: set[int] = set()
@@ -124,6 +126,10 @@ class RecorderCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         self._guard.run("record an update", self._tell_update, None)
+        self._rollout_began = (self._clock.monotonic_s(), self.num_timesteps)
+
+    def _on_rollout_end(self) -> None:
+        self._rollout_ended_s = self._clock.monotonic_s()
 
     def _on_step(self) -> bool:
         if self._clock.monotonic_s() - self._looked_s >= self._look_every_s:
@@ -194,6 +200,7 @@ class RecorderCallback(BaseCallback):
             "n_updates": number,
             "gradient_norm": gradient_norm(self.model),
             "rand_power": self._rand_power,
+            **({} if often else self._times(now_s)),
             **{key: jsonable(value) for key, value in values.items()},
         }
         finished = getattr(self.model, "ep_info_buffer", None)
@@ -204,6 +211,17 @@ class RecorderCallback(BaseCallback):
         lost = [k for k, v in record.items() if isinstance(v, float) and not math.isfinite(v)]
         if lost:
             self.event("not_finite", where="update", values=lost)
+
+    def _times(self, now_s: float) -> dict[str, float]:
+        """Where the time since the last update went: to the environments, then to the learner."""
+        if self._rollout_began is None:
+            return {}
+        began_s, timestep = self._rollout_began
+        return {
+            "time/rollout_s": self._rollout_ended_s - began_s,
+            "time/update_s": now_s - self._rollout_ended_s,
+            "time/steps_per_second": (self.num_timesteps - timestep) / max(now_s - began_s, 1e-9),
+        }
 
     def _look(self) -> None:
         if self._system is not None:
