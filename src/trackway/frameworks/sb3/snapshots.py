@@ -20,7 +20,7 @@ from trackway.frameworks.sb3.time_budget import TimeBudget
 
 _log = logging.getLogger("trackway")
 # Of the training's time, for snapshots that are only kept in case it ends within a rollout.
-_SHARE, _CREDIT_S = 0.005, 0.1
+_SHARE = 0.005
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Snapshots:
         self._model, self._clock = model, clock
         self._parts: ModelParts | None = None
         self._plain = True  # whether the model can be taken apart
-        self._budget = TimeBudget(_SHARE, _CREDIT_S, clock)
+        self._budget = TimeBudget(_SHARE, clock)
         self.kept: Taken | None = None
 
     def take(
