@@ -47,6 +47,7 @@ bench: setup  ## what it costs, in ratios against peers in the same run
 soak: setup  ## kill recording 200 times at random instants
 	TRACKWAY_SOAK=1 $(TEST_ENV) $(PY) -m pytest tests/integration/test_exact_resume.py
 	TRACKWAY_KILLS=200 $(TEST_ENV) $(PY) -m pytest tests/crash/test_kills.py
+	TRACKWAY_FAULTS=1000 $(TEST_ENV) $(PY) -m pytest tests/crash/test_sync_faults.py --timeout 3600
 
 clean:  ## remove .venv and caches; never a run
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

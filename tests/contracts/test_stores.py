@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 from tests.contracts.store_contract import StoreContract
+from tests.support.memory_store import MemoryStore
 from tests.support.object_server import BUCKET, ObjectServer
 
 from trackway.errors import StoreError, UnreachableError, UnsuitableStoreError
@@ -28,6 +29,14 @@ class TestFolder(StoreContract):
     @pytest.fixture
     def store(self, tmp_path):
         return open_store(str(tmp_path / "한글 폴더"))
+
+
+class TestMemory(StoreContract):
+    """The store of other tests keeps the contract as well."""
+
+    @pytest.fixture
+    def store(self):
+        return MemoryStore()
 
 
 class TestS3(StoreContract):

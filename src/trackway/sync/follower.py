@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 _FASTEST_S: Final = 0.1
 _SLOWEST_S: Final = 10.0
 _LIST_S: Final = 5.0
-_SAY_S: Final = 10.0
+_SAY_S: Final = 4.0
 _AT_ONCE: Final = 8
 
 
@@ -79,7 +79,8 @@ class Follower:
         due = [followed for followed in self._followed.values() if followed.due_s <= now_s]
         if not due:
             return 0
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # No run waits for another: one may have a lot to fetch.
+        with ThreadPoolExecutor(min(_AT_ONCE, len(due))) as pool:
             applied = sum(pool.map(self._poll_one, due))
         if applied:
             self._bound()

@@ -73,17 +73,24 @@ class Mirror:
             SyncError: The store has no such run, or what it has is damaged.
             UnreachableError: It cannot be reached; what was applied stays.
         """
-        if not self.epochs or self._store.get(self._next_epoch()) is not None:
-            self.epochs = epochs(self._store, self._prefix)
-            if not self.epochs:
-                raise SyncError(f"{self._store.url} has no run {self.path.name!r}")
-            self._place.epoch = self._place.epoch or self.epochs[0].number
         applied = 0
         while True:
+            self._place.epoch = self._place.epoch or 1
             following = next((e for e in self.epochs if e.number == self._place.epoch + 1), None)
-            for lane in (lane for lane in layout.LANES if lane not in self._place.left_out):
-                end = following.ends.get(lane, 0) if following else None
-                applied += self._apply_lane(lane, end, at_most)
+            ends = following.ends if following else None
+            lanes = [lane for lane in layout.LANES if lane not in self._place.left_out]
+            # All at once: a request may take longer than everything else.
+            claimed, *next_ones = self._get(
+                [self._next_epoch(), *(self._key(lane, self._count(lane)) for lane in lanes)]
+            )
+            if claimed is not None or not self.epochs:
+                self.epochs = epochs(self._store, self._prefix)
+                if not self.epochs:
+                    raise SyncError(f"{self._store.url} has no run {self.path.name!r}")
+                continue
+            for lane, data in zip(lanes, next_ones, strict=True):
+                end = None if ends is None else ends.get(lane, 0)
+                applied += self._apply_lane(lane, data, end, at_most)
             if following is None or not self._complete(following):
                 return applied
             self._place = _Place(following.number, left_out=self._place.left_out)
@@ -110,48 +117,45 @@ class Mirror:
 
     def _complete(self, following: Epoch) -> bool:
         return all(
-            self._place.counts.get(lane, 0) >= end
+            self._count(lane) >= end
             for lane, end in following.ends.items()
             if lane not in self._place.left_out
         )
 
     def _next_epoch(self) -> str:
-        return layout.epoch_key(self._prefix, self.epochs[-1].number + 1)
+        last = self.epochs[-1].number if self.epochs else 0
+        return layout.epoch_key(self._prefix, last + 1)
 
-    def _apply_lane(self, lane: str, end: int | None, at_most: int | None) -> int:
-        count = self._place.counts.get(lane, 0)
-        first = count
-        while (end is None or count < end) and (at_most is None or count - first < at_most):
-            # One request where nothing is new, several at once where one is far behind.
-            ahead = 1 if count == first and end is None else _AHEAD
-            got = self._fetch(lane, count, ahead if end is None else min(ahead, end - count))
-            for data in got:
-                self._apply(lane, count, data)
-                count += 1
-                self._place.counts[lane] = count
-            if got:
-                self._note()
-            if len(got) < ahead:
-                break
-        return count - first
+    def _count(self, lane: str) -> int:
+        return self._place.counts.get(lane, 0)
 
-    def _fetch(self, lane: str, first: int, many: int) -> list[bytes]:
-        """Up to so many shipments, as far as there is no gap."""
-        keys = [
-            layout.shipment_key(self._prefix, self._place.epoch, lane, first + k)
-            for k in range(many)
-        ]
-        if many == 1:
-            found = [self._store.get(keys[0])]
-        else:
-            with ThreadPoolExecutor(many) as pool:
-                found = list(pool.map(self._store.get, keys))
-        got = []
-        for data in found:
-            if data is None:
+    def _key(self, lane: str, number: int) -> str:
+        return layout.shipment_key(self._prefix, self._place.epoch, lane, number)
+
+    def _apply_lane(
+        self, lane: str, data: bytes | None, end: int | None, at_most: int | None
+    ) -> int:
+        """Apply a lane's next shipment, and those behind it up to a gap; how many those were."""
+        first = self._count(lane)
+        got = [data] if end is None or first < end else []
+        while got and got[0] is not None:
+            for shipment in got:
+                if shipment is None:
+                    break
+                self._apply(lane, self._count(lane), shipment)
+                self._place.counts[lane] = self._count(lane) + 1
+            self._note()
+            count = self._count(lane)
+            if got[-1] is None or (at_most is not None and count - first >= at_most):
                 break
-            got.append(data)
-        return got
+            # Several at once where one is far behind.
+            behind = count + _AHEAD if end is None else min(count + _AHEAD, end)
+            got = self._get([self._key(lane, number) for number in range(count, behind)])
+        return self._count(lane) - first
+
+    def _get(self, keys: Sequence[str]) -> list[bytes | None]:
+        with ThreadPoolExecutor(max(1, len(keys))) as pool:
+            return list(pool.map(self._store.get, keys))
 
     def _apply(self, lane: str, number: int, data: bytes) -> None:
         try:
@@ -179,14 +183,13 @@ class Mirror:
             raise SyncError(
                 f"{self._store.url}: the bytes of {entry.path} are not what was shipped"
             )
-        if entry.kind == "file":
-            files.publish(path, content)
-            return
-        if not path.exists() and path.with_suffix(".seg").exists():
+        if not path.exists() and entry.kind == "append" and path.with_suffix(".seg").exists():
             return  # applied before, and its segment sealed since
-        files.make_folder(path.parent)
+        if entry.offset == 0:
+            files.publish(path, content)  # a reader never sees a beginning cut short
+            return
         if not path.exists():
-            files.create_append(path, b"").close()
+            raise SyncError(f"{self._store.url}: the beginning of {entry.path} was never shipped")
         file = files.open_append(path, entry.offset)
         file.append(content)
         file.close()

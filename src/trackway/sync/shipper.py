@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 from typing import Any
@@ -31,7 +32,9 @@ _log = logging.getLogger(__name__)
 
 _LIVE_BYTES = 8 << 20
 _BACKLOG_BYTES = 32 << 20
-_NAP_S = 0.05
+_NAP_S = 0.02
+# How long a shipper may go on that has been fenced; what it ships meanwhile does not count.
+_CHECK_S = 1.0
 
 
 class Shipper:
@@ -73,6 +76,7 @@ class Shipper:
         self._sender: Sender | None = None
         self._parcel: Parcel | None = None
         self._trouble: str | None = None
+        self._checked_s = -1e9
         self.shipments = self.behind_bytes = 0
         files.make_folder(run.sync)
         lock = files.lock(run.sync / "lock")
@@ -124,7 +128,10 @@ class Shipper:
                 changes = self._ship_some(lane, changes)
                 if lane == layout.LANES[-1]:
                     break  # it may take long: look whether there is something more urgent
-        lease.check_held(self._store, self._prefix, self._epoch)
+        now_s = self._clock.monotonic_s()
+        if now_s - self._checked_s >= _CHECK_S:
+            self._checked_s = now_s
+            lease.check_held(self._store, self._prefix, self._epoch)
         return self.behind_bytes
 
     def _try_once(self, at_once: bool) -> int | None:
@@ -134,7 +141,12 @@ class Shipper:
             if not at_once and not self.behind_bytes and not self._cadence.due():
                 return None
             left = self.ship()
-        except UnreachableError as error:
+        except (UnreachableError, OSError) as error:
+            if not self._run.path.is_dir():
+                raise SyncError(
+                    f"{self._run.path} is gone; what was shipped of it stays"
+                ) from error
+            # The network, or this machine's disk that is full: the store has what it has.
             self._cadence.failed()
             self._say(str(error))
             self._wait_out()
@@ -236,7 +248,8 @@ class Shipper:
         changed = bool(trouble) != bool(self._trouble)
         self._trouble = trouble
         if changed or self.shipments % 20 == 1:
-            self._tell("unreachable" if trouble else "shipping")
+            with contextlib.suppress(OSError):
+                self._tell("unreachable" if trouble else "shipping")
 
     def _tell(self, state: str) -> None:
         """Leave word for `trackway status` and the dashboard."""

@@ -1,0 +1,143 @@
+"""From a row recorded on one machine to the same row readable on another, through a bucket.
+
+    python benchmarks/sync_latency.py                 8 writers, 40 ms added to every request
+    python benchmarks/sync_latency.py --delay_ms 0 --writers 1
+
+A real S3 server runs on this machine; a proxy delays each answer. Every writer is a run with a
+recorder and a shipper of its own; one follower makes all runs again in another folder, as a
+dashboard of a bucket does. A row carries the time when it was committed; it counts as visible when
+the reader of the copy gives it. Both ends read one clock. Printed beside the delays: what the
+shippers cost of a core, and what a day of such requests costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the server of the tests
+
+from tests.support.object_server import BUCKET, ObjectServer
+from tests.support.proxy import Proxy
+
+import trackway
+from trackway.errors import StreamError
+from trackway.format.schema import Field
+from trackway.run import create_run, new_manifest, write_manifest
+from trackway.storage.places import attempts
+from trackway.storage.reader import Reader
+from trackway.sync import cost
+from trackway.sync.follower import Follower
+from trackway.sync.opening import open_store
+
+SCHEMA = trackway.Schema(
+    Field("committed_unix", "float64", unit="s", description="when this row was committed"),
+    Field("state", "float32", (66,), description="as much as a Go1 has to say"),
+)
+NUM_ENVS = 12
+_WARM_S = 16.0
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--writers", type=int, default=8)
+    arguments.add_argument("--delay_ms", type=float, default=40.0)
+    arguments.add_argument("--seconds", type=float, default=20.0)
+    args = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        server = ObjectServer(folder / "weed")
+        server.start()
+        proxy = Proxy(server.port)
+        proxy.delay_s = args.delay_ms / 1e3
+        os.environ |= server.environment | {"AWS_ENDPOINT_URL": proxy.endpoint}
+        try:
+            measure(args, folder)
+        finally:
+            server.remove()
+
+
+def measure(args: argparse.Namespace, folder: Path) -> None:
+    url = f"s3://{BUCKET}/lab"
+    runs = [create_run(folder / "here", f"writer-{n}") for n in range(args.writers)]
+    for run in runs:
+        write_manifest(run, new_manifest(command=["benchmark"], config={}))
+    recorders = [trackway.Recorder(run.path) for run in runs]
+    streams = [recorder.stream("steps", SCHEMA, NUM_ENVS) for recorder in recorders]
+    shippers = [
+        subprocess.Popen([sys.executable, "-m", "trackway", "sync", str(run.path), url])
+        for run in runs
+    ]
+    stop = threading.Event()
+    follower = Follower(open_store(url), folder / "there")
+    thread = threading.Thread(target=follower.follow, args=(stop,))
+    thread.start()
+    state = np.zeros((NUM_ENVS, 66), np.float32)
+    delays: list[float] = []
+    try:
+        for seconds in (_WARM_S, args.seconds):
+            # The shippers notice within some seconds that somebody watches; then it counts.
+            delays = record(seconds, streams, state, folder / "there", runs)
+        spent_s = sum(sum(psutil.Process(s.pid).cpu_times()[:2]) for s in shippers)
+    finally:
+        stop.set()
+        thread.join()
+        for recorder in recorders:
+            recorder.close()
+        for shipper in shippers:
+            shipper.kill()
+            shipper.wait()
+    delays.sort()
+    told = {
+        "writers": args.writers,
+        "delay_ms": args.delay_ms,
+        "rows": len(delays),
+        "p50_s": round(statistics.median(delays), 3),
+        "p95_s": round(delays[int(0.95 * len(delays))], 3),
+        "worst_s": round(delays[-1], 3),
+        "goal_p95_s": 0.7,
+        "shipper_cpu_share": round(spent_s / len(shippers) / (args.seconds + _WARM_S), 4),
+        "usd_per_day_unwatched": round(cost.usd_per_day(0.0), 4),
+        "usd_per_day_watched": round(cost.usd_per_day(1.0), 2),
+    }
+    print(json.dumps(told, indent=2))
+
+
+def record(seconds: float, streams, state, there: Path, runs) -> list[float]:
+    """Ten rows a second into every run; how long each took to be readable in the copy."""
+    delays: list[float] = []
+    readers: dict[str, Reader] = {}
+    began = time.time()
+    committed = 0.0
+    while time.time() - began < seconds + 2.0:
+        now = time.time()
+        if now - committed > 0.1 and now - began < seconds:
+            committed = now
+            for stream in streams:
+                stream.write({"committed_unix": np.full(NUM_ENVS, time.time()), "state": state})
+        for run in runs:
+            if run.name not in readers:
+                for attempt in attempts(there / run.name):
+                    with contextlib.suppress(StreamError, FileNotFoundError):  # nothing yet
+                        readers[run.name] = Reader(attempt.stream("steps"), ["committed_unix"])
+            if run.name in readers:
+                times = readers[run.name].poll()["committed_unix"][:, 0]
+                delays += [time.time() - t for t in times.tolist() if t >= began]
+        time.sleep(0.01)
+    return delays
+
+
+if __name__ == "__main__":
+    main()
