@@ -9,6 +9,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 STATIC = Path("src/trackway/dashboard/static")
+PLAYER = Path("src/trackway/replay/static")
 
 
 class BuildPage(BuildHookInterface):  # type: ignore[type-arg]
@@ -23,4 +24,4 @@ class BuildPage(BuildHookInterface):  # type: ignore[type-arg]
             subprocess.run([script], cwd=root, check=True)
         if not (root / STATIC / "index.html").exists():
             self.app.display_warning("packed without the dashboard's page: there was no npm")
-        build_data["artifacts"].append(f"/{STATIC}/**")
+        build_data["artifacts"] += [f"/{STATIC}/**", f"/{PLAYER}/**"]

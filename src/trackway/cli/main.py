@@ -16,6 +16,7 @@ from trackway.cli import (
     plot,
     probes,
     query,
+    replay,
     resume,
     runs,
     serve,
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="for programs")
     show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
     streams.add_commands(commands)
+    replay.add_commands(commands)
     archive.add_commands(commands)
     query.add_command(commands)
     plot.add_command(commands)

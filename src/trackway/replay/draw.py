@@ -14,7 +14,7 @@ import orjson
 from trackway.errors import RenderError
 from trackway.replay import child
 from trackway.replay.render import FRAMES, MODEL, STATES
-from trackway.replay.video import encode, pick_frames
+from trackway.replay.video import encode, pick_frames, picture
 
 _NO_GL = (
     "there is no OpenGL to draw with ({reason}); install one that needs no screen"
@@ -23,7 +23,7 @@ _NO_GL = (
 
 
 def draw(folder: Path) -> bytes:
-    """The mp4 of a job: its recorded states drawn, or its frames as they are."""
+    """The mp4 of a job (or GIF or PNG, as its path says): states drawn, or frames as they are."""
     job = orjson.loads((folder / child.JOB).read_bytes())
     rate = Fraction(*job["rate"])
     # H.264 halves the resolution of colour: both sides have to be even.
@@ -39,6 +39,9 @@ def draw(folder: Path) -> bytes:
         qpos = np.load(folder / STATES, allow_pickle=False)
         picked = pick_frames(len(qpos), job["step_s"], rate)
         frames = _draw_states(folder, job, qpos, picked, width, height)
+    ending = Path(job["path"]).suffix
+    if ending in (".gif", ".png"):
+        return picture(ending, frames, rate)
     encode(folder / "video.mp4", frames, rate, width, height)
     return (folder / "video.mp4").read_bytes()
 

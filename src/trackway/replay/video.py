@@ -1,7 +1,9 @@
-"""H.264 in mp4, at the speed at which things happened."""
+"""H.264 in mp4, GIF and PNG, at the speed at which things happened."""
 
 from __future__ import annotations
 
+import io
+import itertools
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -49,3 +51,26 @@ def encode(
             frame.pts, frame.time_base = index, 1 / rate
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def picture(ending: str, frames: Iterable[np.ndarray], rate: Fraction) -> bytes:
+    """A GIF of all frames (`.gif`), or a PNG of the first (`.png`).
+
+    A GIF counts hundredths of a second: each frame lasts until the hundredth nearest to its end, so
+    that the whole keeps true speed.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise RenderError("Pillow is missing; pip install 'trackway[video]'") from error
+    buffer = io.BytesIO()
+    images = (Image.fromarray(pixels) for pixels in frames)
+    first = next(images)
+    if ending == ".png":
+        first.save(buffer, "png")
+        return buffer.getvalue()
+    shown = [image.quantize(64) for image in (first, *images)]
+    ends = [round(100 * k / float(rate)) for k in range(len(shown) + 1)]
+    lasts_ms = [10 * (after - before) for before, after in itertools.pairwise(ends)]
+    shown[0].save(buffer, "gif", save_all=True, append_images=shown[1:], duration=lasts_ms, loop=0)
+    return buffer.getvalue()

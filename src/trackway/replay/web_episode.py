@@ -87,6 +87,26 @@ def web_episode(trajectory: Trajectory, models: Models) -> bytes:
     return _pack({"facts": facts(trajectory, models)}, channels)
 
 
+def curve_names(trajectory: Trajectory) -> list[str]:
+    """Columns that can be shown as curves and are not in `web_episode` already."""
+    sent = {
+        *_FORCES,
+        "foot_contact",
+        "command",
+        "push",
+        "reward",
+        "qpos",
+        "mocap_pos",
+        "mocap_quat",
+    }
+    parts = ("reward_component.", "cost_component.")
+    return [
+        field.name
+        for field in trajectory.fields
+        if _is_curve(field) and field.name not in sent and not field.name.startswith(parts)
+    ]
+
+
 def web_columns(trajectory: Trajectory, names: Iterable[str]) -> bytes:
     """Columns of an episode by name, each in 511 steps of its range.
 
@@ -133,7 +153,7 @@ def facts(trajectory: Trajectory, models: Models) -> dict[str, Any]:
         "limits": trajectory.scene.get("limits") or [],
         "rand_power": start.get("rand_power"),
         "overrides": describe_overrides(overrides, models.physics),
-        "shape": _shaping(overrides, models),
+        "shape": shaping(overrides, models),
         "feet": _feet(trajectory, models.drawn),
         "fields": [_told(field) for field in trajectory.fields if _is_curve(field)],
     }
@@ -260,7 +280,7 @@ def _feet(trajectory: Trajectory, drawn: RecordedModel | None) -> list[dict[str,
     return found
 
 
-def _shaping(overrides: Mapping[str, Any], models: Models) -> dict[str, list[list[float]]]:
+def shaping(overrides: Mapping[str, Any], models: Models) -> dict[str, list[list[float]]]:
     """Overrides that move or shape something in the drawn model: element, component, value."""
     drawn, physics = models.drawn, models.physics
     if drawn is None or physics is None:

@@ -6,6 +6,7 @@ import type { Marker } from '../messages'
 import { figure } from '../shell/format'
 import { dark } from '../shell/theme'
 import { indexAt, lastOf } from './curve'
+import { layerAt, showEpisodes } from './pick'
 import { csv, png, save, svg } from './export'
 import { Plot, type Drawing, type Line } from './plot'
 import type { Stack } from './stack'
@@ -20,7 +21,7 @@ export interface ChartProps {
   unit?: string | undefined
   names: readonly string[]
   lines?: Line[]
-  stack?: { stack: Stack; colours: string[]; share: boolean }
+  stack?: { stack: Stack; colours: string[]; share: boolean; keys?: string[] }
   markers?: readonly Marker[]
   range: Stretch
   height?: number
@@ -61,6 +62,7 @@ export function Chart(props: ChartProps) {
     plot.current = new Plot(element, {
       onCursor: (place) => (cursor.value = place),
       onBrush: setBrush,
+      onPick: (place, height) => showEpisodes(latest.current, place, layerAt(latest.current, props.stack?.keys, place, height)),
     })
     const sizes = new ResizeObserver(() => (size.value = [element.clientWidth, element.clientHeight]))
     const sight = new IntersectionObserver(([entry]) => (seen.value = entry?.isIntersecting ?? false), { rootMargin: '200px' })
@@ -119,7 +121,7 @@ export function Chart(props: ChartProps) {
         tabIndex={0}
         style={{ minHeight: `${tall}px` }}
         aria-label={empty ? t('empty', { title }) : label(title, drawing, format)}
-        onKeyDown={(event) => onKey(event, range)}
+        onKeyDown={(event) => onKey(event, range, latest.current)}
       >
         {empty && <p class="nothing">{t('nothing')}</p>}
       </div>
@@ -177,8 +179,8 @@ function label(title: string, drawing: Drawing, format: (value: number | null) =
   return t('chart', { title, value: format(last), low: format(low), high: format(high) })
 }
 
-/** Arrow keys move the cursor; with Shift they mark a stretch, as dragging does. */
-function onKey(event: KeyboardEvent, range: Stretch): void {
+/** Arrow keys move the cursor; with Shift they mark a stretch, as dragging does; Enter is a click. */
+function onKey(event: KeyboardEvent, range: Stretch, drawing: Drawing): void {
   const span = range.to - range.from
   const held = (place: number) => Math.max(range.from, Math.min(range.to, place))
   const at = cursor.value ?? range.to
@@ -200,6 +202,9 @@ function onKey(event: KeyboardEvent, range: Stretch): void {
       break
     case 'End':
       cursor.value = range.to
+      break
+    case 'Enter':
+      showEpisodes(drawing, at)
       break
     case 'z':
       if (!brush.value) return

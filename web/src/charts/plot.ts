@@ -28,6 +28,8 @@ export interface Drawing {
 export interface PlotHandlers {
   onCursor: (place: number | null) => void
   onBrush: (stretch: Stretch) => void
+  /** A click: its place, and its height in the plot's own units. */
+  onPick: (place: number, height: number) => void
 }
 
 /** A plot whose drawing can be replaced as often as data comes. */
@@ -133,6 +135,7 @@ export class Plot {
         },
       ],
       hooks: {
+        ready: [(plot) => this.watchClicks(plot)],
         drawAxes: [(plot) => this.under(plot, ink)], // over the grid, under the curves
         draw: [(plot) => this.over(plot, ink)],
         setCursor: [
@@ -151,6 +154,17 @@ export class Plot {
         ],
       },
     }
+  }
+
+  /** A press and a release at the same place; anything longer marks a stretch. */
+  private watchClicks({ over, posToVal }: uPlot): void {
+    let pressed = NaN
+    over.addEventListener('pointerdown', (event) => (pressed = event.clientX))
+    over.addEventListener('click', (event) => {
+      if (Math.abs(event.clientX - pressed) > 3) return
+      const box = over.getBoundingClientRect()
+      this.handlers.onPick(posToVal(event.clientX - box.left, 'x'), posToVal(event.clientY - box.top, 'y'))
+    })
   }
 
   private heights(low: number | null, high: number | null): [number, number] {

@@ -166,7 +166,7 @@ function Shares({ data, range, markers }: PartProps) {
   if (!shares) return null
   const x = Float64Array.from(shares.x)
   const parts = Object.entries(shares.reasons).map(([name, counts]) => ({ name: reason(name), values: smoothed(Float64Array.from(counts), smoothing.value) }))
-  const stack = { stack: shared(x, parts), colours: parts.map((_, i) => colour(i)), share: true }
+  const stack = { stack: shared(x, parts), colours: parts.map((_, i) => colour(i)), share: true, keys: Object.keys(shares.reasons) }
   return <Chart title={t('shares')} hint={t('sharesSays')} names={parts.map((part) => part.name)} stack={stack} range={range} markers={markers} format={percent} height={150} />
 }
 

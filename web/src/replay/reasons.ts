@@ -1,5 +1,5 @@
-import { said, t } from './replay-words'
+import { reason } from '../live/reason-words'
+import { t } from './replay-words'
 
 /** Why an episode ended, in the reader's language where we know the word. */
-export const reasonWord = (reason: string | null): string =>
-  reason === null ? t('underWay') : (said.maybe(reason) ?? reason.replaceAll('_', ' '))
+export const reasonWord = (told: string | null): string => (told === null ? t('underWay') : reason(told))

@@ -217,25 +217,6 @@ export const t = words(
   },
 )
 
-/** What the environment said, where we know its word. */
-export const said = words(
-  {
-    fell: 'fell',
-    time_limit: 'time limit',
-    diverged: 'simulation diverged',
-    terminated: 'terminated',
-    truncated: 'truncated',
-    height: 'height',
-    upright: 'upright',
-  },
-  {
-    fell: '넘어짐',
-    time_limit: '시간 제한',
-    diverged: '시뮬레이션 발산',
-    terminated: '종료',
-    truncated: '중단',
-    height: '높이',
-    upright: '직립도',
-  },
-)
+/** Quantities that probes name, where we know their word. */
+export const said = words({ height: 'height', upright: 'upright' }, { height: '높이', upright: '직립도' })
 export const FROM_SERVER = ['said']
