@@ -80,10 +80,14 @@ def record_attempt(
     unix_s: float = BEGUN_UNIX_S,
     close: bool = True,
     checkpoints: Iterable[Path] = (),
+    more: tuple[Field, ...] = (),
 ) -> Recorder:
-    """One attempt of `rows` vector steps that begins at timestep `begin`."""
+    """One attempt of `rows` vector steps that begins at timestep `begin`.
+
+    Of `more` fields, every number of row n is n.
+    """
     recorder = Recorder(run, ring_bytes=1 << 20)
-    steps = recorder.stream("steps", SCHEMA, num_envs)
+    steps = recorder.stream("steps", Schema(*SCHEMA, *more), num_envs)
     system = recorder.stream("system", SYSTEM_SCHEMA)
     episodes, updates, events = (recorder.records(n) for n in ("episodes", "updates", "events"))
     starts = recorder.records("starts")
@@ -105,7 +109,8 @@ def record_attempt(
     returns = np.zeros(num_envs)
     for row in range(rows):
         columns = step_columns(row, num_envs, seed)
-        steps.write(columns)
+        others = {f.name: np.full((num_envs, *f.shape), row, f.dtype) for f in more}
+        steps.write(columns | others)
         returns += columns["reward"]
         if row % EPISODE_ROWS == EPISODE_ROWS - 1:
             for env in range(num_envs):

@@ -13,6 +13,7 @@ from trackway.cli import (
     archive,
     completion,
     diff,
+    exchange,
     plot,
     probes,
     query,
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     archive.add_commands(commands)
     query.add_command(commands)
     plot.add_command(commands)
+    exchange.add_commands(commands)
     diff.add_command(commands)
     resume.add_commands(commands)
     serve.add_command(commands)

@@ -118,6 +118,10 @@ class RunView:
             for view in self._views()
         ]
 
+    def axis(self, span: Span, x: X) -> Axis | None:
+        """Where rows of `steps` of an attempt are on an axis; None where nothing tells."""
+        return self._axis(self._attempts[span.attempt.name], "steps", x)
+
     def rows(self, stream: str) -> list[int]:
         """How many rows of a stream each attempt gave to the line."""
         return [view.rows(stream) for view in self._views()]

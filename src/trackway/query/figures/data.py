@@ -19,7 +19,7 @@ from trackway.query.facts import RunFacts
 from trackway.query.line import Span
 from trackway.query.records import RecordColumns
 from trackway.query.run_view import RunView
-from trackway.storage.places import scenes_folder
+from trackway.query.step_time import step_s
 from trackway.storage.reader import Reader
 
 Floats = npt.NDArray[np.float64]
@@ -155,19 +155,18 @@ def motion(
         raise QueryError(f"{subject.facts.name} recorded none of: {', '.join(wanted)}")
     env = int(record["env"])
     first = int(record["row"]) - int(record["length"]) + 1
-    read = [*names, *(["time"] if "time" in fields and "time" not in names else [])]
-    reader = Reader(folder, read, max(0, first), env)
+    reader = Reader(folder, names, max(0, first), env)
     found = reader.poll(int(record["length"]))
     kept = found.rows <= int(record["row"])
     if not kept.any():
         raise QueryError(f"the steps of that episode of {subject.facts.name} are not kept any more")
-    columns = {name: found[name][kept, 0] for name in read}
+    columns = {name: found[name][kept, 0] for name in names}
     rows = found.rows[kept] - first
-    step_s = _step_s(columns.get("time"), rows, subject.facts, span, subject.view)
+    each_s = step_s(subject.view, span, Path(subject.facts.path))
     how = record.get("termination_reason") or "ended"
     told = f"robot {env}, episode {int(record['episode'])}, timestep {short_int(record['timestep'])}, {how}"
-    time = rows.astype(np.float64) * (step_s or 1.0)
-    return Motion(time, columns, fields, step_s is not None, told)
+    time = rows.astype(np.float64) * (each_s or 1.0)
+    return Motion(time, columns, fields, each_s is not None, told)
 
 
 def short_int(value: Any) -> str:
@@ -190,24 +189,6 @@ def _choose(subject: Subject, episode: int | None, env: int | None) -> tuple[Spa
         raise QueryError(f"{subject.facts.name} has no finished episode {which}".rstrip())
     late = told[-max(1, len(told) // 10) :]
     return max(late, key=lambda found: found[1]["length"])
-
-
-def _step_s(
-    time: npt.NDArray[Any] | None, rows: Any, facts: RunFacts, span: Span, view: RunView
-) -> float | None:
-    """Simulated time of a step: as recorded, or as the scene tells it."""
-    if time is not None and time.ndim == 1 and len(time) > 1:
-        return float(np.median(np.diff(time) / np.diff(rows)))
-    for told, records in view.line_records("events"):
-        for record in records:
-            if told == span and record.get("event") == "scene" and record.get("substeps"):
-                scene = scenes_folder(Path(facts.path)) / f"{record['physics']}.npz"
-                try:
-                    with np.load(scene, allow_pickle=False) as arrays:
-                        return float(arrays["opt.timestep"]) * int(record["substeps"])
-                except (OSError, ValueError, KeyError):
-                    return None
-    return None
 
 
 def labels(field: Field) -> list[str]:
