@@ -10,6 +10,8 @@ TrackwayError
 │   └── AttemptInUseError         another process records into this attempt
 ├── SchemaError               fields that no stream can have
 ├── FormatError               bytes are not what they should be
+├── RetentionError            what a policy or a pin says cannot be
+├── BackupError               a copy is not what it should be
 ├── ProbeError                a probe cannot be loaded or made
 ├── StreamError               a stream cannot be read as asked
 ├── EpisodeError              there is no such episode
@@ -90,6 +92,14 @@ class QueryError(TrackwayError):
 class MissingExtraError(TrackwayError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs more than is installed: pip install 'trackway[{extra}]'")
+
+
+class RetentionError(TrackwayError):
+    """What a policy or a pin says cannot be followed; nothing was let go."""
+
+
+class BackupError(TrackwayError):
+    """A backup is not what it should be; the message names the file."""
 
 
 class ProbeError(TrackwayError):

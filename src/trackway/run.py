@@ -84,6 +84,11 @@ class RunFolder:
         return self.path / "notes.json"
 
     @property
+    def keep(self) -> Path:
+        """What stays of the run whatever a policy says."""
+        return self.path / "keep.json"
+
+    @property
     def history(self) -> Path:
         return self.path / "training_history.json"
 

@@ -14,6 +14,7 @@ from trackway.cli import (
     completion,
     diff,
     exchange,
+    keeping,
     plot,
     probes,
     query,
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     streams.add_commands(commands)
     replay.add_commands(commands)
     archive.add_commands(commands)
+    keeping.add_commands(commands)
     query.add_command(commands)
     plot.add_command(commands)
     exchange.add_commands(commands)

@@ -209,6 +209,20 @@ class AttemptFolder:
         return [StreamFolder(path) for path in sorted(self.path.glob("*/")) if path.is_dir()]
 
 
+def is_reduced(path: Path) -> bool:
+    """Whether a file is a part of which something was given up: its values or its rows."""
+    match = _PART.fullmatch(path.name)
+    return match is not None and match[3] is not None
+
+
+def reductions(path: Path) -> list[Path]:
+    """Parts that hold less of the same segments than this whole one."""
+    match = _PART.fullmatch(path.name)
+    if match is None or match[3] is not None:
+        return []
+    return [part for part in path.parent.glob(f"{path.stem}.r*.parquet") if is_reduced(part)]
+
+
 def scenes_folder(run: Path) -> Path:
     """Where the simulated models lie, each under its digest."""
     return run / "realtime_data" / "scenes"

@@ -53,6 +53,7 @@ class Reader:
 
     Attributes:
         ended: Whether the journal said that no row follows what was given.
+        end_reason: Why: `closed`, or how the training died.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Reader:
             StreamError: The stream cannot be read, or does not have one of `fields`.
         """
         self.ended = False
+        self.end_reason: str | None = None
         self.schema, self.num_envs, self.kind = describe(folder)
         self._folder = folder
         self._unread: Iterator[Block | Mapping[str, Any]] = iter(())
@@ -109,7 +111,7 @@ class Reader:
                     if isinstance(block, Block):
                         count += self._take(found, block.first_row, block.columns)
                     elif block.get("note") == "ended":
-                        self.ended = True
+                        self.ended, self.end_reason = True, block.get("reason")
                     if limit is not None and count >= limit:
                         self._unread = unread
                         return self._joined(found)

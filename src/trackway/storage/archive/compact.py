@@ -170,7 +170,9 @@ def _make_part(stream: StreamFolder, sources: list[Source]) -> list[Made]:
     rows = np.concatenate([source.rows for source in sources])
     if not len(rows):
         return []
-    path = stream.part(sources[0].file.number, sources[-1].file.last)
+    # A name without a revision promises everything that was recorded.
+    revision = max(s.file.revision if isinstance(s.file, PartFile) else 0 for s in sources)
+    path = stream.part(sources[0].file.number, sources[-1].file.last, revision)
     try:
         with files.building(path) as temporary:
             if header.kind == pieces.KIND:

@@ -1,0 +1,173 @@
+"""`trackway clean`, `pin`, `backup`, `restore`: what stays, and where else it lies."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from trackway.cli.completion import names_folder, names_run
+from trackway.clock import SYSTEM_CLOCK
+from trackway.errors import RetentionError, RunError
+from trackway.run import RunFolder, find_run, list_runs
+from trackway.storage.backup import Backup, restore
+from trackway.storage.retention.pins import pin_rows, pin_run
+from trackway.storage.retention.policy import Policy, read_policy
+
+if TYPE_CHECKING:
+    from trackway.storage.retention.cuts import Cut
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Give the command line its commands about keeping."""
+    says = "let old steps go as retention.toml says, or these options; episodes and models stay"
+    clean = commands.add_parser("clean", help=says, description=says)
+    names_folder(
+        clean.add_argument("models", nargs="?", type=Path, default=Path("models"), metavar="FOLDER")
+    )
+    clean.add_argument("--dry-run", action="store_true", help="say what would go, and why")
+    clean.add_argument("--full_days", type=float, metavar="D", help="keep everything so long")
+    clean.add_argument(
+        "--sampled_days", type=float, metavar="D", help="then a sample; then only what is pinned"
+    )
+    clean.add_argument("--every", type=int, metavar="N", help="which rows make a sample (10)")
+    clean.add_argument("--budget_gb", type=float, metavar="GB", help="for all runs together")
+    clean.add_argument("--backup", type=Path, metavar="FOLDER", help="only what is safe there goes")
+    clean.add_argument("--json", action="store_true", help="for programs")
+    clean.set_defaults(act=clean_runs)
+
+    pin = _of_run(commands, "pin", "keep a run, or some rows of it, whatever a policy says")
+    pin.add_argument("--attempt", help="of the rows")
+    pin.add_argument("--rows", type=int, nargs=2, metavar=("FIRST", "LAST"), help="such as 500 999")
+    pin.set_defaults(act=_pin)
+    unpin = _of_run(commands, "unpin", "let the policies decide about a run again")
+    unpin.set_defaults(act=lambda args: pin_run(find_run(args.models, args.run), pinned=False))
+
+    says = "copy a run's finished files, or those of all runs, to a second folder, and prove them"
+    copy = commands.add_parser("backup", help=says, description=says)
+    copy.add_argument("runs", type=Path, metavar="FOLDER", help="a run, or a folder of runs")
+    copy.add_argument("backup", type=Path, metavar="BACKUP")
+    copy.add_argument("--follow", action="store_true", help="go on as files are finished")
+    copy.set_defaults(act=_backup)
+
+    says = "make a run again from its copy in a backup"
+    again = commands.add_parser("restore", help=says, description=says)
+    again.add_argument("backup", type=Path, metavar="BACKUP/RUN")
+    again.add_argument("to", type=Path, metavar="FOLDER", help="such as models/my_run")
+    again.set_defaults(act=_restore)
+
+
+def _of_run(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, says: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=says, description=says)
+    names_run(command.add_argument("run", metavar="RUN"))
+    names_folder(
+        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
+    )
+    return command
+
+
+def clean_runs(args: argparse.Namespace) -> None:
+    """Carry out the policies of a folder, or say what they would do."""
+    from trackway.storage.retention.act import carry_out
+    from trackway.storage.retention.cuts import plan
+    from trackway.storage.retention.policy import policy_of
+
+    given = {
+        name: getattr(args, name)
+        for name in ("full_days", "sampled_days", "every", "budget_gb", "backup")
+    }
+    policy = (read_policy(args.models) or Policy()).with_given(**given)
+    runs = {run.path: policy_of(run, policy) for run in list_runs(args.models)}
+    if not any(of.lets_go for of in [policy, *runs.values()]):
+        raise RetentionError(
+            f"no policy: write {args.models / 'retention.toml'}, or give --full_days, "
+            "--sampled_days or --budget_gb"
+        )
+    cuts, said = plan(args.models, policy, SYSTEM_CLOCK.unix_s())
+    freed = 0
+    if not args.dry_run:
+        for path in {cut.stream.attempt.run for cut in cuts}:
+            backup = runs[path].backup
+            if backup is not None:
+                Backup(path, backup).copy()
+        for cut in cuts:
+            bytes_, more = carry_out(cut, runs[cut.stream.attempt.run].backup)
+            freed, said = freed + bytes_, [*said, *more]
+    if args.json:
+        told = {
+            "dry_run": args.dry_run,
+            "cuts": [_told(cut) for cut in cuts],
+            "said": said,
+            "freed_bytes": freed,
+        }
+        sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    for cut in cuts:
+        sys.stdout.write(_sentence(cut) + "\n")
+        sys.stdout.writelines(f"  rows {p.first} to {p.last} stay: {p.why}\n" for p in cut.pins)
+    sys.stdout.writelines(f"{line}\n" for line in said)
+    would = sum(cut.before_bytes - cut.after_bytes for cut in cuts)
+    sys.stdout.write(
+        f"would free about {would / 1e6:,.1f} MB; nothing was touched\n"
+        if args.dry_run
+        else f"freed {freed / 1e6:,.1f} MB\n"
+    )
+
+
+def _told(cut: Cut) -> dict[str, Any]:
+    return {
+        "run": cut.stream.attempt.run.name,
+        "attempt": cut.stream.attempt.name,
+        "stream": cut.stream.name,
+        "stage": cut.stage.name.lower(),
+        "why": cut.why,
+        "before_bytes": cut.before_bytes,
+        "after_bytes": cut.after_bytes,
+        "pins": [vars(pin) for pin in cut.pins],
+    }
+
+
+def _sentence(cut: Cut) -> str:
+    left = "the pinned rows" if cut.stage.name == "PINNED" else f"every {cut.every}th row"
+    stream = f"{cut.stream.attempt.run.name}/{cut.stream.attempt.name}/{cut.stream.name}"
+    size = f"{cut.before_bytes / 1e6:,.1f} MB to about {cut.after_bytes / 1e6:,.1f} MB"
+    return f"{stream}: {left} stay, {size}: {cut.why}"
+
+
+def _pin(args: argparse.Namespace) -> None:
+    run = find_run(args.models, args.run)
+    if args.rows is None:
+        pin_run(run)
+    elif args.attempt is None:
+        raise RetentionError("rows are counted in each attempt: give --attempt as well")
+    else:
+        pin_rows(run, args.attempt, *args.rows)
+
+
+def _backup(args: argparse.Namespace) -> None:
+    while True:
+        single = RunFolder(args.runs)
+        runs = [single] if single.manifest.is_file() else list_runs(args.runs)
+        if not runs:
+            raise RunError(f"{args.runs} is no run, and no folder of runs")
+        for run in runs:
+            copied = Backup(run.path, args.backup).copy()
+            if copied.files or not args.follow:
+                sys.stdout.write(
+                    f"{run.name}: {copied.files} files, {copied.size_bytes / 1e6:,.1f} MB copied "
+                    "and proven\n"
+                )
+                sys.stdout.flush()
+        if not args.follow:
+            return
+        SYSTEM_CLOCK.sleep_s(5.0)
+
+
+def _restore(args: argparse.Namespace) -> None:
+    copied = restore(args.backup, args.to)
+    sys.stdout.write(f"{copied.files} files, {copied.size_bytes / 1e6:,.1f} MB restored\n")
