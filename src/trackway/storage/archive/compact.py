@@ -33,7 +33,6 @@ from trackway.storage.archive.precision import bounds_for
 from trackway.storage.archive.rewrite import rewrite
 from trackway.storage.archive.sources import Source, find_source, joined
 from trackway.storage.archive.write import write_columns, write_table
-from trackway.storage.parts import part_header
 from trackway.storage.places import AttemptFolder, PartFile, StreamFolder, attempts
 
 Rows = npt.NDArray[np.int64]
@@ -140,12 +139,13 @@ def wanted_precision(attempt: AttemptFolder) -> Mapping[str, Mapping[str, float]
 
 def _round(stream: StreamFolder, bounds: Mapping[str, float]) -> None:
     for file in stream.parts():
-        header = part_header(file.path)
-        if header is not None and header.kind != pieces.KIND:
-            try:
+        try:
+            with open_part(file.path) as part:
+                header = part.header
+            if header.kind != pieces.KIND:
                 rewrite(stream, file, bounds=bounds_for(header.schema, bounds))
-            except (FormatError, StreamError) as error:
-                _log.warning("%s stays exact: %s", file.path, error)
+        except (FormatError, StreamError) as error:
+            _log.warning("%s stays exact: %s", file.path, error)
 
 
 def _make_parts(stream: StreamFolder, group: Sequence[File]) -> list[Made]:
