@@ -104,19 +104,23 @@ def main() -> None:
 
     model = learner(arguments.num_envs)
     stretch(model, steps // 4)  # warm
-    cases: list[int | None] = [None, *arguments.frequencies]
-    wall: dict[int | None, list[float]] = {case: [] for case in cases}
-    cpu: dict[int | None, list[float]] = {case: [] for case in cases}
-    around: dict[int | None, list[float]] = {case: [] for case in cases}
+    # How often is saved, and whether every step is kept in the streams as well.
+    kinds = [(every, streams) for streams in (True, False) for every in arguments.frequencies]
+    cases: list[tuple[int, bool] | None] = [None, *kinds]
+    wall: dict[tuple[int, bool] | None, list[float]] = {case: [] for case in cases}
+    cpu: dict[tuple[int, bool] | None, list[float]] = {case: [] for case in cases}
+    around: dict[tuple[int, bool] | None, list[float]] = {case: [] for case in cases}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(arguments.rounds):
             turn = number % len(cases)
             for case in cases[turn:] + cases[:turn]:
                 saving = None
                 if case is not None:
+                    every, streams = case
                     saving = ComprehensiveSavingCallback(
-                        Path(folder) / f"{number}_{case}" / "realtime_data",
-                        save_frequency=case,
+                        Path(folder) / f"{number}_{every}_{streams}" / "realtime_data",
+                        save_frequency=every,
+                        record_steps=streams,
                         checkpoint_frequency=10_000,
                         verbose=0,
                     )
@@ -129,11 +133,12 @@ def main() -> None:
 
     print(f"{arguments.num_envs} robots, {steps} timesteps a stretch, {arguments.rounds} rounds")
     print(f"without callbacks       {steps / min(wall[None]):6.0f} steps/s")
-    for case in arguments.frequencies:
+    for case in kinds:
+        every, streams = case
         ratios = [a / b for a, b in zip(wall[None], wall[case], strict=True)]
-        goal = f" (goal {GOALS[case]})" if case in GOALS and arguments.num_envs < 128 else ""
+        goal = f" (goal {GOALS[every]})" if every in GOALS and arguments.num_envs < 128 else ""
         print(
-            f"save_frequency {case:6d}: throughput {min(wall[None]) / min(wall[case]):.3f}{goal}, "
+            f"save_frequency {every:5d}, {'with' if streams else 'no  '} streams: throughput {min(wall[None]) / min(wall[case]):.3f}{goal}, "
             f"median of rounds {statistics.median(ratios):.3f}, "
             f"CPU {min(cpu[None]) / min(cpu[case]):.3f}, "
             f"start and end {statistics.median(around[case]):.2f} s"

@@ -1,13 +1,19 @@
-"""What a training could write its steps with: one class each, with the same three methods.
+"""What a training could write its steps with: one class each, with the same methods.
 
 `write` gets columns `[num_envs, *shape]` and is what the training thread pays; `recovered` counts
-the environment steps that can be read after the process was killed.
+the environment steps that can be read after the process was killed, -1 where nobody can count them.
+`column` reads one number of every environment step, `episode` every number of one environment's
+steps from `first` to `last`: they return how many numbers they got, or -1 where there is no way.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import sqlite3
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +21,8 @@ import numpy as np
 import orjson
 
 from trackway import Field, Recorder, Schema, read
+from trackway.storage.places import find_stream
+from trackway.storage.reader import Reader
 
 SCHEMA = Schema(
     Field("qpos", "float64", (19,), "m, rad", "generalised positions"),
@@ -58,6 +66,19 @@ class Null:
     def recovered(path: Path) -> int:
         return 0
 
+    @staticmethod
+    def column(path: Path) -> int:
+        return -1
+
+    @staticmethod
+    def episode(path: Path, num_envs: int, first: int, last: int) -> int:
+        return -1
+
+
+def of_episode(num_envs: int, first: int, last: int) -> slice:
+    """Where the steps of environment 1 lie among those of all."""
+    return slice(first * num_envs + 1, last * num_envs + 1, num_envs)
+
 
 class MemoryCopy(Null):
     """A copy into arrays that are there already: the floor, and lost with the process."""
@@ -92,8 +113,17 @@ class Trackway(Null):
 
     @staticmethod
     def recovered(path: Path) -> int:
-        reward = read(path, "steps", fields=[ONE])[ONE]
-        return int(reward.size)
+        return Trackway.column(path)
+
+    @staticmethod
+    def column(path: Path) -> int:
+        return int(read(path, "steps", fields=[ONE])[ONE].size)
+
+    @staticmethod
+    def episode(path: Path, num_envs: int, first: int, last: int) -> int:
+        reader = Reader(find_stream(path, "steps"), first=first, env=1)
+        found = reader.poll(limit=last - first)
+        return sum(column[: last - first].size for column in found.columns.values())
 
 
 class TrackwayRegistered(Trackway):
@@ -148,6 +178,18 @@ class JsonLines(Null):
     def recovered(path: Path) -> int:
         return (path / "steps.jsonl").read_bytes().count(b"\n")
 
+    @staticmethod
+    def column(path: Path) -> int:
+        with (path / "steps.jsonl").open("rb") as file:
+            return len([orjson.loads(line)[ONE] for line in file])
+
+    @staticmethod
+    def episode(path: Path, num_envs: int, first: int, last: int) -> int:
+        with (path / "steps.jsonl").open("rb") as file:
+            where = of_episode(num_envs, first, last)
+            lines = itertools.islice(file, where.start, where.stop, where.step)
+            return sum(np.size(value) for line in lines for value in orjson.loads(line).values())
+
 
 class Sqlite(Null):
     """A row for every environment step, a column for every field; a commit a vector step."""
@@ -179,6 +221,22 @@ class Sqlite(Null):
             sqlite3.connect(path / "steps.db").execute("SELECT count(*) FROM steps").fetchone()[0]
         )
         return count
+
+    @staticmethod
+    def column(path: Path) -> int:
+        with contextlib.closing(sqlite3.connect(path / "steps.db")) as base:
+            return len(base.execute(f'SELECT "{ONE}" FROM steps').fetchall())
+
+    @staticmethod
+    def episode(path: Path, num_envs: int, first: int, last: int) -> int:
+        where = of_episode(num_envs, first, last)
+        with contextlib.closing(sqlite3.connect(path / "steps.db")) as base:
+            found = base.execute(
+                "SELECT * FROM steps WHERE rowid > ? AND rowid <= ? AND (rowid - 1) % ? = 1",
+                (where.start, where.stop, num_envs),
+            ).fetchall()
+        sizes = [np.dtype(field.dtype).itemsize for field in SCHEMA]
+        return sum(len(v) // size for row in found for v, size in zip(row, sizes, strict=True))
 
 
 class Buffered(Null):
@@ -260,6 +318,29 @@ class ArrowStream(Buffered):
             except (StopIteration, pa.ArrowInvalid, OSError):
                 return rows
 
+    @staticmethod
+    def column(path: Path) -> int:
+        import pyarrow as pa
+
+        with pa.OSFile(str(path / "steps.arrows")) as file:
+            return len(pa.ipc.open_stream(file).read_all()[ONE].to_numpy())
+
+    @staticmethod
+    def episode(path: Path, num_envs: int, first: int, last: int) -> int:
+        import pyarrow as pa
+
+        with pa.OSFile(str(path / "steps.arrows")) as file:
+            return _numbers(pa.ipc.open_stream(file).read_all(), num_envs, first, last)
+
+
+def _numbers(table: Any, num_envs: int, first: int, last: int) -> int:
+    where = of_episode(num_envs, first, last)
+    rows = table.take(np.arange(where.start, where.stop, where.step))
+    return sum(
+        len(c.combine_chunks().flatten()) if hasattr(c.type, "list_size") else len(c.to_numpy())
+        for c in rows.columns
+    )
+
 
 class Parquet(ArrowStream):
     """Parquet, a row group of 12,000 rows, zstd."""
@@ -286,6 +367,23 @@ class Parquet(ArrowStream):
         import pyarrow.parquet as pq
 
         return int(pq.read_metadata(path / "steps.parquet").num_rows)
+
+    @staticmethod
+    def column(path: Path) -> int:
+        import pyarrow.parquet as pq
+
+        return len(pq.read_table(path / "steps.parquet", columns=[ONE])[ONE].to_numpy())
+
+    @staticmethod
+    def episode(path: Path, num_envs: int, first: int, last: int) -> int:
+        import pyarrow.parquet as pq
+
+        file, size = pq.ParquetFile(path / "steps.parquet"), Parquet.batch_rows
+        size = file.metadata.row_group(0).num_rows
+        where = of_episode(num_envs, first, last)
+        groups = range(where.start // size, (where.stop - 1) // size + 1)
+        before = groups.start * size // num_envs
+        return _numbers(file.read_row_groups(groups), num_envs, first - before, last - before)
 
 
 class Hdf5(Buffered):
@@ -322,6 +420,20 @@ class Hdf5(Buffered):
         with h5py.File(path / "steps.h5") as file:
             return int(np.prod(file[ONE].shape))
 
+    @staticmethod
+    def column(path: Path) -> int:
+        import h5py
+
+        with h5py.File(path / "steps.h5") as file:
+            return int(file[ONE][...].size)
+
+    @staticmethod
+    def episode(path: Path, num_envs: int, first: int, last: int) -> int:
+        import h5py
+
+        with h5py.File(path / "steps.h5") as file:
+            return sum(int(data[first:last, 1].size) for data in file.values())
+
 
 class Zarr(Buffered):
     """Zarr, appended to 12,000 rows at a time."""
@@ -351,6 +463,19 @@ class Zarr(Buffered):
         import zarr
 
         return int(np.prod(zarr.open_group(path / "steps.zarr", mode="r")[ONE].shape))
+
+    @staticmethod
+    def column(path: Path) -> int:
+        import zarr
+
+        return int(zarr.open_group(path / "steps.zarr", mode="r")[ONE][...].size)
+
+    @staticmethod
+    def episode(path: Path, num_envs: int, first: int, last: int) -> int:
+        import zarr
+
+        group = zarr.open_group(path / "steps.zarr", mode="r")
+        return sum(int(np.size(group[field.name][first:last, 1])) for field in SCHEMA)
 
 
 class Mcap(Null):
@@ -390,6 +515,29 @@ class Mcap(Null):
                 return rows
         return rows
 
+    @staticmethod
+    def column(path: Path) -> int:
+        return sum(columns[ONE].size for columns in Mcap.messages(path))
+
+    @staticmethod
+    def episode(path: Path, num_envs: int, first: int, last: int) -> int:
+        messages = itertools.islice(Mcap.messages(path), first, last)
+        return sum(column[1].size for columns in messages for column in columns.values())
+
+    @staticmethod
+    def messages(path: Path) -> Iterator[Columns]:
+        from mcap.reader import make_reader
+
+        with (path / "steps.mcap").open("rb") as file:
+            for _, _, message in make_reader(file).iter_messages():
+                num_envs, start = len(message.data) // SCHEMA.row_bytes(1), 0
+                columns = {}
+                for field in SCHEMA:
+                    shape = (num_envs, *field.shape)
+                    columns[field.name] = np.ndarray(shape, field.dtype, message.data, start)
+                    start += columns[field.name].nbytes
+                yield columns
+
 
 class TensorBoard(Null):
     """TensorBoard, a scalar for every number of every environment."""
@@ -416,6 +564,109 @@ class TensorBoard(Null):
         return -1  # its reader samples: there is no way to count
 
 
+class Rerun(Buffered):
+    """Rerun's columns, 1,200 rows at a time, into a file."""
+
+    batch_rows = 1_200
+
+    def __init__(self, path: Path, num_envs: int) -> None:
+        import rerun as rr
+
+        super().__init__(path, num_envs)
+        self.rerun = rr
+        self.stream = rr.RecordingStream("steps")
+        self.stream.save(path / "steps.rrd")
+        self.sent = 0
+
+    def flush(self) -> None:
+        import pyarrow as pa
+
+        rr, flat = self.rerun, {}
+        for name, column in self.flat().items():
+            values, width = pa.array(column.reshape(-1)), column.shape[1]
+            if width > 1:
+                values = pa.FixedSizeListArray.from_arrays(values, width)
+            flat[name.replace(".", "_")] = values
+        numbers = np.arange(self.sent, self.sent + self.at * self.num_envs)
+        rr.send_columns(
+            "steps",
+            indexes=[rr.TimeColumn("row", sequence=numbers)],
+            columns=rr.AnyValues.columns(**flat),
+            recording=self.stream,
+        )
+        self.sent += self.at * self.num_envs
+
+    def close(self) -> None:
+        if self.at:
+            self.flush()
+        self.stream.flush()
+        self.stream.disconnect()
+
+    @staticmethod
+    def recovered(path: Path) -> int:
+        return -1  # its readers go through a server of its own
+
+
+class Metrics(Null):
+    """A tracker of metrics: a call for every environment step, with every number by name."""
+
+    def write(self, columns: Columns) -> None:
+        flat = [(name, c.reshape(self.num_envs, -1)) for name, c in columns.items()]
+        for env in range(self.num_envs):
+            self.log(
+                {
+                    f"{name}/{i}": float(value)
+                    for name, values in flat
+                    for i, value in enumerate(values[env])
+                }
+            )
+
+    def log(self, numbers: dict[str, float]) -> None:
+        raise NotImplementedError
+
+    @staticmethod
+    def recovered(path: Path) -> int:
+        return -1
+
+
+class WandbOffline(Metrics):
+    """Weights & Biases without a server."""
+
+    def __init__(self, path: Path, num_envs: int) -> None:
+        import wandb
+
+        super().__init__(path, num_envs)
+        path.mkdir()
+        settings = wandb.Settings(silent=True, console="off", x_disable_stats=True)
+        self.run = wandb.init(mode="offline", dir=str(path), project="steps", settings=settings)
+
+    def log(self, numbers: dict[str, float]) -> None:
+        self.run.log(numbers)
+
+    def close(self) -> None:
+        self.run.finish()
+
+
+class Mlflow(Metrics):
+    """MLflow into a folder, through its database."""
+
+    def __init__(self, path: Path, num_envs: int) -> None:
+        from mlflow import MlflowClient
+        from mlflow.entities import Metric
+
+        super().__init__(path, num_envs)
+        path.mkdir()
+        self.client, self.metric = MlflowClient(f"sqlite:///{path}/mlflow.db"), Metric
+        self.run = self.client.create_run(self.client.create_experiment("steps")).info.run_id
+        self.at = 0
+
+    def log(self, numbers: dict[str, float]) -> None:
+        now_ms = time.monotonic_ns() // 1_000_000
+        values = [self.metric(name, value, now_ms, self.at) for name, value in numbers.items()]
+        self.client.log_batch(self.run, metrics=values)
+        self.at += 1
+
+
 OURS = {
     "trackway": Trackway,
     "trackway registered": TrackwayRegistered,
@@ -434,7 +685,12 @@ PEERS: dict[str, type[Null]] = {
     "JSON lines": JsonLines,
     "SQLite": Sqlite,
     "TensorBoard": TensorBoard,
+    "Rerun": Rerun,
+    "W&B offline": WandbOffline,
+    "MLflow": Mlflow,
 }
+# What it takes a while to write or to close: one short round, of the fewest environments.
+SLOW = {"TensorBoard", "W&B offline", "MLflow"}
 NEEDS = {
     "Arrow stream": "pyarrow",
     "Parquet": "pyarrow",
@@ -442,4 +698,8 @@ NEEDS = {
     "Zarr": "zarr",
     "MCAP": "mcap",
     "TensorBoard": "tensorboardX",
+    "Rerun": "rerun",
+    "W&B offline": "wandb",
+    "MLflow": "mlflow",
 }
+PACKAGES = {"rerun": "rerun-sdk"}

@@ -2,11 +2,17 @@
 
     python benchmarks/step_overhead.py [--envs 12 256] [--seconds 2] [--rounds 3] [--no-peers]
 
+    COLUMNS_APART=1 python benchmarks/step_overhead.py      the same numbers as 67 fields
+
 The same data for all, in one run, round by round in turn, 12,000 to 15,000 environment steps a
 second. `hot` writes in bursts of 25 vector steps and rests between them; `cold` rests after every
-single one, so that caches hold little of what is needed, and p99 and worst are of these. Peers are
-installed into a temporary folder of the benchmark's own. All figures but p99 and worst are µs of CPU
-per environment step, without what `null` takes; `all` is every thread and the writer process.
+single one, so that caches hold little of what is needed; p99 and worst are of these, for one vector
+step. Peers are installed into a temporary folder of the benchmark's own, where they can be.
+
+`hot`, `cold` and `all` are µs of CPU per environment step without what `null` takes, `all` of every
+thread and process, `wall` the same by the clock, `bytes` on the disk per environment step. `column`
+and `episode` are the time to read one number of all steps, and all numbers of a third of one
+environment's; a dash: it cannot be read where it was written.
 """
 
 from __future__ import annotations
@@ -27,12 +33,11 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from recording_peers import NEEDS, PEERS, SCHEMA
+from recording_peers import NEEDS, PACKAGES, PEERS, SCHEMA, SLOW
 
 STEP_HZ = {12: 1000.0, 256: 60.0}
 BURST = 25
 TIME = next(field.name for field in SCHEMA if field.name.startswith("time"))
-SLOW = {"TensorBoard"}  # one short round: it takes minutes to close
 
 
 def source(num_envs: int) -> dict[str, np.ndarray]:
@@ -78,6 +83,8 @@ def drive(name: str, path: Path, num_envs: int, duration_s: float) -> dict[str, 
             used_ns += time.thread_time_ns() - cpu_ns
             time.sleep(rest_s)
         steps += burst * len(walls_ns)
+        if kind == "hot":
+            result["wall"] = sum(walls_ns) / (burst * len(walls_ns) * num_envs) / 1e3
         result[kind] = used_ns / (burst * len(walls_ns) * num_envs) / 1e3
         if kind == "cold":
             result["p99_us"] = float(np.percentile(walls_ns, 99)) / 1e3
@@ -86,7 +93,20 @@ def drive(name: str, path: Path, num_envs: int, duration_s: float) -> dict[str, 
     result["seconds"] = time.perf_counter() - began_s
     writer.close()
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return result | {"bytes": size / (steps * num_envs)}
+    result["bytes"] = size / (steps * num_envs)
+    third = steps // 3
+    numbers = third * sum(int(np.prod(field.shape)) for field in SCHEMA)
+    reads = (
+        ("column", steps * num_envs, lambda: PEERS[name].column(path)),
+        ("episode", numbers, lambda: PEERS[name].episode(path, num_envs, third, 2 * third)),
+    )
+    for what, expected, read in reads:
+        began_s = time.perf_counter()
+        found = read()
+        result[what] = (time.perf_counter() - began_s) * 1e3 if found >= 0 else float("nan")
+        if found not in {-1, expected}:
+            raise SystemExit(f"{name}: {found} numbers of {expected} were read ({what})")
+    return result
 
 
 def used_s() -> float:
@@ -179,7 +199,7 @@ def available(peers: Path | None) -> list[str]:
 
 def install(folder: Path) -> None:
     """Each by itself: one that does not install leaves the others."""
-    for package in sorted(set(NEEDS.values())):
+    for package in sorted({PACKAGES.get(module, module) for module in NEEDS.values()}):
         subprocess.run(
             [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), package],
             check=False,
@@ -227,25 +247,35 @@ def measure(names: list[str], folder: Path, args: argparse.Namespace) -> None:
             f"\n{num_envs} environments, 67 numbers in {len(SCHEMA)} fields, "
             f"{SCHEMA.row_bytes(1)} B raw; best of {args.rounds} rounds, per environment step\n"
         )
-        head = ("hot", "x ours", "cold", "x ours", "all", "p99 us", "worst ms", "bytes")
-        print(" " * 18 + "".join(f"{title:>10}" for title in head) + "   lost in kills")
+        head = (
+            "hot", "x ours", "cold", "x ours", "wall", "all", "p99 us", "worst ms", "bytes",
+            "column ms", "episode ms",
+        )  # fmt: skip
+        print(" " * 20 + "".join(f"{title:>11}" for title in head) + "   lost in kills")
         best = {
             name: {key: min(r[key] for r in rounds) for key in rounds[0]}
             for name, rounds in results.items()
             if rounds
         }
-        null, ours = best["null"], best["trackway"]
+        null, ours = best["null"], best["trackway registered"]
         for name, told in best.items():
-            cost = {key: told[key] - null[key] for key in ("hot", "cold", "all")}
+            cost = {key: told[key] - null[key] for key in ("hot", "cold", "all", "wall")}
             lost = ""
             if name not in {"null", "memory copy", "trackway in place"} | SLOW:
                 lost = lost_in_kills(name, folder, num_envs, args.kills)
-            print(
-                f"{name:18}{cost['hot']:10.3f}{cost['hot'] / (ours['hot'] - null['hot']):10.1f}"
-                f"{cost['cold']:10.3f}{cost['cold'] / (ours['cold'] - null['cold']):10.1f}"
-                f"{cost['all']:10.2f}{told['p99_us']:10.1f}{told['worst_ms']:10.2f}"
-                f"{told['bytes']:10.0f}   {lost}"
+            figures = (
+                f"{cost['hot']:.3f}",
+                f"{cost['hot'] / (ours['hot'] - null['hot']):.1f}",
+                f"{cost['cold']:.3f}",
+                f"{cost['cold'] / (ours['cold'] - null['cold']):.1f}",
+                f"{cost['wall']:.3f}",
+                f"{cost['all']:.2f}",
+                f"{told['p99_us']:.1f}",
+                f"{told['worst_ms']:.2f}",
+                f"{told['bytes']:.0f}",
+                *("-" if np.isnan(told[k]) else f"{told[k]:.1f}" for k in ("column", "episode")),
             )
+            print(f"{name:20}" + "".join(f"{figure:>11}" for figure in figures) + f"   {lost}")
         median_ms, p99_ms = live_lag(folder, num_envs, args.seconds)
         print(f"\nlive lag of trackway: median {median_ms:.2f} ms, p99 {p99_ms:.2f} ms")
 
