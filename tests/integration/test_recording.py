@@ -302,6 +302,7 @@ def test_what_is_switched_off_is_not_written(tmp_path):
         save_checkpoints=False,
         checkpoint_frequency=32,
         verbose=0,
+        record_steps=False,
     )
     ppo(robots(1)).learn(64, callback=callback)
 
@@ -314,7 +315,9 @@ def test_a_frequency_of_nothing_is_refused_in_one_sentence():
 
 
 def test_every_file_is_strict_json_and_no_temporary_is_left(tmp_path):
-    callback = ComprehensiveSavingCallback(tmp_path, 32, checkpoint_frequency=32, verbose=0)
+    callback = ComprehensiveSavingCallback(
+        tmp_path, 32, checkpoint_frequency=32, verbose=0, record_steps=False
+    )
     ppo(robots()).learn(128, callback=callback)
 
     files = [path for path in tmp_path.glob("**/*") if path.is_file()]

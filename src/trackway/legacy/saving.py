@@ -19,8 +19,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from trackway.checkpoint.read import Checkpoint
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import MismatchError, RecordingError
+from trackway.frameworks.sb3.callbacks import callbacks_of
 from trackway.frameworks.sb3.episodes import Episodes
 from trackway.frameworks.sb3.exact import restore
+from trackway.frameworks.sb3.recorder_callback import RecorderCallback
 from trackway.legacy.json_layout import CHECKPOINTS, MODELS
 from trackway.legacy.observer import Observer
 from trackway.legacy.session import Options, Session
@@ -70,6 +72,9 @@ class RealTimeSavingCallback(BaseCallback):
         resume_from: The checkpoint that this training goes on from, for its counts.
         config: Settings of the program, kept in every checkpoint as `trackway/config.json`.
         close_timeout_s: How long the end of a training waits for a disk that refuses.
+        record_steps: Keep the streams of a `RecorderCallback` as well, every step of every
+            environment, in `realtime_data/streams/` beside `checkpoints/`; unless the training has
+            a `RecorderCallback` of its own.
     """
 
     _comprehensive = False
@@ -90,6 +95,7 @@ class RealTimeSavingCallback(BaseCallback):
         resume_from: Checkpoint | None = None,
         config: Mapping[str, Any] | None = None,
         close_timeout_s: float = 60.0,
+        record_steps: bool = True,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(verbose)
@@ -119,11 +125,14 @@ class RealTimeSavingCallback(BaseCallback):
         self._session: Session | None = None
         self._delivery = Delivery()
         self._episodes: Episodes | None = None
+        self.record_steps = record_steps
+        self._streams: RecorderCallback | None = None
 
     # ── the training's events ──
 
     def _on_training_start(self) -> None:
         self._guard.run("begin", self._begin, None)
+        self._guard.run("record the steps", self._begin_streams, None)
 
     def _on_rollout_start(self) -> None:
         origin, self._origin = self._origin, None
@@ -133,18 +142,24 @@ class RealTimeSavingCallback(BaseCallback):
             self._guard.run("read the last update", self._collect_updates, None)
             self._guard.run("save a checkpoint", self._rollout_starts, None)
         self._in_rollout = True
+        if self._streams is not None:
+            self._streams.on_rollout_start()
 
     def _on_rollout_end(self) -> None:
         self._in_rollout = False
 
     def _on_step(self) -> bool:
         self._guard.run("take in a step", self._step, None)
+        if self._streams is not None:
+            self._streams.on_step()
         return True
 
     def _on_training_end(self) -> None:
         self._guard.run("read the last update", self._collect_updates, None)
         total = self._session.total_timesteps if self._session else None
         self._close("completed" if total is None or self.num_timesteps >= total else "stopped")
+        if self._streams is not None:  # last, so that it sees what this leaves
+            self._streams.on_training_end()
 
     # ── for the program around it ──
 
@@ -190,6 +205,8 @@ class RealTimeSavingCallback(BaseCallback):
     def close(self) -> None:
         """Write everything that is left and the summaries; done by itself when training ends."""
         self._close("interrupted")
+        if self._streams is not None:
+            self._streams.close()
 
     # ── what happens then ──
 
@@ -204,6 +221,17 @@ class RealTimeSavingCallback(BaseCallback):
         )
         atexit.register(self.close)
         self._say(f"recording to {self.save_dir}")
+
+    def _begin_streams(self) -> None:
+        self._streams, training = None, self.locals.get("callback")
+        others = callbacks_of(training, RecorderCallback)
+        wanting = (s for s in callbacks_of(training, RealTimeSavingCallback) if s.record_steps)
+        if next(others, None) is not None or next(wanting, None) is not self:
+            return  # somebody else does it, or nobody shall
+        streams = RecorderCallback(self.zip_folder.parent, clock=self._clock)
+        streams.init_callback(self.model)
+        streams.on_training_start(self.locals, self.globals)
+        self._streams = streams
 
     def _options(self) -> Options:
         return Options(

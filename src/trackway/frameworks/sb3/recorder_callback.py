@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +15,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.jsonable import jsonable
+from trackway.frameworks.sb3.callbacks import callbacks_of
 from trackway.frameworks.sb3.environments import Environments
 from trackway.frameworks.sb3.learner import gradient_norm
 from trackway.frameworks.sb3.recorded_envs import RecordedEnvs
@@ -111,6 +111,8 @@ class RecorderCallback(BaseCallback):
         self._checkpoints = _Checkpoints(RunFolder(run).checkpoints)
         self._machine = MachineProbe(run, self._clock)
         self._system = self._stream_once(recorder)
+        # Now, not at the first update: to begin a stream syncs a folder.
+        self._guard.run("begin the stream updates", lambda: recorder.records("updates"), None)
         self._looked_s = self._clock.monotonic_s()
         self._updates_told: Any = None
         self._rollout_began: tuple[float, int] | None = None
@@ -140,7 +142,7 @@ class RecorderCallback(BaseCallback):
     def _on_training_end(self) -> None:
         self._guard.run("record an update", self._tell_update, None)
         self._guard.run("look around", self._look, None)
-        for stop in _found(self.locals.get("callback"), StopOnSignal):
+        for stop in callbacks_of(self.locals.get("callback"), StopOnSignal):
             if stop.received is not None:
                 self.event("signal", name=stop.received.name)
         self._end("ended")
@@ -298,12 +300,3 @@ class _Checkpoints:
         found = {str(path) for path in self._folder.glob("*.zip")}
         new, self._known = found - self._known, found
         return sorted(new)
-
-
-def _found(callback: Any, kind: type[Any]) -> Iterator[Any]:
-    """Callbacks of a kind, however they are nested."""
-    if isinstance(callback, kind):
-        yield callback
-    for child in (*getattr(callback, "callbacks", ()), getattr(callback, "callback", None)):
-        if isinstance(child, BaseCallback):
-            yield from _found(child, kind)

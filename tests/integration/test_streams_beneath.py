@@ -1,0 +1,95 @@
+"""A saving callback alone records every step as well; nothing is recorded twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import DummyVecEnv
+from tests.support.sliding_ball import SlidingBall
+from tests.support.trainings import episodes_of, ppo
+
+from trackway import read, read_records
+from trackway.legacy import ComprehensiveSavingCallback, RealTimeSavingCallback
+from trackway.sb3 import RecorderCallback
+
+
+def attempts_in(run):
+    return sorted(path.name for path in (run / "realtime_data" / "streams").glob("*"))
+
+
+@pytest.mark.parametrize("kind", [RealTimeSavingCallback, ComprehensiveSavingCallback])
+def test_a_saving_callback_alone_keeps_every_stream(tmp_path, kind):
+    saving = kind(tmp_path / "realtime_data", 50, checkpoint_frequency=64, verbose=0)
+    ppo(DummyVecEnv([SlidingBall] * 2)).learn(128, callback=saving)
+    steps, events = read(tmp_path, "steps"), read_records(tmp_path, "events")
+    told = episodes_of(tmp_path / "realtime_data")
+
+    assert len(steps) == 64
+    assert np.isfinite(steps["qpos"]).all()
+    assert [u["timestep"] for u in read_records(tmp_path, "updates")] == [64, 128]
+    assert len(read(tmp_path, "system")) >= 1
+    assert events[0]["event"] == "begin"
+    assert events[-1]["event"] == "end"
+    assert any(e["event"] == "checkpoint" for e in events)
+    ended = read_records(tmp_path, "episodes")
+    assert len(ended) == len(told) > 0
+    assert sorted(e["timestep"] for e in ended) == sorted(e["timestep"] for e in told)
+    assert saving.status.failures == 0
+    assert len(attempts_in(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("recorder_first", [True, False])
+def test_beside_a_recorder_callback_nothing_is_recorded_twice(tmp_path, recorder_first):
+    saving = RealTimeSavingCallback(tmp_path / "realtime_data", verbose=0)
+    callbacks = [saving, CallbackList([RecorderCallback(tmp_path)])]
+    ppo(make_vec_env("CartPole-v1", 2)).learn(
+        128, callback=callbacks[::-1] if recorder_first else callbacks
+    )
+
+    assert len(attempts_in(tmp_path)) == 1
+    assert len(read(tmp_path, "steps")) == 64
+
+
+def test_of_two_saving_callbacks_one_records_the_steps(tmp_path):
+    first = RealTimeSavingCallback(tmp_path / "realtime_data", verbose=0, record_steps=False)
+    second = ComprehensiveSavingCallback(tmp_path / "comprehensive_data", verbose=0)
+    third = RealTimeSavingCallback(tmp_path / "third", verbose=0)
+    ppo(make_vec_env("CartPole-v1", 2)).learn(128, callback=[first, second, third])
+
+    assert attempts_in(tmp_path) == attempts_in(tmp_path / "third") == []
+    assert len(read(tmp_path / "comprehensive_data", "steps")) == 64
+
+
+def test_learning_on_is_recorded_as_well_and_an_interrupted_training_up_to_its_last_step(tmp_path):
+    class Interrupt(BaseCallback):
+        def _on_step(self):
+            if self.num_timesteps >= 100:
+                raise KeyboardInterrupt
+            return True
+
+    saving = RealTimeSavingCallback(tmp_path / "realtime_data", verbose=0)
+    model = ppo(make_vec_env("CartPole-v1", 2))
+    model.learn(64, callback=saving)
+    with pytest.raises(KeyboardInterrupt):
+        model.learn(640, callback=[saving, Interrupt()], reset_num_timesteps=False)
+    saving.close()
+
+    first, second = attempts_in(tmp_path)
+    assert len(read(tmp_path, "steps", attempt=first)) == 32
+    assert len(read(tmp_path, "steps", attempt=second)) == 18
+    assert read_records(tmp_path, "events")[-1] | {"unix_s": 0} == {
+        "event": "end", "timestep": 100, "unix_s": 0, "row": 18, "how": "closed", "errors": 0,
+    }  # fmt: skip
+
+
+def test_a_folder_that_takes_no_streams_stops_no_training(tmp_path, caplog):
+    (tmp_path / "realtime_data").mkdir()
+    (tmp_path / "realtime_data" / "streams").write_text("a file where a folder has to be")
+    saving = RealTimeSavingCallback(tmp_path / "realtime_data", verbose=0)
+    ppo(make_vec_env("CartPole-v1", 2)).learn(64, callback=saving)
+
+    assert "recording failed to record the steps" in caplog.text
+    assert saving.status.failures == 1
+    assert saving.status.files > 0
