@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy.typing as npt
 
@@ -32,10 +33,10 @@ _NAP_S: Final = 0.0002
 class Stream:
     """A stream that this process commits to; one thread at a time.
 
-    On the step path nothing is allocated, locked, logged or asked of the system: the arrays of
-    every row are made beforehand, a commit is two stores.
+    On the step path nothing is locked, logged or asked of the system: a commit is two stores.
 
     Attributes:
+        row: The current row, by field `[num_envs, *shape]`; look it up anew after every commit.
         columns: Every row, by field `[capacity, num_envs, *shape]`; `columns[name][at] = values` is
             the fastest way to write a column that comes from elsewhere in every step.
         at: Which of them is the current one.
@@ -48,16 +49,15 @@ class Stream:
         "_limit",
         "_monotonic_ns",
         "_number",
-        "_packed",
         "_patient",
         "_ring",
-        "_rows",
         "_sequence",
         "_sleep",
         "_words",
         "at",
         "columns",
         "name",
+        "row",
     )
 
     def __init__(
@@ -81,16 +81,10 @@ class Stream:
         self._words, self._sequence = memory.words, memory.sequence
         self._capacity = self._limit = memory.spec.capacity
         self.columns: Mapping[str, Array] = memory.columns
-        self._rows = _views(memory)
-        self._packed: list[Array] = list(memory.packed)
         self._number = self.at = 0
+        self.row: Mapping[str, Array] = CurrentRow(memory.columns, weakref.proxy(self))
         self._durable, self._sleep, self._patient = durable, sleep, True
         self._monotonic_ns = time.perf_counter_ns
-
-    @property
-    def row(self) -> dict[str, Array]:
-        """The current row, by field `[num_envs, *shape]`; another one after every commit."""
-        return self._rows[self.at]
 
     @property
     def packed(self) -> Array:
@@ -98,7 +92,8 @@ class Stream:
 
         The fields lie one after another, each `[num_envs, *shape]`.
         """
-        return self._packed[self.at]
+        packed: Array = self._ring.packed[self.at]
+        return packed
 
     def write_bytes(self, data: bytes) -> None:
         """Write the current row, or its beginning, as it lies in memory."""
@@ -271,20 +266,41 @@ class WorkerSlot:
 
 
 class SlotWriter:
-    """Writes one environment's values; the trainer commits the row once all have stepped."""
+    """Writes one environment's values; the trainer commits the row once all have stepped.
+
+    Attributes:
+        row: This environment's part of the current row, by field `[1, *shape]`.
+    """
 
     def __init__(self, memory: Ring, env: int) -> None:
         self._words, self._capacity = memory.words, memory.spec.capacity
-        self._rows = [
-            {name: column[env : env + 1] for name, column in row.items()} for row in _views(memory)
-        ]
+        columns = {name: column[:, env : env + 1] for name, column in memory.columns.items()}
+        self.row: Mapping[str, Array] = CurrentRow(columns, weakref.proxy(self))
 
     @property
-    def row(self) -> dict[str, Array]:
-        """This environment's part of the current row, by field `[1, *shape]`."""
-        return self._rows[self._words[ring.HEAD] % self._capacity]
+    def at(self) -> int:
+        """The slot that the trainer will commit next."""
+        slot: int = self._words[ring.HEAD] % self._capacity
+        return slot
 
 
-def _views(memory: Ring) -> list[dict[str, Array]]:
-    names, columns = list(memory.columns), list(memory.columns.values())
-    return [dict(zip(names, row, strict=True)) for row in zip(*map(list, columns), strict=True)]
+class _Position(Protocol):
+    @property
+    def at(self) -> int: ...
+
+
+class CurrentRow(Mapping[str, Array]):
+    """The columns of the row at which somebody stands."""
+
+    def __init__(self, columns: Mapping[str, Array], position: _Position) -> None:
+        self._columns, self._position = columns, position
+
+    def __getitem__(self, field: str) -> Array:
+        part: Array = self._columns[field][self._position.at]
+        return part
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)

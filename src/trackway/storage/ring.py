@@ -50,8 +50,6 @@ _VERSION: Final = 2
 _PAGE: Final = 4096
 SHARED_MEMORY: Final = Path("/dev/shm")
 MINIMUM_SLOTS: Final = 8
-# The trainer keeps one view per slot and field ready, so that a step allocates nothing.
-MAXIMUM_VIEWS: Final = 1 << 16
 
 # Words of the control page, each on a cache line of its own (8 words of 8 bytes).
 HEAD: Final = 0  # trainer: rows committed
@@ -98,8 +96,7 @@ def boot_id() -> str:
 
 def capacity_for(schema: Schema, num_envs: int, ring_bytes: int) -> int:
     """Rows that a ring of about `ring_bytes` holds."""
-    slots = min(ring_bytes // _stride(schema, num_envs)[0], MAXIMUM_VIEWS // len(schema))
-    return max(MINIMUM_SLOTS, slots)
+    return max(MINIMUM_SLOTS, ring_bytes // _stride(schema, num_envs)[0])
 
 
 class Ring:
