@@ -54,7 +54,7 @@ class Snapshots:
         self._model, self._clock = model, clock
         self._parts: ModelParts | None = None
         self._plain = True  # whether the model can be taken apart
-        self._budget = TimeBudget(_SHARE, clock)
+        self._budget = TimeBudget(_SHARE, clock=clock)
         self.kept: Taken | None = None
 
     def take(
