@@ -95,6 +95,7 @@ function Comparing({ ids }: { ids: string[] }) {
         </fieldset>
         <Toolbar axes={AXES} />
       </div>
+      <h2 class="unseen">{t('curves')}</h2>
       <div class="charts">
         {drawn.map(({ key, lines }, i) => (
           <Chart key={key} title={metric.maybe(key) ?? plainName(key)} hint={hint.maybe(key)} names={lines.map(({ name }) => name)} lines={lines.map(({ line }) => line)}

@@ -10,7 +10,7 @@ export function Alerts({ run, range }: { run: string; range: Stretch }) {
   const found = useAnswer<Alert[]>(at`runs/${run}/alerts`, {}, 5000).value.value ?? []
   if (!found.length) return null
   return (
-    <ul class="alerts" role="status" aria-label={t('alerts')}>
+    <ul class="alerts" aria-label={t('alerts')}>
       {found.map((each) => (
         <li key={each.kind} class={each.kind === 'crashed' || each.kind === 'stalled' ? 'warn' : 'bad'}>
           <b>{t(each.kind)}</b> <span>{details(each)}</span>

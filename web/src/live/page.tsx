@@ -82,6 +82,7 @@ function Charts({ data, overview }: { data: RunCurves; overview: Overview }) {
       <Toolbar explain={(stretch) => setParams({ explain: writeStretch(stretch) })} />
       {explained && <Explain key={`${explained.from}..${explained.to}`} run={data.run} stretch={explained} close={() => setParams({ explain: null })} />}
       {data.failure.value ? <Failure error={data.failure.value} /> : null}
+      <h2 class="unseen">{t('episodes')}</h2>
       <div class="charts">
         {episodes!.keys.map((key, i) => single(key, i === 0))}
         <Components data={data} keys={terms} range={range} markers={markers} />

@@ -42,7 +42,7 @@ export default function HealthPage({ run }: PageProps) {
       <div class="two">
         <Part title={t('places')}>
           <table>
-            <thead><tr><th>{t('kind')}</th><th class="num">{t('count')}</th><th class="num">{t('size')}</th><th /></tr></thead>
+            <thead><tr><th>{t('kind')}</th><th class="num">{t('count')}</th><th class="num">{t('size')}</th><th>{t('share')}</th></tr></thead>
             <tbody>
               {told.places.map((place) => (
                 <tr key={place.name}>

@@ -39,6 +39,7 @@ export default function TerminationsPage({ run }: PageProps) {
   return (
     <div class="page">
       <Toolbar />
+      <h2 class="unseen">{t('ends')}</h2>
       <div class="charts">
         <Chart title={t('over')} names={parts.map((part) => part.name)} stack={stack} range={range} format={percent} wide height={240} />
         <section class="chart">

@@ -2,6 +2,7 @@ import { words } from '../shell/words'
 
 export const termination = words(
   {
+    ends: 'How episodes end',
     over: 'Over the training',
     byCommand: 'By what was asked: {command}',
     byEnv: 'By environment',
@@ -17,6 +18,7 @@ export const termination = words(
     turning: 'turning',
   },
   {
+    ends: '에피소드 종료 원인',
     over: '학습 과정',
     byCommand: '지시한 명령별: {command}',
     byEnv: '환경별',
@@ -123,6 +125,7 @@ export const health = words(
     places: 'What takes the space',
     kind: 'Kind',
     count: 'Files',
+    share: 'Share',
     place_streams: 'every step (streams)',
     place_records: 'JSON records',
     place_checkpoints: 'checkpoints',
@@ -169,6 +172,7 @@ export const health = words(
     places: '공간을 차지하는 것',
     kind: '종류',
     count: '파일',
+    share: '비율',
     place_streams: '모든 스텝 (스트림)',
     place_records: 'JSON 기록',
     place_checkpoints: '체크포인트',

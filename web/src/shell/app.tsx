@@ -77,14 +77,14 @@ export function App() {
         </button>
       </header>
       {run !== null && (
-        <div class="bar run-bar">
+        <section class="bar run-bar" aria-label={run}>
           <RunBadge run={run} />
           <nav aria-label={t('pagesOfRun')} class="tabs">
             {tabs.map(([name, each]) => (
               <a key={name} href={href(name, run)} aria-current={name === page ? 'page' : undefined}>{t(each.title)}</a>
             ))}
           </nav>
-        </div>
+        </section>
       )}
       <main id="content" tabIndex={-1}>
         <h1 class="unseen">{title}</h1>

@@ -1,0 +1,138 @@
+"""The built page in a real Chromium; without either, these tests are skipped and say so."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.dashboard import serving
+from tests.support.recorded_run import RecordedRun
+
+from trackway.dashboard.static import BUILT, StaticFiles
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("there is no chromium: apt-get install chromium, then these tests run")
+    if not (BUILT / "index.html").exists():
+        pytest.skip("the page is not built: scripts/build-web, then these tests run")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def built():
+    if not (BUILT / "index.html").exists():
+        pytest.skip("the page is not built: scripts/build-web, then these tests run")
+    return StaticFiles()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRACKWAY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """Two seeds of a training, one that goes wrong, and one that cannot be read."""
+    models = tmp_path_factory.mktemp("page") / "models"
+    for name, reward in (("2026-01-01_10-00-00-walk", 1.0), ("2026-01-02_10-00-00-walk", 1.1)):
+        run = RecordedRun(models / name)
+        run.train(1000, reward=reward)
+        run.event("checkpoint", path="checkpoint_1.zip")
+        run.close()
+    run = RecordedRun(models / "2026-01-03_10-00-00-dip", planned=8000)
+    run.train(1400, reward=1.0)
+    run.train(600, reward=0.2, nan_at=1600)
+    run.event("not_finite", where="reward", env=1)
+    run.close()
+    (models / "2026-01-03_10-00-00-dip" / "checkpoints").mkdir()
+    (models / "2026-01-03_10-00-00-dip" / "checkpoints" / "checkpoint_2.zip").write_bytes(b"torn")
+    (models / "2026-01-04_10-00-00-torn").mkdir()
+    (models / "2026-01-04_10-00-00-torn" / "run.json").write_text("{")
+    return models
+
+
+@pytest.fixture(scope="session")
+def site(models, built):
+    with serving(models, built) as site:
+        yield site
+
+
+class Visit:
+    """A browser window that fails its test when the page complains or asks another host."""
+
+    def __init__(self, context, site) -> None:
+        self.page, self.site = context.new_page(), site
+        self.complaints: list[str] = []
+        self.page.set_default_timeout(15_000)
+        self.page.on("console", lambda m: m.type == "error" and self.complaints.append(m.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._asked)
+
+    def _asked(self, request) -> None:
+        if not request.url.startswith((self.site.url, "blob:", "data:")):
+            self.complaints.append(f"another host was asked: {request.url}")
+
+    def open(self, address: str = "", ready: str = "main .page, main .notice"):
+        self.page.goto("about:blank")
+        self.page.goto(self.site.url + address)
+        self.page.wait_for_selector(ready)
+        return self.page
+
+    def accessible(self) -> list[str]:
+        """What axe finds wrong, as sentences."""
+        self.page.evaluate(AXE.read_text())
+        # Fading in would be judged half way.
+        found = self.page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        )
+        return [
+            f"{v['id']}: {v['help']} at {[n['target'] for n in v['nodes']][:3]}"
+            for v in found["violations"]
+        ]
+
+
+@pytest.fixture
+def visit(chromium, site) -> Iterator[object]:
+    with contextlib.ExitStack() as stack:
+        visits = []
+
+        def begin(language="en", theme="light", width=1280, at=site):
+            context = chromium.new_context(
+                viewport={"width": width, "height": 900},
+                locale={"en": "en-GB", "ko": "ko-KR"}[language],
+                color_scheme=theme,
+                reduced_motion="reduce",
+                accept_downloads=True,
+            )
+            stack.callback(context.close)
+            visits.append(Visit(context, at))
+            return visits[-1]
+
+        yield begin
+        complaints = [c for visit in visits for c in visit.complaints]
+        assert complaints == []
