@@ -38,4 +38,7 @@ def export(source: Source, target: Path) -> list[Path]:
         run.summary.update({name: value for name, value in told.items() if name != "tags"})
     finally:
         run.finish()
+        if wandb.run is None:
+            # Its service writes on for a moment; what is returned here is complete.
+            wandb.teardown()
     return sorted(target.glob("wandb/offline-run-*"))
