@@ -110,6 +110,12 @@ def parser() -> argparse.ArgumentParser:
     recording.add_argument("--checkpoint_frequency", type=positive, help="timesteps (10_000)")
     recording.add_argument("--no_record", action="store_true", help="train without recording")
     recording.add_argument(
+        "--store",
+        metavar="STORE",
+        help="ship the run there while it lasts: s3://bucket/prefix, gs://, az:// or a folder "
+        "(TRACKWAY_STORE)",
+    )
+    recording.add_argument(
         "--dashboard", action="store_true", help="show the training in a web page while it lasts"
     )
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from go1.training.arguments import parse
+from go1.training.shipping import checked_store
 from go1.training.start import Finished, find_start
 from go1.training.test import test
 from go1.training.train import train
@@ -46,7 +47,7 @@ def main(argv: list[str]) -> int:
         handlers=[RichHandler(console=console, show_path=False, show_time=False)],
     )
     threads.set_torch_threads()
-    shown = typed.pop("dashboard", False)
+    shown, store = typed.pop("dashboard", False), typed.pop("store", None)
     try:
         models = Path(typed.get("models", "models"))
         config = Path(typed["config"]) if "config" in typed else None
@@ -59,9 +60,10 @@ def main(argv: list[str]) -> int:
                     soft_wrap=True,
                 )
                 return 0
+            url = checked_store(store, start.run)
             page = DashboardBeside(models, say) if shown else contextlib.nullcontext()
             with page:
-                ended_by = train(start, models, console)
+                ended_by = train(start, models, console, url)
             if start.auto_resume and ended_by in _REQUEUE:
                 return START_AGAIN
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from go1.training.commands import trackway_command, train_command
 from go1.training.environments import evaluation_envs, training_envs
 from go1.training.learner import make_learner
 from go1.training.settings import Settings
+from go1.training.shipping import ShipperBeside
 from go1.training.start import Start, make_room, program
 from go1.training.trial import commands, deterministic, film
 from go1.vec_env import Go1VecEnv
@@ -43,8 +45,16 @@ from trackway.sb3 import RecorderCallback
 _FINISH_WITHIN_S = 4.0
 
 
-def train(start: Start, models: Path, console: Console) -> signal.Signals | None:
+def train(
+    start: Start, models: Path, console: Console, store: str | None = None
+) -> signal.Signals | None:
     """Train until `total_timesteps`, or until a signal; leave everything saved.
+
+    Args:
+        start: What is to be trained, and from where on.
+        models: The folder of runs.
+        console: Where the progress is shown.
+        store: Where the run is shipped while it lasts.
 
     Returns:
         The signal that ended it early.
@@ -58,7 +68,14 @@ def train(start: Start, models: Path, console: Console) -> signal.Signals | None
         run = start.run or run_folder.create_run(models, start.name)
         held = run_folder.hold(run)
         try:
-            return _Session(start, run, learner, envs, console).learn()
+            shipper = (
+                contextlib.nullcontext()
+                if store is None
+                else ShipperBeside(run, store, lambda said: console.print(said, soft_wrap=True))
+            )
+            session = _Session(start, run, learner, envs, console, store)
+            with shipper:
+                return session.learn()
         finally:
             held.release()
     finally:
@@ -79,6 +96,7 @@ class _Session:
     learner: PPO
     envs: VecEnv
     console: Console
+    store: str | None = None
 
     def __post_init__(self) -> None:
         self.settings, self.origin = self.start.settings, self.start.origin
@@ -237,6 +255,7 @@ class _Session:
         return {
             "Recorded": report.saved(self.saving.status),
             "Every step of every robot": trackway_command("streams", self.run.path),
+            **({"Shipped to": self.store} if self.store else {}),
         }
 
     def _end(self, status: str, **facts: Any) -> None:

@@ -12,6 +12,8 @@ from trackway.checkpoint.choose import choose
 from trackway.cli.completion import names_folder, names_run
 from trackway.errors import RunError
 from trackway.run import RunFolder, check_run_name, find_run, read_manifest
+from trackway.sync.opening import STORE_VARIABLE, is_store, open_store
+from trackway.sync.takeover import take_over
 
 _RESUME = """\
 Go on with a run where it stopped: in its own folder, as its next attempt, from its newest whole checkpoint,
@@ -27,6 +29,7 @@ _RESUME_EXAMPLES = """\
 examples:
   trackway resume latest
   trackway resume my_run -- --total_timesteps 10_000_000
+  trackway resume s3://bucket/prefix my_run     (fetched first, and taken over from its machine)
 """
 _FORK_EXAMPLES = """\
 examples:
@@ -43,6 +46,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     resume.add_argument(
         "--force", action="store_true", help="although a change makes it another training"
     )
+    resume.add_argument("name", nargs="?", metavar="", help=argparse.SUPPRESS)
     resume.set_defaults(act=_resume)
 
     fork = _command(
@@ -86,7 +90,15 @@ def _command(
 
 
 def _resume(args: argparse.Namespace) -> None:
-    run = find_run(args.models, args.run)
+    if is_store(args.run):
+        if args.name is None:
+            raise RunError(f"name the run as well: trackway resume {args.run} RUN")
+        run = take_over(open_store(args.run), args.name, args.models)
+        os.environ[STORE_VARIABLE] = args.run
+    elif args.name is not None:
+        raise RunError(f"{args.run} is no store; one run at a time: trackway resume RUN")
+    else:
+        run = find_run(args.models, args.run)
     force = ["--force"] if args.force else []
     _become(run, [*resume_command(run), *force, *args.flags])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trackway.cli.completion import names_folder, names_run
+from trackway.errors import FencedError
 from trackway.recorder.child import become_writer
 from trackway.run import RunFolder, find_run
 from trackway.sync import cost, garbage, layout, lease
@@ -21,6 +24,8 @@ from trackway.sync.mirror import Mirror, ranks, runs
 from trackway.sync.opening import open_store
 from trackway.sync.shipper import Shipper
 
+# Whoever started `trackway sync` learns by it that another machine has taken the run over.
+FENCED = 3
 _STORE_HELP = "a folder, s3://bucket/prefix, gs://bucket/prefix or az://account/container/prefix"
 
 
@@ -74,7 +79,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     gc.set_defaults(act=lambda args: _gc(args.store, args.dry_run))
 
 
-def _sync(args: argparse.Namespace) -> None:
+def _sync(args: argparse.Namespace) -> int:
+    trainer = os.getppid()
     if args.beside_training:
         become_writer(15)
     logging.basicConfig(format="trackway: %(message)s", stream=sys.stderr)
@@ -90,10 +96,16 @@ def _sync(args: argparse.Namespace) -> None:
         shipper.run(until_done=args.once)
     except KeyboardInterrupt:
         print("Stopped; start it again and it goes on.", flush=True)
-        return
+        return 0
+    except FencedError as error:
+        print(f"trackway: {error}", file=sys.stderr, flush=True)
+        if args.beside_training and os.getppid() == trainer:
+            os.kill(trainer, signal.SIGTERM)
+        return FENCED
     finally:
         shipper.close()
     print(f"{args.store} has all of {run.name}", flush=True)
+    return 0
 
 
 def _status(url: str, as_json: bool) -> None:

@@ -66,6 +66,7 @@ def _adopt_entry(run: Path, entry: Entry, shipped: Shipped) -> None:
     path = run / entry.path
     if entry.kind == "rename":
         shipped.grown.pop(entry.old, None)
+        shipped.files.pop(entry.old, None)
         _adopt_whole(path, entry, shipped)
     elif entry.kind == "file":
         if _digest(path, 0, entry.size) == entry.sha256:

@@ -8,6 +8,7 @@ being written). Nothing is told of files that are gone: a store keeps them.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,8 @@ from pathlib import Path
 from trackway.errors import FormatError
 from trackway.format.segment import Damage, frames, open_segment
 
-_LOCAL = frozenset({"lock", "writer.lock", "ring", "ring.json"})
+_LOCAL = frozenset({"lock", "writer.lock", "training.lock", "ring", "ring.json"})
+_SET_ASIDE = re.compile(r"(realtime_data)/set_aside/\d+/(.+/.+)")
 _LIVE_STREAMS = frozenset({"episodes", "starts", "updates", "system", "events"})
 _OPEN, _SEALED = ".open", ".seg"
 
@@ -62,6 +64,7 @@ class Shipped:
             self.files[change.path] = (change.end, change.mtime_ns)
         elif change.renamed:
             self.grown.pop(change.path, None)
+            self.files.pop(change.path, None)
             self.files[change.renamed] = (change.end, change.mtime_ns)
         else:
             self.grown[change.path] = change.end
@@ -139,6 +142,11 @@ class Scanner:
             return Change(path, start, end, grows=True) if size > start else None
         if shipped.files.get(path) == (size, mtime_ns):
             return None
+        moved = _SET_ASIDE.fullmatch(path)
+        old = f"{moved[1]}/{moved[2]}" if moved else ""
+        if old in shipped.files and not (self._run / old).exists():
+            # Records that made room for those that are made again: they make room there as well.
+            return Change(old, 0, 0, grows=True, renamed=path)
         before = path.removesuffix(_SEALED) + _OPEN
         if path.endswith(_SEALED) and 0 < shipped.grown.get(before, 0) <= size:
             self._salts.pop(before, None)

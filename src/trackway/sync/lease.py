@@ -73,9 +73,18 @@ def hold(store: Store, prefix: str, writer: str, clock: Clock) -> Epoch:
     known = epochs(store, prefix)
     if not known:
         return claim(store, prefix, writer, clock)
-    if known[-1].writer == writer:
-        return known[-1]
-    raise _fenced(known[-1])
+    check_mine(known[-1], writer)
+    return known[-1]
+
+
+def check_mine(newest: Epoch, writer: str) -> None:
+    """Look whether the newest epoch is this writer's.
+
+    Raises:
+        FencedError: It is not.
+    """
+    if newest.writer != writer:
+        raise _fenced(newest)
 
 
 def check_held(store: Store, prefix: str, epoch: Epoch) -> None:

@@ -96,6 +96,15 @@ class Mirror:
             self._place = _Place(following.number, left_out=self._place.left_out)
             self._note()
 
+    @property
+    def begun(self) -> bool:
+        """Whether the folder was made by a mirror."""
+        return self._noted.exists()
+
+    def forget(self) -> None:
+        """The folder is a run of this machine from now on."""
+        self._noted.unlink(missing_ok=True)
+
     def leave_out(self, lane: str) -> int:
         """Let the files of a lane go here, and fetch no more of them; how many bytes that frees.
 
@@ -176,6 +185,7 @@ class Mirror:
         if entry.kind == "rename":
             old = self._file(entry.old)
             if old.exists():
+                files.make_folder(path.parent)
                 files.rename(old, path)
             return
         content = self._blobs(entry) if entry.blobs else part

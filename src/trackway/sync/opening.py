@@ -9,6 +9,8 @@ from trackway.errors import MissingExtraError, StoreError
 from trackway.sync.folder_store import FolderStore
 from trackway.sync.store import Store
 
+# Where a training ships itself, when its command line does not say.
+STORE_VARIABLE: Final = "TRACKWAY_STORE"
 _SCHEMES: Final = ("s3", "gs", "az")
 
 

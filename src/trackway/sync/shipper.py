@@ -237,7 +237,7 @@ class Shipper:
             for attempt in attempts(self._run.path)
             for lock in (attempt.lock, attempt.writer_lock)
         )
-        return not running and not busy
+        return not running and not busy and not files.is_locked(self._run.lock)
 
     def _say(self, trouble: str | None) -> None:
         """Tell of trouble once, and of its end."""

@@ -1,0 +1,66 @@
+"""Going on with a run on another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trackway.clock import SYSTEM_CLOCK, Clock
+from trackway.errors import SyncError
+from trackway.run import RunFolder
+from trackway.sync import layout, lease
+from trackway.sync.acknowledged import identity
+from trackway.sync.mirror import Mirror
+from trackway.sync.store import Store
+
+
+def take_over(store: Store, run: str, models: Path, clock: Clock = SYSTEM_CLOCK) -> RunFolder:
+    """Fetch a run, claim its next epoch, and fetch what its last holder shipped until then.
+
+    From now on whatever that one ships does not count. A run that this folder holds already is
+    left as it is: its own records go further than what was shipped.
+
+    Args:
+        store: Where the run was shipped.
+        run: Its name.
+        models: The folder in which its folder is made.
+        clock: Gives the time of the claim.
+
+    Raises:
+        FencedError: Another machine took it over in the same moment.
+        SyncError: The store has no such run, or the folder has a run of that name that went its
+            own way.
+    """
+    folder = RunFolder((models / run).absolute())
+    prefix = layout.rank_prefix(run, 0)
+    known = lease.epochs(store, prefix)
+    if not known:
+        raise SyncError(f"{store.url} has no run {run!r}; trackway status {store.url} lists them")
+    mirror = Mirror(store, run, folder.path.parent)
+    if folder.manifest.exists() and not mirror.begun:
+        if known[-1].writer == identity(folder):
+            return folder
+        raise SyncError(
+            f"{folder.path} is there already, and {known[-1].host} has taken the run over since: "
+            "rename that folder, then try again"
+        )
+    _fetch(mirror)
+    lease.claim(store, prefix, identity(folder), clock)
+    _fetch(mirror)
+    mirror.forget()
+    return folder
+
+
+def check_mine(store: Store, run: RunFolder) -> None:
+    """Look whether this folder may be shipped under its name.
+
+    Raises:
+        FencedError: Another machine holds the run.
+    """
+    known = lease.epochs(store, layout.rank_prefix(run.name, 0))
+    if known:
+        lease.check_mine(known[-1], identity(run))
+
+
+def _fetch(mirror: Mirror) -> None:
+    while mirror.poll():
+        pass

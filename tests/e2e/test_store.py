@@ -1,0 +1,90 @@
+"""A training that ships itself, and goes on on another machine: here, in another folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from trackway.run import RunFolder, list_runs, read_manifest
+from trackway.sync import layout, lease
+from trackway.sync.mirror import Mirror
+from trackway.sync.opening import open_store
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+SMALL = (
+    *("--num_parallel_envs", "8", "--n_steps", "64", "--batch_size", "256"),
+    *("--eval_frequency", "100_000", "--video_interval", "10_000_000"),
+    *("--save_frequency", "256", "--checkpoint_frequency", "512"),
+)
+
+
+def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(condition, seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    url = f"file://{tmp_path / 'store'}"
+    first = start(
+        here,
+        *(str(ROOT / "train.py"), "--run", "train", "--total_timesteps", "10_000_000", *SMALL),
+        *("--store", url, "--run_name", "걷기"),
+    )
+    store = open_store(url)
+    # Nobody watches, so the first minute brings one shipment: a watcher makes it hurry.
+    (prefix,) = _wait_for_runs(store)
+    for _ in range(100):
+        store.put(layout.watched_key(prefix), os.urandom(8).hex().encode())
+        time.sleep(0.3)
+        if any("/blobs/" in item.key for item in store.list(prefix)):
+            break
+    (run,) = list_runs(here / "models")
+
+    last = start(
+        there, *("-m", "trackway", "resume", url, run.name, "--", "--total_timesteps", "8_000")
+    )
+
+    said, _ = first.communicate(timeout=100)
+    assert first.returncode == 0, said
+    assert "Another machine has taken this run over" in said
+    assert read_manifest(run)["status"] == "interrupted"
+    said, _ = last.communicate(timeout=100)
+    assert last.returncode == 0, said
+    manifest = read_manifest(RunFolder(there / "models" / run.name))
+    assert manifest["status"] == "finished"
+    assert manifest["attempts"][-1]["resumed_from"]["timestep"] > 0
+    assert [epoch.number for epoch in lease.epochs(store, prefix)] == [1, 2]
+    wait_for(lambda: _shipped_status(store, tmp_path, run.name) == "finished")
+
+
+def _wait_for_runs(store) -> list[str]:
+    wait_for(lambda: store.folders("runs/"))
+    return [f"runs/{name}/0/" for name in store.folders("runs/")]
+
+
+def _shipped_status(store, tmp_path: Path, name: str) -> str:
+    mirror = Mirror(store, name, tmp_path / "mirror")
+    mirror.poll()
+    return str(read_manifest(RunFolder(mirror.path))["status"])
