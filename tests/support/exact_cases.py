@@ -175,12 +175,14 @@ CASES: dict[str, Case] = {
     "RecurrentPPO, CartPole-v1": Case(_recurrent, 2 * 32),
     "A2C, Acrobot-v1": Case(_a2c, 2 * 20, stop_at=20, rollouts=40, log_interval=3),
     "SAC, Pendulum-v1": Case(
-        partial(off_policy, SAC, partial(dummy, "Pendulum-v1")), 4, 90, 150, 4
+        partial(off_policy, SAC, partial(dummy, "Pendulum-v1", max_episode_steps=40)), 4, 90, 150, 4
     ),
     "SAC, gSDE, VecNormalize, noise": Case(_sac_normalized, 4, 90, 150, 4),
     "TD3, noise, two environments": Case(_td3, 8, 60, 90, 4),
     "DQN, CartPole-v1": Case(
         partial(off_policy, DQN, partial(dummy, "CartPole-v1")), 4, 90, 150, 4
     ),
-    "TQC, Pendulum-v1": Case(partial(off_policy, TQC, partial(dummy, "Pendulum-v1")), 4, 50, 80, 4),
+    "TQC, Pendulum-v1": Case(
+        partial(off_policy, TQC, partial(dummy, "Pendulum-v1", max_episode_steps=40)), 4, 50, 80, 4
+    ),
 }

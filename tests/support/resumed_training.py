@@ -22,11 +22,11 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import KVWriter, Logger
 from tests.support import exact_cases
 
-from trackway.checkpoint.archive import with_members
+from trackway.checkpoint.archive import pack_arrays
+from trackway.checkpoint.assemble import REPLAY_FOLDER, checkpoint_zip
 from trackway.checkpoint.read import read_checkpoint
-from trackway.checkpoint.state_member import write_graph
 from trackway.frameworks.sb3 import exact
-from trackway.frameworks.sb3.state import model_zip
+from trackway.frameworks.sb3.snapshots import Snapshots
 from trackway.legacy import RealTimeSavingCallback
 
 _TIMED = ("time/fps", "time/time_elapsed")
@@ -91,10 +91,14 @@ class TakeOrPut(BaseCallback):
         self.rollouts += 1
 
     def _save(self, root: BaseCallback) -> None:
-        snapshot = exact.capture(self.model, root)
-        members = write_graph(snapshot.graph.document(), snapshot.graph.arrays)
-        facts = {"format": 2, "timestep": snapshot.timestep, "inexact": snapshot.inexact}
-        self.path.write_bytes(with_members(model_zip(self.model), members, facts, 0.0))
+        taken = Snapshots(self.model).take(root, "rollout_start", {})
+        for segment in taken.segments:
+            path = self.path.parent / REPLAY_FOLDER / segment.name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(pack_arrays(segment.arrays))
+        facts = {"format": 2, "timestep": taken.timestep, **taken.facts}
+        message = {**taken.content, "manifest": facts}
+        self.path.write_bytes(checkpoint_zip(message, taken.arrays, 0.0))
 
     # Not part of the training that is compared.
     def state_dict(self) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from trackway.checkpoint.state_member import write_graph
 from trackway.checkpoint.torch_file import model_zip
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
+# Beside the zips: rows of replay buffers, which many checkpoints share.
+REPLAY_FOLDER = "replay"
 MODEL, GRAPH = "model:", "graph:"
 
 

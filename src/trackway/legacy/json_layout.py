@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from trackway import files as disk
-from trackway.checkpoint.assemble import checkpoint_zip
+from trackway.checkpoint.archive import pack_arrays
+from trackway.checkpoint.assemble import REPLAY_FOLDER, checkpoint_zip
 from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
 from trackway.files import publish_new
 from trackway.format.jsonable import json_bytes, strict, strict_json
@@ -76,6 +77,9 @@ class JsonLayout:
             return Done()
         if kind == "commit":
             done = self._commit(message["unix_s"], seq)
+        elif kind == "replay":
+            _published(self._zip_folder / REPLAY_FOLDER / message["name"], pack_arrays(columns))
+            done = Done()
         elif kind == "checkpoint":
             done = self._checkpoint(message, columns)
         else:

@@ -262,6 +262,8 @@ class RealTimeSavingCallback(BaseCallback):
             _log.warning("training does not go on exactly, but from its weights: %s", error)
             return
         self.num_timesteps = self.model.num_timesteps
+        if self._session is not None:
+            self._session.resumed(origin)
         for hook in self.after_restore:
             hook()
         self._say(f"goes on exactly where {origin.path} was taken")

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trackway.checkpoint.read import Checkpoint
 from trackway.clock import Clock
+from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots
 from trackway.legacy.checkpoints import checkpoint_message, compatibility, documents
 from trackway.legacy.json_layout import HYPERPARAMETERS, MODELS, SUMMARIES
@@ -114,6 +116,9 @@ class Session:
         """Take the checkpoint that has fallen due, if one has; whether one was."""
         due, self._due = self._due, False
         self._rollout_at = timestep
+        segment = self._snapshots.advance() if self.options.checkpoints else None
+        if segment is not None:
+            self._put_segment(segment)
         if due:
             self.checkpoint("periodic", timestep, seen, point="rollout_start")
         elif self.options.checkpoints and self.observer.model is not None:
@@ -203,9 +208,20 @@ class Session:
             or (lambda path: resume_command(path, total)),
             total_timesteps=total,
         )
+        for segment in taken.segments if taken else ():
+            self._put_segment(segment)
         arrays, copied = (taken.arrays, taken.done) if taken else (None, None)
         self._checkpoint_seq = self.outbox.put(message, arrays, records=1, copied=copied)
         return self._checkpoint_seq
+
+    def resumed(self, checkpoint: Checkpoint) -> None:
+        """The training goes on exactly where the checkpoint was taken."""
+        self._snapshots.resumed(checkpoint, self.options.zip_folder)
+
+    def _put_segment(self, segment: Segment) -> None:
+        # Its arrays are a copy already.
+        message = {"kind": "replay", "name": segment.name}
+        self.outbox.put(message, segment.arrays, records=0, copied=lambda: None)
 
     def _documents(self, timestep: int, seen: Mapping[str, Any]) -> dict[str, Any]:
         curriculum = self.observer.curriculum(seen)

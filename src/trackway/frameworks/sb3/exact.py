@@ -9,6 +9,7 @@ overwritten in the first `on_rollout_start`, and from there on every bit is as i
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -29,6 +30,7 @@ from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import MismatchError
 from trackway.frameworks.sb3 import workers
 from trackway.frameworks.sb3.learn_loop import read_iteration, write_iteration
+from trackway.frameworks.sb3.replay_journal import fill, read_segments
 
 BOUNDARIES = (VecEnv, Env, BaseCallback)
 # Not the state of an algorithm: somebody else's, or empty when a rollout starts, or of this process.
@@ -75,6 +77,7 @@ def capture(
     callback: BaseCallback | None,
     point: str = "rollout_start",
     clock: Clock = SYSTEM_CLOCK,
+    replay: Mapping[str, Any] | None = None,
 ) -> Snapshot:
     """Copy the state of a training, but for what `model.save` writes; nothing is drawn or changed.
 
@@ -83,10 +86,14 @@ def capture(
         callback: The outermost callback, `locals["callback"]` of any of them.
         point: Which of both.
         clock: What the time is read from.
+        replay: Where the rows of the replay buffer are kept (`ReplayJournal.references`).
     """
     taker = Capture(_externals(model), BOUNDARIES, {SubprocVecEnv: workers.capture})
     iteration = read_iteration(model)
     inexact = []
+    if replay is None and getattr(model, "replay_buffer", None) is not None:
+        kind = type(model.replay_buffer).__name__
+        inexact.append(f"the replay buffer ({kind}) is not kept: it is filled anew")
     for name, part in _parts(model, callback).items():
         try:
             taker.add(name, part)
@@ -94,6 +101,7 @@ def capture(
             inexact.append(" ".join(map(str, error.args)))
     elapsed_s = clock.unix_s() - model.start_time / 1e9
     taker.add("loop", {"iteration": iteration, "elapsed_s": elapsed_s, "point": point})
+    taker.add("replay", replay)
     taker.add("rng", capture_rng())
     graph = taker.finish()
     inexact += graph.unsupported
@@ -117,6 +125,8 @@ def restore(
             if name in rebuild.roots
         }
         loop, rng = rebuild.root("loop"), rebuild.root("rng")
+        replay = rebuild.root("replay") if "replay" in rebuild.roots else None
+        segments = None if replay is None else read_segments(checkpoint.path, replay)
         _, parameters, variables = load_from_zip_file(
             checkpoint.path, device=model.device, load_data=False
         )
@@ -125,6 +135,8 @@ def restore(
         raise MismatchError(checkpoint.path, str(error)) from error
     for name, value in (variables or {}).items():
         getattr(model, name).data.copy_(value.data)
+    if replay is not None and segments is not None:
+        fill(model.replay_buffer, replay, segments)
     rebuild.write()
     vars(model).update(parts["model"])
     for name, values in parts["logger"].items():
@@ -140,6 +152,11 @@ def restore(
     if loop["point"] == "training_end" and model.use_sde:
         # There, the noise of the rollout that now begins had not been drawn yet.
         (getattr(model, "actor", None) or model.policy).reset_noise(model.n_envs)
+
+
+def replay_of(checkpoint: Checkpoint) -> Any:
+    """Where the rows of its replay buffer are kept; None if it has none."""
+    return Rebuild(*read_graph(checkpoint.members)).root("replay")
 
 
 def _parts(model: Any, callback: BaseCallback | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,18 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from trackway.checkpoint.assemble import GRAPH, MODEL
+from trackway.checkpoint.read import Checkpoint
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.frameworks.sb3 import exact
 from trackway.frameworks.sb3.model_parts import ModelParts
+from trackway.frameworks.sb3.replay_journal import ReplayJournal, Segment, is_appended
 from trackway.frameworks.sb3.state import NOT_CAPTURED, capture, model_zip
 from trackway.frameworks.sb3.time_budget import TimeBudget
 
 _log = logging.getLogger("trackway")
-# Of the training's time, for snapshots that are only kept in case it ends within a rollout.
-_SHARE = 0.005
+# Of the training's time, for snapshots that are only kept in case it ends within a rollout; a short
+# training gets its first ones on credit.
+_SHARE, _CREDIT_S = 0.005, 0.1
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Taken:
         arrays: Those that go with them.
         facts: For the manifest: `exact`, `point`, `iteration`.
         done: Call it when content and arrays have been copied.
+        segments: Rows of the replay buffer that are to be on disk before it.
     """
 
     timestep: int
@@ -40,6 +45,7 @@ class Taken:
     arrays: dict[str, np.ndarray[Any, Any]]
     facts: dict[str, Any]
     done: Callable[[], None]
+    segments: list[Segment]
 
 
 class Snapshots:
@@ -54,7 +60,8 @@ class Snapshots:
         self._model, self._clock = model, clock
         self._parts: ModelParts | None = None
         self._plain = True  # whether the model can be taken apart
-        self._budget = TimeBudget(_SHARE, clock=clock)
+        self._replay: ReplayJournal | None = None
+        self._budget = TimeBudget(_SHARE, _CREDIT_S, clock)
         self.kept: Taken | None = None
 
     def take(
@@ -73,13 +80,38 @@ class Snapshots:
         content: dict[str, Any] = {"members": members, "graph": None}
         arrays: dict[str, Any] = {}
         facts: dict[str, Any] = {"exact": list(NOT_CAPTURED), "point": point, "iteration": None}
+        segments: list[Segment] = []
         if point is not None:
-            snapshot = exact.capture(model, callback, point, self._clock)
+            replay = self._journal()
+            while replay is not None and (segment := replay.cut()) is not None:
+                segments.append(segment)
+            references = None if replay is None else replay.references()
+            snapshot = exact.capture(model, callback, point, self._clock, references)
             content["graph"] = snapshot.graph.document()
             arrays |= {GRAPH + name: array for name, array in snapshot.graph.arrays.items()}
             facts |= {"exact": snapshot.inexact or True, "iteration": snapshot.iteration}
         done = self._take_model(content, arrays)
-        return Taken(model.num_timesteps, content, arrays, facts, done)
+        return Taken(model.num_timesteps, content, arrays, facts, done, segments)
+
+    def advance(self) -> Segment | None:
+        """Where a rollout starts: rows of the replay buffer to be written, if there are enough."""
+        replay = self._journal()
+        return replay.cut() if replay is not None and replay.due else None
+
+    def resumed(self, checkpoint: Checkpoint, folder: Path) -> None:
+        """The training goes on from a checkpoint; what lies in this folder need not be written again."""
+        self._replay = None
+        self._journal(exact.replay_of(checkpoint) if checkpoint.path.parent == folder else None)
+
+    def _journal(self, known: Mapping[str, Any] | None = None) -> ReplayJournal | None:
+        model = self._model
+        buffer = getattr(model, "replay_buffer", None)
+        if buffer is None or not is_appended(buffer):
+            return None
+        if self._replay is None:
+            self._replay = ReplayJournal(buffer, model.n_envs, model.num_timesteps, known)
+        self._replay.look(model.num_timesteps)
+        return self._replay
 
     def keep(
         self, callback: BaseCallback | None, documents: Callable[[], Mapping[str, Any]]
