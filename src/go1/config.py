@@ -79,6 +79,8 @@ class Go1Config:
             object.__setattr__(self, "command_forward", (0.0, 0.3) if self.biped else (0.3, 1.2))
         check_choice("ctrl_type", self.ctrl_type, CTRL_TYPES)
         check_choice("physics", self.physics, PHYSICS)
+        if self.biped and self.physics == "upstream":
+            raise ValueError("biped needs physics 'full' or 'fast'; 'upstream' walks on four legs")
         if self.frame_skip is not None:
             _check_whole("frame_skip", self.frame_skip)
         for name in ("max_episode_time_sec", "push_interval_sec", "gait_frequency_hz"):

@@ -125,8 +125,6 @@ class UpstreamCore:
     num_envs = 1
 
     def __init__(self, config: Go1Config) -> None:
-        if config.biped:
-            raise ValueError("biped needs physics 'full' or 'fast'; 'upstream' walks on four legs")
         self.config = config
         self._sim = OneSimulation(build_model(config.ctrl_type, "upstream"))
         self.model = model = self._sim.model

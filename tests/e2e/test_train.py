@@ -323,5 +323,13 @@ class TestBadInputIsOneSentenceAndMakesNoFolder:
     def test_rand_power_beyond_its_range(self, capsys):
         assert "rand_power" in self.refused(capsys, "--rand_power", 7)
 
-    def test_a_device_that_is_not_there(self, capsys):
-        assert "device" in self.refused(capsys, "--device", "toaster")
+    def test_a_biped_in_upstream_physics(self, capsys):
+        flags = "--biped", "--physics", "upstream", "--vec_env", "subproc"
+
+        assert "upstream' walks on four legs" in self.refused(capsys, *flags)
+
+    @pytest.mark.parametrize("device", ["toaster", "cuda:7"])
+    def test_a_device_that_is_not_there(self, capsys, monkeypatch, device):
+        monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+        assert device in self.refused(capsys, "--device", device)

@@ -36,6 +36,9 @@ def make_learner(settings: Settings, envs: VecEnv, origin: Origin | None) -> PPO
         origin.check_fits(envs)
     arguments = _ppo_arguments(settings)
     device = settings.train.device
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        # Stable-Baselines3 would train on the processor and not say so.
+        raise SettingsError(f"this machine has no CUDA for device {device!r}; leave --device out")
     try:
         if origin is None or origin.ours:
             network = _policy_arguments(settings.policy)

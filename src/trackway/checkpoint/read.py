@@ -109,6 +109,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _verified(path: Path, archive: zipfile.ZipFile) -> dict[str, bytes]:
     names = archive.namelist()
+    # Parameters are zips in the zip: of a file that was cut off, the last one whole is found.
+    if _begins_as_zip(path) and min((i.header_offset for i in archive.infolist()), default=0) > 0:
+        raise DamagedCheckpointError(path, "its end is missing")
     if _MODEL_DATA not in names or _MODEL_WEIGHTS not in names:
         raise NotACheckpointError(path, f"it has no members {_MODEL_DATA!r} and {_MODEL_WEIGHTS!r}")
     try:

@@ -137,7 +137,7 @@ class BackgroundEvaluation:
         self.merged += 1
         if self.merged == 1:
             _log.warning(
-                "Evaluating every %d timesteps takes more than %.1f %% of the training's time;"
+                "Evaluating every %d timesteps takes more than %.2g %% of the training's time;"
                 " evaluations that fall due meanwhile are merged into the next one.",
                 self._every,
                 100 * self.budget.share,
