@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from trackway import run as run_folder
+from trackway.clock import iso
 from trackway.errors import RunError
+from trackway.query.catalog import Catalog
+from trackway.query.facts import RunFacts
 from trackway.run import RunFolder
 
 _SHOWN = 100
-_STYLES = {"running": "green", "finished": "cyan", "interrupted": "yellow"}
+_STYLES = {"running": "green", "finished": "cyan", "interrupted": "yellow", "stalled": "yellow"}
 
 
 def facts(run: RunFolder) -> dict[str, Any]:
@@ -42,28 +46,42 @@ def list_all(models: Path, as_json: bool, everything: bool = False) -> None:
     """Print a table of the runs in a folder, newest last."""
     if not models.is_dir():
         raise RunError(f"{models} is not a folder; runs are usually kept in: models")
-    found = run_folder.list_runs(models)
+    found = Catalog(models).runs
     if as_json:
-        _print_json([facts(run) for run in found])
+        _print_json([_for_programs(run) for run in found])
         return
     if not found:
         raise RunError(f"{models} holds no runs; train one with: make train")
     # A table of ten thousand rows takes seconds to lay out, and nobody reads it.
     shown = found if everything else found[-_SHOWN:]
-    table = Table("run", "status", "timesteps", "checkpoints")
-    for row in map(facts, shown):
-        style = _STYLES.get(row["status"], "red")
-        timesteps = row.get("timesteps")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    # A name is there to be copied, whole.
+    table.add_column("run", overflow="fold", no_wrap=True)
+    table.add_column("status")
+    for name in ("timesteps", "return", "success", "checkpoints"):
+        table.add_column(name, justify="right")
+    for run in shown:
+        style = _STYLES.get(run.status, "red")
+        success = run.success_rate
         table.add_row(
-            escape(row["name"]),
-            f"[{style}]{row['status']}[/]",
-            "-" if timesteps is None else f"{timesteps:,}",
-            str(row.get("checkpoints", "-")),
+            escape(run.name),
+            f"[{style}]{run.status}[/]",
+            "-" if run.timesteps is None else f"{run.timesteps:,}",
+            "-" if run.return_mean is None else f"{run.return_mean:,.4g}",
+            "-" if success is None else f"{100 * success:.0f} %",
+            "-" if run.status == "damaged" else str(run.checkpoints),
         )
     console = Console()
     console.print(table)
     if len(shown) < len(found):
         console.print(f"{len(found) - len(shown):,} older runs are not shown: --all shows them")
+
+
+def _for_programs(run: RunFacts) -> dict[str, Any]:
+    told = run.to_json() | {"config": run.config}
+    del told["config_text"]
+    created = None if run.created_unix is None else iso(run.created_unix)
+    return told | {"created": created, "duration_s": run.duration_s}
 
 
 def show(models: Path, name: str, as_json: bool) -> None:

@@ -170,7 +170,8 @@ def _of_streams(spans: list[Span], told: dict[str, Any]) -> dict[str, Any]:
         made["timesteps"] = int(max(np.nanmax(s) for s in steps))
     times = [c["unix_s"] for c in columns.values() if "unix_s" in c]
     if times:
-        made["created_unix"] = float(min(np.nanmin(t) for t in times))
+        begun_unix = float(min(np.nanmin(t) for t in times))
+        made["created_unix"] = told.get("created_unix") or begun_unix
         made["ended_unix"] = float(max(np.nanmax(t) for t in times))
     made |= {"episodes": len(episodes), "updates": len(updates)}
     for name, column in (
