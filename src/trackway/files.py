@@ -11,7 +11,7 @@ import fcntl
 import itertools
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # A temporary name starts with a dot and ends so: no reader's pattern matches it.
@@ -222,6 +222,13 @@ def _rename(old: Path, new: Path) -> None:
 
 def _unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
+
+
+def remove_all(folder: Path, paths: Iterable[Path]) -> None:
+    """Take files of one folder away, durably, those that are there."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+    sync_folder(folder)
 
 
 class Lock:

@@ -14,6 +14,8 @@ from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import RetentionError, RunError
 from trackway.run import RunFolder, find_run, list_runs
 from trackway.storage.backup import Backup, restore
+from trackway.storage.packs import KEPT, KINDS, pack, unpack
+from trackway.storage.retention.cuts import is_written
 from trackway.storage.retention.pins import pin_rows, pin_run
 from trackway.storage.retention.policy import Policy, read_policy
 
@@ -34,6 +36,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--sampled_days", type=float, metavar="D", help="then a sample; then only what is pinned"
     )
     clean.add_argument("--every", type=int, metavar="N", help="which rows make a sample (10)")
+    clean.add_argument("--packed_days", type=float, metavar="D", help="pack JSON files after that")
     clean.add_argument("--budget_gb", type=float, metavar="GB", help="for all runs together")
     clean.add_argument("--backup", type=Path, metavar="FOLDER", help="only what is safe there goes")
     clean.add_argument("--json", action="store_true", help="for programs")
@@ -52,6 +55,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     copy.add_argument("backup", type=Path, metavar="BACKUP")
     copy.add_argument("--follow", action="store_true", help="go on as files are finished")
     copy.set_defaults(act=_backup)
+
+    zipped = _of_run(commands, "pack", "put a run's JSON files but the newest into zips")
+    zipped.add_argument("--keep", type=int, default=KEPT, help=f"how many stay, of a kind ({KEPT})")
+    zipped.set_defaults(act=_pack)
+    plain = _of_run(commands, "unpack", "make the JSON files of a run again")
+    plain.set_defaults(act=_unpack)
 
     says = "make a run again from its copy in a backup"
     again = commands.add_parser("restore", help=says, description=says)
@@ -73,13 +82,13 @@ def _of_run(
 
 def clean_runs(args: argparse.Namespace) -> None:
     """Carry out the policies of a folder, or say what they would do."""
+    from trackway.storage.retention import cuts as cuts_module
     from trackway.storage.retention.act import carry_out
-    from trackway.storage.retention.cuts import plan
     from trackway.storage.retention.policy import policy_of
 
     given = {
         name: getattr(args, name)
-        for name in ("full_days", "sampled_days", "every", "budget_gb", "backup")
+        for name in ("full_days", "sampled_days", "every", "packed_days", "budget_gb", "backup")
     }
     policy = (read_policy(args.models) or Policy()).with_given(**given)
     runs = {run.path: policy_of(run, policy) for run in list_runs(args.models)}
@@ -88,9 +97,14 @@ def clean_runs(args: argparse.Namespace) -> None:
             f"no policy: write {args.models / 'retention.toml'}, or give --full_days, "
             "--sampled_days or --budget_gb"
         )
-    cuts, said = plan(args.models, policy, SYSTEM_CLOCK.unix_s())
+    cuts, said = cuts_module.plan(args.models, policy, SYSTEM_CLOCK.unix_s())
     freed = 0
+    to_pack = cuts_module.to_pack(args.models, policy, SYSTEM_CLOCK.unix_s())
+    said += [f"{folder}: JSON files are packed" for folder in to_pack]
     if not args.dry_run:
+        for folder in to_pack:
+            packed = pack(folder)
+            freed += packed.before_bytes - packed.after_bytes if packed else 0
         for path in {cut.stream.attempt.run for cut in cuts}:
             backup = runs[path].backup
             if backup is not None:
@@ -147,6 +161,23 @@ def _pin(args: argparse.Namespace) -> None:
         raise RetentionError("rows are counted in each attempt: give --attempt as well")
     else:
         pin_rows(run, args.attempt, *args.rows)
+
+
+def _pack(args: argparse.Namespace) -> None:
+    run = find_run(args.models, args.run)
+    if is_written(run):
+        raise RunError(f"{run.name} is being recorded: pack it when it has ended")
+    for kind in KINDS:
+        packed = pack(run.realtime_data / kind, max(0, args.keep))
+        if packed is not None:
+            sizes = f"{packed.before_bytes / 1e6:,.1f} MB to {packed.after_bytes / 1e6:,.1f} MB"
+            sys.stdout.write(f"{packed.path.name}: {packed.files} files, {sizes}\n")
+
+
+def _unpack(args: argparse.Namespace) -> None:
+    run = find_run(args.models, args.run)
+    count = sum(unpack(run.realtime_data / kind) for kind in KINDS)
+    sys.stdout.write(f"{count} files\n")
 
 
 def _backup(args: argparse.Namespace) -> None:

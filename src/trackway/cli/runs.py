@@ -19,6 +19,7 @@ from trackway.errors import RunError
 from trackway.query.catalog import Catalog
 from trackway.query.facts import RunFacts
 from trackway.run import RunFolder
+from trackway.storage.packs import count_files
 
 _SHOWN = 100
 _STYLES = {"running": "green", "finished": "cyan", "interrupted": "yellow", "stalled": "yellow"}
@@ -94,7 +95,7 @@ def show(models: Path, name: str, as_json: bool) -> None:
         "records": {
             folder.name: count
             for folder in sorted(run.realtime_data.glob("*/"))
-            if (count := sum(1 for _ in folder.glob("*.json")))
+            if (count := count_files(folder))
         },
         "resume": _resume(run, manifest),
     }

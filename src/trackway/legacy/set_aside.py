@@ -14,6 +14,7 @@ import orjson
 from trackway import files
 from trackway.format.jsonable import json_bytes, strict_json
 from trackway.legacy.json_layout import CHECKPOINTS, EPISODES, METRICS, STATES
+from trackway.storage.packs import unpack
 
 # A clock that was set back mixes the order of a few files' names, not of more.
 _PATIENCE: Final = 20
@@ -35,6 +36,7 @@ def set_aside_records(folder: Path, history: Path, after: int, into: Path) -> in
     """
     moved = 0
     for kind in (EPISODES, STATES, METRICS):
+        unpack(folder / kind)
         untouched = 0
         for path in sorted((folder / kind).glob("*.json"), reverse=True):
             count = _split(path, after, into / kind / path.name)

@@ -16,7 +16,7 @@ from pathlib import Path
 from trackway.errors import FormatError
 from trackway.format.segment import Damage, frames, open_segment
 
-_LOCAL = frozenset({"lock", "writer.lock", "training.lock", "ring", "ring.json"})
+_LOCAL = frozenset({"lock", "writer.lock", "archive.lock", "training.lock", "ring", "ring.json"})
 _SET_ASIDE = re.compile(r"(realtime_data)/set_aside/\d+/(.+/.+)")
 _LIVE_STREAMS = frozenset({"episodes", "starts", "updates", "system", "events"})
 _OPEN, _SEALED = ".open", ".seg"

@@ -16,6 +16,7 @@ from trackway.errors import FormatError, StreamError
 from trackway.format import pieces
 from trackway.run import RunFolder, list_runs
 from trackway.storage.cursor import read_header
+from trackway.storage.packs import KEPT, KINDS
 from trackway.storage.parts import open_part, part_header
 from trackway.storage.places import AttemptFolder, PartFile, SegmentFile, StreamFolder, attempts
 from trackway.storage.reader import describe
@@ -99,6 +100,24 @@ def plan(models: Path, of_folder: Policy, now_unix: float) -> tuple[list[Cut], l
             "what is left is running, pinned, or episodes and checkpoints"
         )
     return [cut for found in cuts.values() for cut in found], said
+
+
+def to_pack(models: Path, of_folder: Policy, now_unix: float) -> list[Path]:
+    """Folders of JSON files of runs that ended so long ago that they are packed."""
+    folders = []
+    for run in list_runs(models):
+        days = policy_of(run, of_folder).packed_days
+        if days is None or (now_unix - last_unix(run)) / DAY_S <= days or is_written(run):
+            continue
+        folders += [run.realtime_data / kind for kind in KINDS]
+    return [folder for folder in folders if len(list(folder.glob("*.json"))) > KEPT + 1]
+
+
+def is_written(run: RunFolder) -> bool:
+    """Whether a process still records into a run."""
+    locks = [path for one in attempts(run.path) for path in (one.lock, one.writer_lock)]
+    folders = [run.realtime_data] if run.realtime_data.is_dir() else []
+    return any(files.is_locked(path) for path in [*locks, run.lock, *folders])
 
 
 def last_unix(run: RunFolder) -> float:

@@ -3,6 +3,7 @@
     full_days = 30        # everything, this long after a run's last rows
     sampled_days = 180    # then every tenth row, this long; then episodes and checkpoints only
     every = 10
+    packed_days = 7       # a week after a run's end its JSON files are packed into zips
     budget_gb = 500       # of a folder of runs: the oldest go on first
     backup = "/mnt/backup"    # nothing is let go that was not copied there, and proven
 
@@ -28,6 +29,7 @@ class Policy:
         full_days: Everything is kept so long; None: for ever.
         sampled_days: Every `every`-th row is kept so long, then only what is pinned; None: for ever.
         every: Which rows stay once a stream is sampled.
+        packed_days: After so long JSON files are packed, which loses nothing.
         budget_gb: How much the runs of a folder may take; 1 GB is 10^9 bytes.
         backup: Where everything has to be, verified, before something is let go.
     """
@@ -35,11 +37,12 @@ class Policy:
     full_days: float | None = None
     sampled_days: float | None = None
     every: int = 10
+    packed_days: float | None = None
     budget_gb: float | None = None
     backup: Path | None = None
 
     def __post_init__(self) -> None:
-        for name in ("full_days", "sampled_days", "budget_gb"):
+        for name in ("full_days", "sampled_days", "packed_days", "budget_gb"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):
                 raise RetentionError(f"{name} = {value}: give a number from 0 on")
@@ -54,7 +57,8 @@ class Policy:
 
     @property
     def lets_go(self) -> bool:
-        return any(v is not None for v in (self.full_days, self.sampled_days, self.budget_gb))
+        ages = (self.full_days, self.sampled_days, self.packed_days)
+        return any(value is not None for value in (*ages, self.budget_gb))
 
     def with_given(self, **given: Any) -> Policy:
         """This policy with those settings that are given."""
