@@ -50,7 +50,7 @@ def rows_of(folder: Path, num_columns: int, num_envs: int, count: int) -> Costs:
     """Rows of so many columns and environments, one number each; seconds for a row."""
     schema = Schema(*(Field(f"column {i}", "float32") for i in range(num_columns)))
     given = {field.name: np.ones(num_envs, np.float32) for field in schema}
-    with Recorder(folder) as recorder:
+    with Recorder(folder, compact=False) as recorder:
         stream = recorder.stream("steps", schema, num_envs)
         stream.write(given)
         recorder.sync()
@@ -77,7 +77,7 @@ def environments(folder: Path, size: int) -> Costs:
 
 def records(folder: Path, size: int) -> Costs:
     record = {"episode": 0, "return": 1.5, "length": 1000, "reason": "time_limit"}
-    with Recorder(folder, segment_bytes=4 << 20) as recorder:
+    with Recorder(folder, segment_bytes=4 << 20, compact=False) as recorder:
         stream = recorder.records("episodes")
         training, wall = Stopwatch(time.thread_time), Stopwatch()
         for number in range(size):
@@ -103,7 +103,7 @@ def records(folder: Path, size: int) -> Costs:
 
 def segments(folder: Path, size: int) -> Costs:
     """Files of a stream: cut, read piece by piece as something larger than memory is."""
-    with Recorder(folder, segment_bytes=1, close_timeout_s=900.0) as recorder:
+    with Recorder(folder, segment_bytes=1, compact=False, close_timeout_s=900.0) as recorder:
         stream = recorder.stream("steps", Schema(Field("x")))
         wall = Stopwatch()
         for number in range(size):
@@ -129,7 +129,7 @@ def damage(folder: Path, size: int) -> Costs:
 def attempts(folder: Path, size: int) -> Costs:
     """Restarts of one training: what the last of them pays for those before it."""
     schema = Schema(Field("x"))
-    with Recorder(folder) as recorder:
+    with Recorder(folder, compact=False) as recorder:
         recorder.stream("steps", schema).write({"x": [1.0]})
     (first,) = (folder / "realtime_data" / "streams").iterdir()
     for number in range(2, size + 1):
@@ -138,7 +138,7 @@ def attempts(folder: Path, size: int) -> Costs:
         (path / "lock").touch()
         os.link(first / "steps" / "000000.seg", path / "steps" / "000000.seg")
     wall = Stopwatch()
-    with Recorder(folder) as recorder:
+    with Recorder(folder, compact=False) as recorder:
         start_s = wall.lap()
     wall.lap()
     read(folder, "steps")

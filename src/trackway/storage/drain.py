@@ -18,7 +18,7 @@ from trackway.storage.places import AttemptFolder, StreamFolder
 from trackway.storage.ring import Ring
 
 RETRY_S: Final = 0.5
-LOOK_S: Final = 0.02  # between two looks of a writer
+LOOK_S: Final = 0.04  # between two looks of a writer
 _FRAME_BYTES: Final = 1 << 20  # a reader takes 4 MB at a time
 
 
