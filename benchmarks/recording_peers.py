@@ -102,7 +102,7 @@ class Trackway(Null):
 
     def __init__(self, path: Path, num_envs: int) -> None:
         super().__init__(path, num_envs)
-        self.recorder = Recorder(path)
+        self.recorder = Recorder(path, compact=False)
         self.stream = self.recorder.stream("steps", SCHEMA, num_envs)
 
     def write(self, columns: Columns) -> None:
