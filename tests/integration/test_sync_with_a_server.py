@@ -269,3 +269,16 @@ def test_the_status_tells_who_holds_what(server, proxy, run, capfd):
     assert row["run"] == run.name
     assert (row["epoch"], row["abandoned"]) == (1, 0)
     assert row["shipments"] >= 1
+
+
+def test_a_bucket_is_asked_like_a_folder(server, proxy, run, tmp_path, monkeypatch, capfd):
+    with trackway.Recorder(run.path) as recorder:
+        commit(recorder.stream("steps", SCHEMA, NUM_ENVS), 50)
+    finish(run)
+    assert cli(["sync", str(run.path), URL, "--once"]) == 0
+    monkeypatch.setenv("TRACKWAY_CACHE", str(tmp_path / "cache"))
+    capfd.readouterr()
+
+    assert trackway.open(URL)[run.name].steps.collect().height == 50 * NUM_ENVS
+    assert cli(["query", "SELECT count(*) AS n FROM steps", URL, "--format", "csv"]) == 0
+    assert capfd.readouterr().out.split() == ["n", str(50 * NUM_ENVS)]

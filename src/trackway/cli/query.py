@@ -15,6 +15,7 @@ from trackway import files
 from trackway.cli.completion import names_folder
 from trackway.errors import QueryError
 from trackway.query.output import FORMATS, encode
+from trackway.query.remote import brought_here
 from trackway.query.runs import Run, Runs, open_run
 from trackway.query.sql import NAMES, ask
 from trackway.run import RunFolder
@@ -36,7 +37,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("sql", metavar="SQL", help="one SELECT, in DuckDB's dialect")
     names_folder(
         command.add_argument(
-            "models", nargs="?", type=Path, default=Path("models"), help="runs, or one (models)"
+            "models",
+            nargs="?",
+            default="models",
+            help="runs, or one (models); or a store, s3://bucket/prefix",
         )
     )
     command.add_argument("--format", choices=FORMATS, help="else by the end of --out, else table")
@@ -63,8 +67,9 @@ def query(args: argparse.Namespace) -> None:
         sys.stdout.buffer.write(encode(answer, kind))
 
 
-def source_of(folder: Path) -> Runs | Run:
-    """The runs of a folder; of a run's own folder, that run."""
+def source_of(models: str) -> Runs | Run:
+    """The runs of a folder or a store; of a run's own folder, that run."""
+    folder = brought_here(models)
     is_run = RunFolder(folder).manifest.is_file() or bool(attempts(folder))
     return open_run(folder) if is_run else Runs(folder)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trackway.cli.completion import names_folder
 from trackway.errors import DashboardError
-from trackway.query.cache import cache_file
+from trackway.query.remote import stored_runs
 from trackway.recorder.child import step_back
 from trackway.sync.follower import Follower
 from trackway.sync.opening import is_store, open_store
@@ -90,7 +90,7 @@ def _serve(args: argparse.Namespace) -> None:
 def _follow(url: str, cache_gb: float) -> Path:
     """Make the runs of a store again on this machine, and keep up with them while this serves."""
     store = open_store(url)
-    folder = cache_file("stores", url)
+    folder = stored_runs(url)
     folder.mkdir(parents=True, exist_ok=True)
     follower = Follower(store, folder, cache_bytes=cache_gb * 1e9)
     follower.poll()  # an address that is wrong is told of at once

@@ -24,6 +24,7 @@ from trackway.query.extras import need
 from trackway.query.facts import NAMES, RunFacts, facts_of
 from trackway.query.line import Span, line
 from trackway.query.record_frames import COLUMNS, promised, records_of
+from trackway.query.remote import brought_here
 from trackway.query.step_frames import step_frame
 from trackway.run import RunFolder
 from trackway.storage.abandoned import finish_abandoned
@@ -251,13 +252,15 @@ def open(models: Path | str = "models", *, clock: Clock = SYSTEM_CLOCK) -> Runs:
     """The runs of a folder.
 
     Args:
-        models: Where runs are kept.
+        models: Where runs are kept: a folder, or a store that they are shipped into, such as
+            `s3://bucket/prefix`; of that a copy is kept here, and brought up to date.
         clock: Gives times.
 
     Raises:
         RunError: There is no such folder.
+        StoreError: The store cannot be used.
     """
-    return Runs(Path(models), clock=clock)
+    return Runs(brought_here(models), clock=clock)
 
 
 def open_run(path: Path | str, *, clock: Clock = SYSTEM_CLOCK) -> Run:

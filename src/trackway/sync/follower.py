@@ -86,6 +86,17 @@ class Follower:
             self._bound()
         return applied
 
+    def catch_up(self) -> None:
+        """Fetch all there is of every run.
+
+        Raises:
+            UnreachableError: The store cannot be reached.
+        """
+        self._list()
+        for followed in self._followed.values():
+            while followed.mirror.poll(at_most=64):
+                self._bound()
+
     def follow(self, stop: threading.Event) -> None:
         """Poll until told to stop; a store that cannot be reached is waited for."""
         while not stop.is_set():
