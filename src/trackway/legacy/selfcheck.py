@@ -92,7 +92,8 @@ class SelfCheck:
             *("checkpoints", "hyperparameters"),
         ):
             _expect(list((self.data / folder).glob("*.json")), f"no file in {folder}/")
-        files = list(self.data.glob("**/*.json"))
+        # The user's folders; what lies below streams/ is not said file by file.
+        files = [*self.data.glob("*.json"), *self.data.glob("*/*.json")]
         for file in files:
             _load(file)
         left = [path.name for path in self.experiment.glob("**/.*")]
