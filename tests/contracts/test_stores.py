@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 from tests.contracts.store_contract import StoreContract
+from tests.support.azurite_server import CONTAINER, AzuriteServer
 from tests.support.memory_store import MemoryStore
 from tests.support.object_server import BUCKET, ObjectServer
 
@@ -45,6 +46,22 @@ class TestS3(StoreContract):
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         return open_store(f"s3://{BUCKET}/prefix-{next(_prefixes)}")
+
+
+@pytest.fixture(scope="module")
+def azurite(tmp_path_factory):
+    server = AzuriteServer(tmp_path_factory.mktemp("azurite"))
+    yield server
+    server.remove()
+
+
+@pytest.mark.skipif(not AzuriteServer.installed, reason="scripts/test-servers installs Azurite")
+class TestAzure(StoreContract):
+    @pytest.fixture
+    def store(self, azurite, monkeypatch):
+        for name, value in azurite.environment.items():
+            monkeypatch.setenv(name, value)
+        return open_store(f"az://{CONTAINER}/prefix-{next(_prefixes)}")
 
 
 class Forgetful(FolderStore):

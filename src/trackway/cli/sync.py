@@ -26,7 +26,7 @@ from trackway.sync.shipper import Shipper
 
 # Whoever started `trackway sync` learns by it that another machine has taken the run over.
 FENCED = 3
-_STORE_HELP = "a folder, s3://bucket/prefix, gs://bucket/prefix or az://account/container/prefix"
+_STORE_HELP = "a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -29,7 +29,7 @@ def open_store(url: str, timeout_s: float = 30.0) -> Store:
     if scheme not in _SCHEMES:
         raise StoreError(
             f"{url} is no store: use a folder, or s3://bucket/prefix, gs://bucket/prefix, "
-            "az://account/container/prefix"
+            "az://container/prefix"
         )
     try:
         from trackway.sync.cloud_store import CloudStore
