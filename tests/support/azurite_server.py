@@ -55,7 +55,7 @@ class AzuriteServer:
     def _make_container(self, seconds: float = 30.0) -> None:
         """Containers are made by a request of their own, signed as Azure wants it."""
         import base64
-        import datetime
+        import datetime as dt
         import hashlib
         import hmac
         import urllib.error
@@ -63,7 +63,7 @@ class AzuriteServer:
 
         deadline = time.monotonic() + seconds
         while True:
-            now = datetime.datetime.now(datetime.UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+            now = dt.datetime.now(dt.UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
             path = f"/{ACCOUNT}/{CONTAINER}"
             signed = (
                 "PUT\n\n\n\n\n\n\n\n\n\n\n\n"
