@@ -60,6 +60,7 @@ class Saving:
 
     def __init__(self, run: Path) -> None:
         self.run, self.acknowledged = run, 0
+        self._ended: set[int] = set()
         self.sink = JsonLayout()
         self.open()
 
@@ -70,9 +71,15 @@ class Saving:
     def open(self) -> None:
         recording = {"folder": str(self.run / "realtime_data"), "zip_folder": str(self.zips)}
         opening = {"kind": "open", "recording": recording, "totals": {}, "environment": {}}
+        opening |= {"derivation": None}
         self.sink.handle(0, opening, {})
 
     def save(self, number: int) -> None:
+        """An episode ends, then a checkpoint is taken that counts it."""
+        if number not in self._ended:
+            self._ended.add(number)
+            episode = {"kind": "episodes", "records": [{"timestep": 100 * number}]}
+            self.sink.handle(50 + number, episode, {})
         self.sink.handle(number, message(number, self.zips), {})
         self.acknowledged = number
 
@@ -88,6 +95,9 @@ def fault(run: Path, acknowledged: int) -> str | None:
     with zipfile.ZipFile(found.path) as archive:
         if archive.read("policy.pth") != weights(number):
             return "the weights are not those that were saved"
+    told = sorted(t for t in episodes(run) if t <= found.timestep)
+    if told != [100 * n for n in range(1, number + 1)]:
+        return f"checkpoint {number} counts episodes that are not there once: {told}"
     for path in (run / "realtime_data" / "checkpoints").glob("checkpoint_*.json"):
         try:
             record = orjson.loads(path.read_bytes())
@@ -97,6 +107,16 @@ def fault(run: Path, acknowledged: int) -> str | None:
         if record["timestep"] != int(path.stem[-1]) * 100:
             return f"{path.name} tells of another checkpoint"
     return None
+
+
+def episodes(run: Path) -> list[int]:
+    found: list[int] = []
+    for path in (run / "realtime_data" / "episodes").glob("*.json"):
+        try:
+            found += [record["timestep"] for record in orjson.loads(path.read_bytes())]
+        except ValueError:
+            found.append(-1)  # no file of records
+    return found
 
 
 def crash_states(tmp_path: Path, samples: int, forget: frozenset[str] = frozenset()):
@@ -114,7 +134,7 @@ def crash_states(tmp_path: Path, samples: int, forget: frozenset[str] = frozense
             continue
         seen.add(digest)
         after = tmp_path / "after" / str(len(seen))
-        for folder in ("checkpoints", "realtime_data/checkpoints"):
+        for folder in ("checkpoints", "realtime_data/checkpoints", "realtime_data/episodes"):
             (after / folder).mkdir(parents=True)
         for path, data in state.items():
             (after / Path(path).relative_to(run)).write_bytes(data)

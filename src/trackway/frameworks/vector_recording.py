@@ -35,6 +35,7 @@ class VectorRecording:
 
     Attributes:
         episodes: What runs in the environments now.
+        first_timestep: Timesteps made before the first row.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class VectorRecording:
         self._source, self._guard, self._clock, self._tell = source, guard, clock, tell
         self._steps = Steps(recorder, num_envs, source.fields, max_bytes=max_bytes)
         self.episodes = EpisodeLog(recorder, num_envs)
-        self._first_timestep = timestep
+        self.first_timestep = timestep
         self._info_keys: list[str] = []
         self._info_columns: dict[str, Array] = {}
 
@@ -63,7 +64,7 @@ class VectorRecording:
     @property
     def timestep(self) -> int:
         """Timesteps so far, counted over all environments."""
-        return self._first_timestep + self.rows * self._steps.num_envs
+        return self.first_timestep + self.rows * self._steps.num_envs
 
     def tell_scenes(self, folder: Path) -> None:
         """Keep the simulated models, each once, and tell which environments have it."""

@@ -48,6 +48,7 @@ class JsonLayout:
         self._clock = clock
         self._folder, self._zip_folder = Path(), Path()
         self._held = _Held()
+        self._recorded = Done()  # before a checkpoint that the disk refused
         self._environment: dict[str, Any] = {}
         self._derivation: Derivation | None = None
         self._recording: Message | None = None  # None: there is nothing left to say at the end
@@ -81,7 +82,14 @@ class JsonLayout:
             _published(self._zip_folder / REPLAY_FOLDER / message["name"], pack_arrays(columns))
             done = Done()
         elif kind == "checkpoint":
+            # What it counts as recorded is on the disk before it, should this process die as well.
+            recorded = self._commit(message["unix_s"], seq)
+            self._recorded.seqs += recorded.seqs
+            self._recorded.files += recorded.files
             done = self._checkpoint(message, columns)
+            done.seqs += self._recorded.seqs
+            done.files = self._recorded.files + done.files
+            self._recorded = Done()
         else:
             done = Done(files=[self._document(message)])
         done.seqs.append(seq)

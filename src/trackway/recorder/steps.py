@@ -158,6 +158,22 @@ class EpisodeLog:
         self._forget(env)
         return record
 
+    def state_dict(self) -> dict[str, Any]:
+        """What has run so far of the running episodes, and how many went before."""
+        return {
+            "returns": self.returns.copy(),
+            "lengths": [self._taken - before for before in self._before],
+            "counts": list(self._counts),
+            "sums": {key: sums.copy() for key, sums in self._sums.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with episodes that began before this recording."""
+        self.returns[...] = state["returns"]
+        self._before = [self._taken - int(length) for length in state["lengths"]]
+        self._counts = [int(count) for count in state["counts"]]
+        self._sums = {key: np.array(sums) for key, sums in state["sums"].items()}
+
     def broken(self) -> list[int]:
         """Environments whose running return is not finite."""
         if math.isfinite(self.returns.sum()):

@@ -87,16 +87,19 @@ def find_line(run: Path, stream: str, clock: Clock = SYSTEM_CLOCK) -> list[Stret
 
 
 def begin_timestep(attempt: AttemptFolder) -> int:
-    """Timesteps that were made before an attempt, as its first event tells; 0 where none does."""
+    """Timesteps that were made before an attempt, as its first events tell; 0 where none does."""
     folder = attempt.stream("events")
     if not folder.path.is_dir() or end_row(folder) == 0:
         return 0
-    reader, joiner = Reader(folder), pieces.Joiner()
+    begin, reader, joiner = 0, Reader(folder), pieces.Joiner()
     while len(records := reader.poll(limit=1000)):
         for event in joiner.join(records.rows, records.columns):
-            if event.get("event") == "begin":
-                return int(event.get("timestep", 0))
-    return 0
+            if event.get("row", 0):
+                return begin
+            # A program may begin as at first, and put a checkpoint's state in before the first step.
+            if event.get("event") in {"begin", "resumed"}:
+                begin = int(event.get("timestep", 0))
+    return begin
 
 
 def layout(line: Sequence[Stretch]) -> tuple[Schema, int, str]:

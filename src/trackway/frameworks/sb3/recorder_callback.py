@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,7 +28,9 @@ from trackway.probes.machine import SYSTEM_SCHEMA, MachineProbe
 from trackway.recorder.guard import Guard
 from trackway.recorder.recorder import Recorder
 from trackway.run import RunFolder
+from trackway.storage.line import Stretch
 from trackway.storage.places import scenes_folder
+from trackway.storage.reexecution import compare_tail, find_tail
 
 _log = logging.getLogger("trackway")
 
@@ -69,6 +72,10 @@ class RecorderCallback(BaseCallback):
         self._recorder: Recorder | None = None
         self._recorded: RecordedEnvs | None = None
         self._recording: VectorRecording | None = None
+        self._starts_untold = False
+        self._tail: Stretch | None = None
+        self._updates_told: Any = None
+        self._rand_power: float | None = None
 
     @property
     def errors(self) -> int:
@@ -82,6 +89,36 @@ class RecorderCallback(BaseCallback):
             if self._recording is not None:
                 told["row"] = self._recording.rows
             self._recorder.records("events").append(told | jsonable(facts))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What runs now, to go on with in another process; see `trackway.checkpoint.stateful`.
+
+        The update that led here is told first: whoever goes on from here will not tell it.
+        """
+        if self._recording is None:
+            return {}
+        self._guard.run("record an update", self._tell_update, None)
+        return {
+            "timestep": self.model.num_timesteps,
+            "episodes": self._recording.episodes.state_dict(),
+            "updates_told": self._updates_told,
+            "rand_power": self._rand_power,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state: the reset that set this training up was nobody's start.
+
+        Steps that an earlier attempt of the run has recorded are compared when they are made again.
+        """
+        if self._recording is None or self._recorder is None or not state:
+            return
+        self._starts_untold = False
+        self._recording.episodes.load_state_dict(state["episodes"])
+        self._updates_told, self._rand_power = state["updates_told"], state["rand_power"]
+        self.num_timesteps = self._recording.first_timestep = begin = state["timestep"]
+        self.event("resumed")
+        attempt = self._recorder.attempt
+        self._tail = self._guard.run("find the record", lambda: find_tail(attempt, begin), None)
 
     def close(self) -> None:
         """End the recording, if the training did not come to its end."""
@@ -114,11 +151,11 @@ class RecorderCallback(BaseCallback):
         # Now, not at the first update: to begin a stream syncs a folder.
         self._guard.run("begin the stream updates", lambda: recorder.records("updates"), None)
         self._looked_s = self._clock.monotonic_s()
-        self._updates_told: Any = None
+        self._updates_told = None
         self._rollout_began: tuple[float, int] | None = None
         self._rollout_ended_s = 0.0
         self._updates_s = -math.inf
-        self._rand_power: float | None = None
+        self._rand_power = None
         self._broken: set[int] = set()
         self._warned: set[tuple[int, str]] = set()
         self._recorded = self._guard.run("begin", lambda: self._tap(recorder), None)
@@ -127,6 +164,9 @@ class RecorderCallback(BaseCallback):
             _log.info("recording into %s", recorder.attempt.path)
 
     def _on_rollout_start(self) -> None:
+        if self._starts_untold and self._recording is not None:
+            self._starts_untold = False
+            self._recording.begin()
         self._guard.run("record an update", self._tell_update, None)
         self._rollout_began = (self._clock.monotonic_s(), self.num_timesteps)
 
@@ -134,6 +174,8 @@ class RecorderCallback(BaseCallback):
         self._rollout_ended_s = self._clock.monotonic_s()
 
     def _on_step(self) -> bool:
+        if self._tail is not None and self.num_timesteps >= (self._tail.end or 0):
+            self._guard.run("compare with the record", self._tell_tail, None)
         if self._clock.monotonic_s() - self._looked_s >= self._look_every_s:
             self._looked_s = self._clock.monotonic_s()
             self._guard.run("look around", self._look, None)
@@ -176,8 +218,11 @@ class RecorderCallback(BaseCallback):
             self._recording.tell_scenes(scenes_folder(self._recorder.attempt.run))
         # The environments were reset before anybody was told. They stand at their start, or within
         # an episode of an earlier `learn`: then no start is known.
-        if self._recording is not None and np.all(getattr(model, "_last_episode_starts", True)):
+        self._starts_untold = bool(np.all(getattr(model, "_last_episode_starts", True)))
+        if self._starts_untold and self._recording is not None and not self.num_timesteps:
+            self._starts_untold = False
             self._recording.begin()
+        # Otherwise at the first rollout's start: a resume may put another state in place of the reset.
         self._tell_curriculum()
 
     def _tell_update(self) -> None:
@@ -225,6 +270,32 @@ class RecorderCallback(BaseCallback):
             "time/steps_per_second": (self.num_timesteps - timestep) / max(now_s - began_s, 1e-9),
         }
 
+    def _tell_tail(self) -> None:
+        """Say whether the steps that an earlier attempt had recorded came out the same again."""
+        tail, self._tail = self._tail, None
+        recorder, recording = self._recorder, self._recording
+        if tail is None or recorder is None or recording is None or not recording.rows:
+            return
+        begin = recording.timestep - recording.rows * self._envs.num_envs
+        found = compare_tail(recorder.attempt, begin, tail)
+        steps = found.equal_rows * self._envs.num_envs
+        difference = found.difference
+        if found.same:
+            _log.info("%s steps re-executed, all equal to the record", f"{steps:,}")
+        else:
+            _log.warning(
+                "%s steps re-executed equal to the record, then not; where: trackway diff, or the "
+                "event 're-executed'",
+                f"{steps:,}",
+            )
+        self.event(
+            "re-executed",
+            steps=steps,
+            equal=found.same,
+            attempt=tail.folder.attempt.name,
+            difference=None if difference is None else asdict(difference),
+        )
+
     def _look(self) -> None:
         if self._system is not None:
             self._machine.read(self._system.row)
@@ -268,6 +339,8 @@ class RecorderCallback(BaseCallback):
         )
 
     def _end(self, how: str) -> None:
+        if self._tail is not None:
+            self._guard.run("compare with the record", self._tell_tail, None)
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return

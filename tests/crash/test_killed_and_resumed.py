@@ -1,0 +1,93 @@
+"""Killed at random instants and started again, a training ends as if it had never stopped.
+
+TRACKWAY_RESUMES=50 pytest tests/crash/test_killed_and_resumed.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.killed_training import CASES, KILLS
+from tests.support.trainings import episodes_of, snapshots_of
+
+from trackway import read_records
+from trackway.run import RunFolder
+from trackway.storage.compare import compare
+from trackway.storage.line import find_line
+from trackway.storage.places import attempts
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
+
+
+def train(case: str, run: Path, out: Path, *kill: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.killed_training", case, str(run), str(out), *kill],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
+    assert (done.returncode == 0) == out.exists()
+    return done.returncode
+
+
+def metrics(out: Path) -> set[str]:
+    """Rows that were logged, with their timesteps; those that were logged again are the same."""
+    return set(out.with_suffix(".metrics").read_text().splitlines())
+
+
+def told(records: list[dict]) -> list[dict]:
+    """Records without the time at which they were made."""
+    return [
+        {
+            key: value
+            for key, value in record.items()
+            if key not in {"timestamp", "detailed_info", "performance_metrics"}
+        }
+        for record in records
+    ]
+
+
+@pytest.mark.timeout(300 + 60 * KILLS)
+@pytest.mark.parametrize("case", ["go1", "subproc"])
+def test_a_training_that_was_killed_ends_as_the_one_that_was_not(tmp_path, case):
+    luck = random.Random(f"{case} {os.environ.get('TRACKWAY_SEED', '0')}")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert train(case, whole, tmp_path / "whole.json") == 0
+    out, kills = tmp_path / "killed.json", CASES[case].kills
+    phases = luck.sample(list(kills), len(kills))
+    for phase in (phases * KILLS)[:KILLS]:
+        kill = f"{phase}:{luck.randint(1, kills[phase])}"
+        assert train(case, killed, out, kill) == -signal.SIGKILL, kill
+    assert train(case, killed, out) == 0
+
+    assert json.loads(out.read_text()) == json.loads((tmp_path / "whole.json").read_text())
+    assert metrics(out) == metrics(tmp_path / "whole.json")
+    streams = ["steps", "starts", "episodes"]
+    if case != "sac":  # whose updates are recorded as often as time allows
+        streams.append("updates")
+    for stream in streams:
+        found = compare(stream, find_line(whole, stream), find_line(killed, stream))
+        assert found.same, found
+        assert found.equal_rows > 0
+    first, second = (RunFolder(run).realtime_data for run in (whole, killed))
+    assert told(episodes_of(second)) == told(episodes_of(first))
+    assert told(snapshots_of(second)) == told(snapshots_of(first))
+    # What was made again was compared with what a dead attempt had recorded.
+    checks = [
+        event
+        for attempt in attempts(killed)
+        for event in read_records(killed, "events", attempt=attempt.name)
+        if event["event"] == "re-executed"
+    ]
+    assert all(check["equal"] for check in checks)
