@@ -38,7 +38,10 @@ def compact_run(run: Path, as_json: bool) -> None:
         raise StreamError("install what writes Parquet: pip install 'trackway[archive]'") from error
     for attempt in attempts(run):
         finish_abandoned(attempt, SYSTEM_CLOCK)
-    made = compact.compact_run(run)
+    try:
+        made = compact.compact_run(run)
+    except OSError as error:
+        raise StreamError(f"the disk refused, and everything is as it was: {error}") from error
     if as_json:
         told = [{**vars(one), "path": str(one.path)} for one in made]
         sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")

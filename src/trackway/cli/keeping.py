@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import orjson
 
 from trackway.cli.completion import names_folder, names_run
 from trackway.clock import SYSTEM_CLOCK
-from trackway.errors import RetentionError, RunError
+from trackway.errors import BackupError, RetentionError, RunError
 from trackway.run import RunFolder, find_run, list_runs
 from trackway.storage.backup import Backup, restore
 from trackway.storage.packs import KEPT, KINDS, pack, unpack
@@ -40,7 +41,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     clean.add_argument("--budget_gb", type=float, metavar="GB", help="for all runs together")
     clean.add_argument("--backup", type=Path, metavar="FOLDER", help="only what is safe there goes")
     clean.add_argument("--json", action="store_true", help="for programs")
-    clean.set_defaults(act=clean_runs)
+    clean.set_defaults(act=_told_of_disks(clean_runs))
 
     pin = _of_run(commands, "pin", "keep a run, or some rows of it, whatever a policy says")
     pin.add_argument("--attempt", help="of the rows")
@@ -54,19 +55,19 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     copy.add_argument("runs", type=Path, metavar="FOLDER", help="a run, or a folder of runs")
     copy.add_argument("backup", type=Path, metavar="BACKUP")
     copy.add_argument("--follow", action="store_true", help="go on as files are finished")
-    copy.set_defaults(act=_backup)
+    copy.set_defaults(act=_told_of_disks(_backup))
 
     zipped = _of_run(commands, "pack", "put a run's JSON files but the newest into zips")
     zipped.add_argument("--keep", type=int, default=KEPT, help=f"how many stay, of a kind ({KEPT})")
-    zipped.set_defaults(act=_pack)
+    zipped.set_defaults(act=_told_of_disks(_pack))
     plain = _of_run(commands, "unpack", "make the JSON files of a run again")
-    plain.set_defaults(act=_unpack)
+    plain.set_defaults(act=_told_of_disks(_unpack))
 
     says = "make a run again from its copy in a backup"
     again = commands.add_parser("restore", help=says, description=says)
     again.add_argument("backup", type=Path, metavar="BACKUP/RUN")
     again.add_argument("to", type=Path, metavar="FOLDER", help="such as models/my_run")
-    again.set_defaults(act=_restore)
+    again.set_defaults(act=_told_of_disks(_restore))
 
 
 def _of_run(
@@ -78,6 +79,22 @@ def _of_run(
         command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
     )
     return command
+
+
+def _told_of_disks(
+    act: Callable[[argparse.Namespace], None],
+) -> Callable[[argparse.Namespace], None]:
+    """The command, with a sentence where a disk refuses: nothing goes before its successor is safe."""
+
+    def told(args: argparse.Namespace) -> None:
+        try:
+            act(args)
+        except OSError as error:
+            raise BackupError(
+                f"a disk refused, what was not finished is as it was: {error}"
+            ) from error
+
+    return told
 
 
 def clean_runs(args: argparse.Namespace) -> None:

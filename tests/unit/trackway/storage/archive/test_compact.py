@@ -1,3 +1,7 @@
+import contextlib
+import errno
+from pathlib import Path
+
 import duckdb
 import numpy as np
 import orjson
@@ -8,6 +12,8 @@ from tests.support.archives import NUM_ENVS, Recorded, record_texts
 from tests.support.clock import FakeClock
 from tests.support.streams import Bench, assert_rows
 
+from trackway import files
+from trackway.cli.main import main
 from trackway.storage.archive import plan
 from trackway.storage.archive.compact import compact_run
 from trackway.storage.archive.part import open_part
@@ -218,9 +224,49 @@ def test_what_a_killed_compaction_left_is_cleared_away(recorded):
     assert [file.name for file in folder.path.iterdir()] == ["000000-000003.parquet"]
 
 
-def test_two_compactions_do_not_meet(recorded):
-    from trackway import files
+@pytest.mark.parametrize("operation", range(9))
+def test_a_compaction_that_dies_at_any_operation_loses_and_doubles_nothing(
+    recorded, monkeypatch, operation
+):
+    """Every change of the folder is a place to die: the new name, each old one that goes."""
+    left = operation
 
+    def mortal(plain):
+        def act(*args, **kwargs):
+            nonlocal left
+            if left == 0:
+                raise KeyboardInterrupt
+            left -= 1
+            return plain(*args, **kwargs)
+
+        return act
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "remove", mortal(files.remove))
+        patch.setattr(files, "sync_folder", mortal(files.sync_folder))
+        patch.setattr(Path, "replace", mortal(Path.replace))
+        with contextlib.suppress(KeyboardInterrupt):
+            compact_run(recorded.run)
+    assert_same(read(recorded.run, "steps"), recorded)
+    compact_run(recorded.run)
+    assert_same(read(recorded.run, "steps"), recorded)
+    assert [file.name for file in recorded.folder.path.iterdir()] == ["000000-000003.parquet"]
+
+
+def test_a_full_disk_leaves_the_journal_as_it_was(recorded, monkeypatch, capsys):
+    def full(*_args, **_kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = {path: path.read_bytes() for path in recorded.folder.path.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr("trackway.storage.archive.compact.write_columns", full)
+        assert main(["compact", str(recorded.run)]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in recorded.folder.path.iterdir()} == before
+    assert main(["compact", str(recorded.run)]) == 0
+
+
+def test_two_compactions_do_not_meet(recorded):
     held = files.lock(recorded.folder.attempt.archive_lock)
     assert compact_run(recorded.run) == []
     held.release()
