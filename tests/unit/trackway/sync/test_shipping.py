@@ -14,10 +14,12 @@ from tests.support.streams import Bench
 from trackway import files
 from trackway.errors import FencedError, SyncError
 from trackway.run import RunFolder, new_manifest, write_manifest
-from trackway.storage.reader import read
+from trackway.storage.places import attempts
+from trackway.storage.reader import Reader, read
 from trackway.sync import layout, lease
 from trackway.sync.acknowledged import acknowledged_file
 from trackway.sync.folder_store import FolderStore
+from trackway.sync.follower import Follower
 from trackway.sync.mirror import Mirror, runs
 from trackway.sync.shipper import Shipper
 
@@ -256,3 +258,61 @@ def test_days_without_a_network_bring_the_live_view_back_first(bench, store, tmp
     attempt = there.path / bench.folder.attempt.path.relative_to(bench.run)
     assert (attempt / "updates" / "000000.seg").exists()
     assert len(list((attempt / "joints").glob("*.seg"))) < 6
+
+
+def test_several_writers_of_one_run_appear_as_one_run(bench, store, tmp_path):
+    other = Bench(tmp_path / "elsewhere" / bench.run.name, capacity=64)
+    record(bench, 20)
+    record(other, 30)
+    files.publish(bench.run / "realtime_data/episodes/episodes_1.json", b"[0]")
+    files.publish(other.run / "realtime_data/episodes/episodes_1.json", b"[1]")
+    shipped(bench, store)
+    second = shipper(other, store, rank=1)
+    second.run(until_done=True)
+    second.close()
+
+    follower = Follower(store, tmp_path / "there")
+    follower.catch_up()
+
+    there = tmp_path / "there" / bench.run.name
+    rows = [len(Reader(a.stream("steps")).poll()) for a in attempts(there)]
+    assert sorted(rows) == [20, 30]
+    assert (there / "realtime_data/episodes/episodes_1.json").read_bytes() == b"[0]"
+    assert (there / "ranks/1/realtime_data/episodes/episodes_1.json").read_bytes() == b"[1]"
+
+
+def test_a_cache_that_is_full_lets_the_steps_of_the_oldest_go_first(bench, store, tmp_path):
+    record(bench, 60)
+    files.publish(bench.run / "realtime_data/episodes/episodes_1.json", b"[0]")
+    shipped(bench, store)
+
+    follower = Follower(store, tmp_path / "there", cache_bytes=4000)
+    follower.catch_up()
+    follower.catch_up()
+
+    there = tmp_path / "there" / bench.run.name
+    assert (there / "realtime_data/episodes/episodes_1.json").exists()
+    assert not list(there.rglob("*.seg"))
+    assert not list(there.rglob("*.open"))
+
+
+def test_a_full_disk_here_delays_and_loses_nothing(bench, store, tmp_path, monkeypatch):
+    record(bench, 20)
+    process = shipper(bench, store)
+    process.ship()
+    record(bench, 20)
+    append = files.AppendFile.append
+    full = []
+
+    def refuse(self, data):
+        if self.path.suffix == ".acknowledged" and len(full) < 3:
+            full.append(self.path)
+            raise OSError(28, "No space left on device")
+        append(self, data)
+
+    monkeypatch.setattr(files.AppendFile, "append", refuse)
+    process.run(until_done=True)
+    process.close()
+
+    assert len(full) == 3
+    assert np.array_equal(values(mirror(store, tmp_path).path), bench.read()["reward"])
