@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 _CHUNK_BYTES: Final = 32 << 20
 _TAIL_BYTES: Final = 16 << 20
 # So much of the stream is read again for rows that no pyramid tells apart, at most.
-_RAW_BYTES: Final = 256 << 20
+_RAW_BYTES: Final = 64 << 20
 _WORTH_KEEPING_ROWS: Final = 4096
 
 
@@ -145,7 +145,9 @@ class StreamView:
         """Rows themselves, `[n, series]`, where that is cheap."""
         if first >= column.tail_first:
             return column.tail(first, end)
-        if (end - first) * self._row_bytes > _RAW_BYTES:
+        # A part gives a column alone, a journal whole rows.
+        each = column.row_bytes if self.folder.parts() else self._row_bytes
+        if (end - first) * each > _RAW_BYTES:
             return None
         reader = Reader(self.folder, [column.field.name], first)
         found = reader.poll(end - first)
