@@ -18,7 +18,7 @@ from trackway.dashboard.messages import EpisodeList, EpisodeRow
 from trackway.dashboard.runs import Runs
 from trackway.replay.episodes import EpisodeIndex, Window
 from trackway.replay.library import Library
-from trackway.replay.web_episode import episode_row, web_columns
+from trackway.replay.web_episode import episode_row, web_columns, web_episode
 from trackway.run import RunFolder
 
 _MOST: Final = 500
@@ -148,6 +148,37 @@ async def answer_columns(request: Request) -> Response:
     return await _binary(request, work, NO_STORE)
 
 
+async def answer_what_if(request: Request) -> Response:
+    """`…/episodes/{key}/what-if?friction&mass&gravity&push_x&push_y&push_s`: as it would have been.
+
+    Simulated by one niced, bounded process at a time; whoever comes later waits.
+    """
+    key = request.path_params["key"]
+    given = {
+        name: number(request, name, fallback, low, high)
+        for name, fallback, low, high in (
+            ("friction", 1.0, 0.0, 10.0),
+            ("mass", 0.0, -100.0, 1000.0),
+            ("gravity", 1.0, -2.0, 5.0),
+            ("push_x", 0.0, -10.0, 10.0),
+            ("push_y", 0.0, -10.0, 10.0),
+            ("push_s", 0.0, 0.0, 1e6),
+        )
+    }
+    friction, mass, gravity, x, y, at = (float(value or 0.0) for value in given.values())
+
+    def work() -> bytes:
+        from trackway.replay.resimulate import Changes
+        from trackway.replay.what_if import what_if
+
+        library = _library(request)
+        changes = Changes(friction, mass, gravity, (x, y), at)
+        trajectory = what_if(library, key, changes)
+        return web_episode(trajectory, library.models(trajectory))
+
+    return await _binary(request, work, NO_STORE)
+
+
 async def answer_scene(request: Request) -> Response:
     """`…/scenes/{digest}?physics`: a model to draw (`TWSC`); a digest never means another."""
     digest, physics = request.path_params["digest"], request.query_params.get("physics")
@@ -179,5 +210,6 @@ routes: Final[Sequence[BaseRoute]] = [
     Route(f"{_BELOW}/clips", answer_clips),
     Route(f"{_BELOW}/{{key}}/replay", answer_episode),
     Route(f"{_BELOW}/{{key}}/columns", answer_columns),
+    Route(f"{_BELOW}/{{key}}/what-if", answer_what_if),
     Route("/runs/{run}/scenes/{digest}", answer_scene),
 ]

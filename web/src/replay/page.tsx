@@ -8,10 +8,11 @@ import { Failure } from '../shell/notices'
 import { go, href, route, setParams } from '../shell/route'
 import { Player } from './player'
 import { t } from './replay-words'
-import { extremes, loadEpisode } from './server'
+import { extremes, loadEpisode, whatIf } from './server'
 import { Show } from './show'
 import type { Loaded } from './source'
 import { together } from './together'
+import { changesOf, WhatIf } from './what-if'
 
 const LOOK_S = 3
 
@@ -40,6 +41,24 @@ export default function EpisodePage({ run }: PageProps) {
     )
     return () => aborted.abort()
   }, [run, asked])
+
+  const ifs = params.get('if')
+  const key = found.value[0]?.episode.facts.key
+  const other = useSignal<Loaded | null>(null)
+  const waiting = useSignal(false)
+  const failed = useSignal<string | null>(null)
+  useEffect(() => {
+    const changes = changesOf(ifs)
+    other.value = failed.value = null
+    if (!changes || !key) return undefined
+    const aborted = new AbortController()
+    waiting.value = true
+    whatIf(run, key, changes, aborted.signal)
+      .then((simulated) => (other.value = simulated))
+      .catch((why) => aborted.signal.aborted || (failed.value = String(why.message ?? why)))
+      .finally(() => (waiting.value = false))
+    return () => aborted.abort()
+  }, [run, key, ifs])
 
   useEffect(() => {
     player.start()
@@ -88,7 +107,8 @@ export default function EpisodePage({ run }: PageProps) {
     <div class="page">
       <Choice run={run} lead={lead} neighbour={neighbour} />
       {error.value !== null && <Failure error={error.value} />}
-      <Show parts={together(found.value, params.get('align') ?? 'start', params.get('aside') === '1' ? 1 : 0)} player={player} />
+      <WhatIf key={key} waiting={waiting.value} failed={failed.value} />
+      <Show parts={together(other.value ? [...found.value, other.value] : found.value, params.get('align') ?? 'start', params.get('aside') === '1' ? 1 : 0)} player={player} />
     </div>
   )
 }

@@ -74,15 +74,15 @@ export function Plot({ label, unit, times, curves, levels = [], player, height =
     }
   }, [times, names, isDark, curves.length, levels.length])
   return (
-    <figure class="plot" role="group" aria-label={label}>
-      <figcaption>
+    <div class="columns-plot" role="group" aria-label={label}>
+      <div class="plot-head">
         <b>{label}</b> <small>{unit}</small>
         <span class="keys-of-plot">
           {curves.map(({ name, colour }) => <span key={name}><i style={{ background: colour }} />{name}</span>)}
         </span>
-      </figcaption>
+      </div>
       <div ref={place} />
-    </figure>
+    </div>
   )
 }
 

@@ -1,0 +1,139 @@
+"""An episode simulated again from its record, as it was or as it would have been.
+
+Everything from outside that moved the robot is in the record, so without changes the same MuJoCo on the
+same kind of processor gives the same states bit for bit; see `docs/reference/streams.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from trackway.errors import SceneError
+
+Array = NDArray[Any]
+INPUTS: Final = ("ctrl", "push", "mocap_pos", "mocap_quat")
+"""Columns of `steps` that move a robot from outside."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What should be different.
+
+    Attributes:
+        friction: Times the sliding friction of every shape.
+        mass_kg: Added to the first body that moves, spread like its own mass.
+        gravity: Times gravity.
+        push: Added to the linear velocity in x and y, m/s …
+        push_s: … before the step that begins so long after the start.
+    """
+
+    friction: float = 1.0
+    mass_kg: float = 0.0
+    gravity: float = 1.0
+    push: tuple[float, float] = (0.0, 0.0)
+    push_s: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Changes:
+        return cls(**(dict(told) | {"push": tuple(told["push"])}))
+
+
+def resimulate(
+    model: mujoco.MjModel,
+    start: Mapping[str, Any],
+    inputs: Mapping[str, Array],
+    substeps: int,
+    changes: Changes | None = None,
+) -> dict[str, Array]:
+    """Simulate an episode.
+
+    Args:
+        model: As recorded; it is changed.
+        start: What the episode began with, `overrides` included.
+        inputs: Columns of its rows by name, `[n, *shape]`, those in `INPUTS`.
+        substeps: Physics steps in a step.
+        changes: What should be different.
+
+    Returns:
+        `qpos` and `qvel` after each step, `[n, nq]` and `[n, nv]`; shorter where the simulation breaks.
+
+    Raises:
+        SceneError: The record does not fit the model, or has no inputs.
+    """
+    changes = changes or Changes()
+    if "ctrl" not in inputs and model.nu:
+        raise SceneError("what the motors were told (ctrl) was not recorded: it cannot be repeated")
+    _override(model, start.get("overrides") or {})
+    data = mujoco.MjData(model)
+    _change(model, data, changes)
+    try:
+        for name, value in start.items():
+            if name == "time":
+                data.time = value
+            elif hasattr(data, name):
+                getattr(data, name)[:] = value
+    except ValueError as error:
+        raise SceneError(f"the recorded start does not fit the model: {error}") from error
+    step_s = substeps * model.opt.timestep
+    push_row = round(changes.push_s / step_s) if any(changes.push) else -1
+    moving = _moving_dof(model)
+    rows = len(next(iter(inputs.values()))) if inputs else 0
+    qpos, qvel = np.empty((rows, model.nq)), np.empty((rows, model.nv))
+    for row in range(rows):
+        if "push" in inputs and inputs["push"][row].any():
+            data.qvel[:2] += inputs["push"][row]
+        if row == push_row:
+            data.qvel[moving : moving + 2] += changes.push
+        for name in ("ctrl", "mocap_pos", "mocap_quat"):
+            if name in inputs:
+                getattr(data, name)[:] = inputs[name][row]
+        mujoco.mj_step(model, data, substeps)
+        if not np.isfinite(data.qpos).all() or data.warning.number[_BAD].any():
+            return {"qpos": qpos[:row], "qvel": qvel[:row]}
+        qpos[row], qvel[row] = data.qpos, data.qvel
+    return {"qpos": qpos, "qvel": qvel}
+
+
+_BAD: Final = [
+    int(kind)
+    for kind in (
+        mujoco.mjtWarning.mjWARN_BADQPOS,
+        mujoco.mjtWarning.mjWARN_BADQVEL,
+        mujoco.mjtWarning.mjWARN_BADQACC,
+    )
+]
+
+
+def _override(model: mujoco.MjModel, overrides: Mapping[str, Any]) -> None:
+    for name, told in overrides.items():
+        part, _, option = name.partition(".")
+        array = getattr(model.opt, option) if option else getattr(model, part)
+        array.reshape(-1)[told["index"]] = told["value"]
+
+
+def _change(model: mujoco.MjModel, data: mujoco.MjData, changes: Changes) -> None:
+    if changes.friction != 1.0:
+        model.geom_friction[:, 0] *= changes.friction
+    if changes.gravity != 1.0:
+        model.opt.gravity[:] *= changes.gravity
+    if changes.mass_kg:
+        body = int(model.jnt_bodyid[0]) if model.njnt else 0
+        mass = max(model.body_mass[body] + changes.mass_kg, 1e-3)
+        model.body_inertia[body] *= mass / model.body_mass[body]
+        model.body_mass[body] = mass
+        mujoco.mj_setConst(model, data)
+        mujoco.mj_resetData(model, data)
+
+
+def _moving_dof(model: mujoco.MjModel) -> int:
+    free = np.flatnonzero(model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE))
+    return int(model.jnt_dofadr[free[0]]) if len(free) else 0
