@@ -106,6 +106,9 @@ def record_attempt(
     )
     for env in range(num_envs):
         starts.append({**now(0), "env": env, "episode": 1, "start": {}})
+    if begin:
+        # As a resumed training does, which finds that its learner was updated before.
+        updates.append({**now(0), "n_updates": begin // (UPDATE_ROWS * num_envs)})
     returns = np.zeros(num_envs)
     for row in range(rows):
         columns = step_columns(row, num_envs, seed)

@@ -206,13 +206,21 @@ def _of_files(run: RunFolder) -> dict[str, Any]:
 
 def _records(spans: list[Span], stream: str) -> RecordColumns:
     made = RecordColumns()
+    told_before: Any = None
     for span in spans:
         folder = span.stream(stream)
-        if folder is not None:
-            try:
-                made.extend(r for r in RecordFollower(folder).poll() if span.counts(r))
-            except StreamError:
-                continue  # nothing of it can be read; the other streams tell what they know
+        if folder is None:
+            continue
+        try:
+            records = [r for r in RecordFollower(folder).poll() if span.counts(r)]
+        except StreamError:
+            continue  # nothing of it can be read; the other streams tell what they know
+        if stream == "updates" and told_before == span.begin:
+            # An update that led to a checkpoint is told before it, and again after the resume.
+            records = [r for r in records if r.get("timestep") != span.begin]
+        if records:
+            told_before = records[-1].get("timestep")
+        made.extend(records)
     return made
 
 

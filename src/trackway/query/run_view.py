@@ -10,26 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import QueryError, StreamError
-from trackway.format import pieces
+from trackway.errors import QueryError
 from trackway.format.schema import Field
+from trackway.query.attempt_view import AttemptView
 from trackway.query.axis import AXES, Axis, Floats, X
 from trackway.query.downsample import Buckets, downsample_at
 from trackway.query.line import Span, line
-from trackway.query.records import RecordColumns, RecordFollower
-from trackway.query.stream_view import StreamView
+from trackway.query.records import RecordColumns
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import attempts
-from trackway.storage.reader import describe, end_row
-
-_RECORDS: Final = ("episodes", "updates", "events", "starts")
 
 
 @dataclass(frozen=True)
@@ -63,8 +59,9 @@ class RunView:
     def __init__(self, run: Path, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.run, self._clock = run, clock
         self.spans: list[Span] = []
-        self._attempts: dict[str, _AttemptView] = {}
+        self._attempts: dict[str, AttemptView] = {}
         self._names: list[str] | None = None
+        self._joined: dict[str, tuple[RecordColumns, list[int], int]] = {}
         self.refresh()
 
     def refresh(self) -> bool:
@@ -80,13 +77,14 @@ class RunView:
         if grown or any(not view.begun for view in self._attempts.values()):
             self._names, self.spans = names, line(self.run)
             for span in self.spans:
-                known = self._attempts.get(span.attempt.name)
-                if known is None:
-                    self._attempts[span.attempt.name] = _AttemptView(span)
-                else:
-                    known.span = span
+                if span.attempt.name not in self._attempts:
+                    self._attempts[span.attempt.name] = AttemptView(span)
+        update: float | None = None
         for view in self._views():
             grown |= view.refresh()
+            view.put(self._span(view), told_before=update)
+            updates = view.kept("updates")
+            update = updates[-1].get("timestep") if updates else update
         return grown
 
     def streams(self) -> dict[str, tuple[Field, ...]]:
@@ -105,18 +103,30 @@ class RunView:
 
     def records(self, stream: str, *, abandoned: bool = False) -> RecordColumns:
         """The records of a stream on the run's line, or those that are not on it."""
-        made = RecordColumns()
-        for view in self._views():
-            told = view.records.get(stream, [])
-            made.extend(record for record in told if view.span.counts(record) != abandoned)
-        return made
+        views = self._views()
+        if abandoned:
+            made = RecordColumns()
+            for view in views:
+                told = view.records.get(stream, [])
+                made.extend(record for record in told if not view.span.counts(record))
+            return made
+        if len(views) == 1:
+            return views[0].told(stream)
+        # The last attempt grows, those before it do not.
+        *before, last = [view.kept(stream) for view in views] or [[]]
+        known = self._joined.get(stream)
+        counts = [len(records) for records in before]
+        if known is None or known[1] != counts or known[2] > len(last):
+            known = self._joined[stream] = (RecordColumns(), counts, 0)
+            for records in before:
+                known[0].extend(records)
+        known[0].extend(last[known[2] :])
+        self._joined[stream] = (known[0], counts, len(last))
+        return known[0]
 
     def line_records(self, stream: str) -> list[tuple[Span, list[dict[str, Any]]]]:
         """The records of a stream on the run's line, by attempt."""
-        return [
-            (view.span, [r for r in view.records.get(stream, []) if view.span.counts(r)])
-            for view in self._views()
-        ]
+        return [(view.span, view.kept(stream)) for view in self._views()]
 
     def axis(self, span: Span, x: X) -> Axis | None:
         """Where rows of `steps` of an attempt are on an axis; None where nothing tells."""
@@ -199,154 +209,27 @@ class RunView:
             for stream in view.columns.values():
                 stream.save(ended)
 
-    def _views(self) -> list[_AttemptView]:
+    def _views(self) -> list[AttemptView]:
         return [self._attempts[span.attempt.name] for span in self.spans]
+
+    def _span(self, view: AttemptView) -> Span:
+        return next(span for span in self.spans if span.attempt == view.span.attempt)
 
     def _told(self) -> str:
         names = {n for v in self._views() for n in (*v.columns, *v.records)}
         return ", ".join(sorted(names)) or "none"
 
-    def _axis(self, view: _AttemptView, stream: str, x: X) -> Axis | None:
+    def _axis(self, view: AttemptView, stream: str, x: X) -> Axis | None:
         if stream in view.records:
             return view.record_axis(stream, x, self._before(view, stream))
         if stream not in view.columns:
             return None
         return view.row_axis(stream, x, self._before(view, x + "s"))
 
-    def _before(self, view: _AttemptView, stream: str) -> int:
+    def _before(self, view: AttemptView, stream: str) -> int:
         """How many records of a stream the attempts before gave to the line."""
         views = self._views()
         return sum(v.rows(stream) for v in views[: views.index(view)] if stream in v.records)
-
-
-class _AttemptView:
-    def __init__(self, span: Span) -> None:
-        self.span = span
-        self.columns: dict[str, StreamView] = {}
-        self.records: dict[str, list[dict[str, Any]]] = {}
-        self._followers: dict[str, RecordFollower] = {}
-        self._seen: dict[str, RecordColumns] = {}
-        self._ends: dict[str, int] = {}
-
-    @property
-    def begun(self) -> bool:
-        """Whether it told its beginning: until then its place on the line is not known."""
-        return any(record.get("event") == "begin" for record in self.records.get("events", ()))
-
-    def refresh(self) -> bool:
-        grown = self._discover()
-        for name, follower in self._followers.items():
-            new = follower.poll()
-            if new:
-                grown = True
-                self.records[name].extend(new)
-                self._seen.pop(name, None)
-        for stream in self.columns.values():
-            grown |= stream.refresh()
-        return grown
-
-    def _discover(self) -> bool:
-        found = False
-        for folder in self.span.attempt.streams():
-            if folder.name in self.columns or folder.name in self.records:
-                continue
-            try:
-                if describe(folder)[2] == pieces.KIND:
-                    self._followers[folder.name] = RecordFollower(folder)
-                    self.records[folder.name] = []
-                else:
-                    self.columns[folder.name] = StreamView(folder)
-                found = True
-            except StreamError:
-                continue  # just being made, or lost: `trackway verify` tells which
-        return found
-
-    def told(self, stream: str) -> RecordColumns:
-        """Records on the line, as columns."""
-        seen = self._seen.get(stream)
-        if seen is None:
-            seen = self._seen[stream] = RecordColumns()
-            seen.extend(r for r in self.records.get(stream, []) if self.span.counts(r))
-        return seen
-
-    def rows(self, stream: str) -> int:
-        if stream in self.records:
-            return len(self.told(stream))
-        if stream not in self.columns:
-            return 0
-        rows = self._ends.get(stream)
-        if rows is None:
-            folder = self.columns[stream].folder
-            growing = folder.ring_pointer.exists()
-            rows = end_row(folder)
-            if not growing:  # everything is sealed: nothing follows
-                self._ends[stream] = rows
-        if stream == "steps" and self.span.rows is not None:
-            return min(rows, self.span.rows)
-        return rows
-
-    def buckets(
-        self,
-        stream: str,
-        field: str,
-        first: int,
-        end: int,
-        wanted: int,
-        env: int | None,
-        index: int,
-    ) -> Buckets:
-        if stream in self.columns:
-            return self.columns[stream].buckets(field, first, end, wanted, env=env, index=index)
-        columns = self.told(stream)
-        if field not in columns:
-            return downsample_at(np.empty(0), [0])
-        values = columns[field]
-        return downsample_at(
-            values, np.unique(np.linspace(first, end, wanted + 1).astype(np.int64))
-        )
-
-    def record_axis(self, stream: str, x: X, before: int) -> Axis | None:
-        """Of records: what each says of itself."""
-        columns = self.told(stream)
-        if x + "s" == stream:
-            return Axis.linear(before + 1.0, 1.0)
-        name = {"time": "unix_s"}.get(x, x)
-        if name == "row" or name not in columns:
-            return Axis.linear(0.0, 1.0) if name == "row" else None
-        count = len(columns)
-        return Axis.through(np.arange(count), np.maximum.accumulate(columns[name]))
-
-    def row_axis(self, stream: str, x: X, before: int) -> Axis | None:
-        """Of rows of columns: through what the records say of rows of `steps`."""
-        span, each = self.span, max(1, self.span.num_envs)
-        if x == "row":
-            return Axis.linear(0.0, 1.0)
-        by_timestep = Axis.linear(span.begin + each, each)
-        if stream != "steps":
-            at = self.columns[stream].own_axis("unix_s" if x == "time" else "timestep")
-            if at is None or x in ("timestep", "time"):
-                return at
-            steps = self.row_axis("steps", x, before)
-            return steps and Axis(at.rows, steps.at(by_timestep.rows_at(at.x)))
-        if x == "timestep":
-            return by_timestep
-        if x == "time":
-            rows, times = self._moments()
-            return Axis.through(rows, times) if len(rows) else None
-        told = self.told(x + "s")
-        if "row" not in told:
-            return None
-        return Axis.through(told["row"] + 1, before + 1 + np.arange(len(told)), origin=before)
-
-    def _moments(self) -> tuple[Floats, Floats]:
-        """Rows of `steps` and when they were, as the records tell."""
-        rows, times = [np.empty(0)], [np.empty(0)]
-        for stream in _RECORDS:
-            told = self.told(stream) if stream in self.records else RecordColumns()
-            if "timestep" in told and "unix_s" in told:
-                rows.append((told["timestep"] - self.span.begin) / max(1, self.span.num_envs))
-                times.append(told["unix_s"])
-        return np.concatenate(rows), np.concatenate(times)
 
 
 def _joined(parts: list[Curve], unit: str) -> Curve:

@@ -112,6 +112,17 @@ def test_a_damaged_run_is_named_and_the_others_are_listed(models: Path) -> None:
     assert "run.json" in (by_name["broken"].error or "")
 
 
+def test_what_was_done_again_counts_once(models: Path) -> None:
+    run = make_run(models / "a")
+    record_attempt(run.path, 300)
+    record_attempt(run.path, 200, begin=800)
+
+    (facts,) = Catalog(models).runs
+
+    assert (facts.attempts, facts.timesteps) == (2, 1600)
+    assert (facts.episodes, facts.updates) == (32, 4)
+
+
 def test_a_damaged_segment_costs_what_it_held_and_no_more(models: Path) -> None:
     run = make_run(models / "a")
     record_attempt(run.path, 300)
