@@ -78,6 +78,9 @@ class TakeOrPut(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         root = self.locals["callback"]
+        if self.rollouts == 0 and self.mode in ("stop", "both"):
+            self.snapshots = Snapshots(self.model)
+            self.snapshots.watch()
         if self.mode == "resume" and self.rollouts == 0:
             exact.restore(self.model, root, read_checkpoint(self.path))
             self.rollouts = self.case.stop_at
@@ -91,7 +94,7 @@ class TakeOrPut(BaseCallback):
         self.rollouts += 1
 
     def _save(self, root: BaseCallback) -> None:
-        taken = Snapshots(self.model).take(root, "rollout_start", {})
+        taken = self.snapshots.take(root, "rollout_start", {})
         for segment in taken.segments:
             path = self.path.parent / REPLAY_FOLDER / segment.name
             path.parent.mkdir(exist_ok=True)

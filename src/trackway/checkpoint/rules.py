@@ -12,7 +12,10 @@ from functools import cache
 CALLBACK_LINKS = ("callbacks", "callback", "callback_on_new_best")
 _CLASSIC = "gymnasium.envs.classic_control."
 _KEPT_ATTRIBUTES: dict[str, frozenset[str]] = {
-    "gymnasium.core:Env": frozenset({"spec", "metadata", "render_mode", "reward_range"}),
+    "gymnasium.core:Env": frozenset(
+        # A shadow replaces the last two on the object.
+        {"spec", "metadata", "render_mode", "reward_range", "step", "reset"}
+    ),
     "gymnasium.core:Wrapper": frozenset({"_cached_spec", "_saved_kwargs", "_metadata"}),
     "gymnasium.envs.mujoco.mujoco_env:MujocoEnv": frozenset({"mujoco_renderer"}),
     "gymnasium.wrappers.common:RecordEpisodeStatistics": frozenset(

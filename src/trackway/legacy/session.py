@@ -116,9 +116,10 @@ class Session:
         """Take the checkpoint that has fallen due, if one has; whether one was."""
         due, self._due = self._due, False
         self._rollout_at = timestep
-        segment = self._snapshots.advance() if self.options.checkpoints else None
-        if segment is not None:
-            self._put_segment(segment)
+        if self.options.checkpoints and self.observer.model is not None:
+            self._snapshots.watch()
+            if (segment := self._snapshots.advance()) is not None:
+                self._put_segment(segment)
         if due:
             self.checkpoint("periodic", timestep, seen, point="rollout_start")
         elif self.options.checkpoints and self.observer.model is not None:
@@ -217,6 +218,7 @@ class Session:
     def resumed(self, checkpoint: Checkpoint) -> None:
         """The training goes on exactly where the checkpoint was taken."""
         self._snapshots.resumed(checkpoint, self.options.zip_folder)
+        self._snapshots.watch()
 
     def _put_segment(self, segment: Segment) -> None:
         # Its arrays are a copy already.

@@ -20,6 +20,7 @@ from trackway.frameworks.sb3.model_parts import ModelParts
 from trackway.frameworks.sb3.replay_journal import ReplayJournal, Segment, is_appended
 from trackway.frameworks.sb3.state import NOT_CAPTURED, capture, model_zip
 from trackway.frameworks.sb3.time_budget import TimeBudget
+from trackway.frameworks.sb3.verdict import Verdict
 
 _log = logging.getLogger("trackway")
 # Of the training's time, for snapshots that are only kept in case it ends within a rollout; a short
@@ -60,6 +61,7 @@ class Snapshots:
         self._model, self._clock = model, clock
         self._parts: ModelParts | None = None
         self._plain = True  # whether the model can be taken apart
+        self._verdict: Verdict | None = None
         self._replay: ReplayJournal | None = None
         self._budget = TimeBudget(_SHARE, _CREDIT_S, clock)
         self.kept: Taken | None = None
@@ -89,9 +91,25 @@ class Snapshots:
             snapshot = exact.capture(model, callback, point, self._clock, references)
             content["graph"] = snapshot.graph.document()
             arrays |= {GRAPH + name: array for name, array in snapshot.graph.arrays.items()}
-            facts |= {"exact": snapshot.inexact or True, "iteration": snapshot.iteration}
+            inexact = [*snapshot.inexact, *self._judge()]
+            facts |= {
+                "exact": inexact or True,
+                "iteration": snapshot.iteration,
+                "environments_tested": self._verdict is not None and self._verdict.tested,
+            }
         done = self._take_model(content, arrays)
         return Taken(model.num_timesteps, content, arrays, facts, done, segments)
+
+    def watch(self) -> None:
+        """Where the first rollout starts: begin to try whether the environments come back exactly."""
+        if self._verdict is None:
+            self._verdict = Verdict(self._model.get_env().unwrapped)
+
+    def _judge(self) -> list[str]:
+        if self._verdict is None:
+            self.watch()
+        assert self._verdict is not None
+        return self._verdict.sentences()
 
     def advance(self) -> Segment | None:
         """Where a rollout starts: rows of the replay buffer to be written, if there are enough."""

@@ -18,8 +18,10 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 from trackway.checkpoint.graph import Capture
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
+from trackway.frameworks.sb3.shadow import Shadow
 
 _CAPTURE, _RESTORE = "_trackway_capture", "_trackway_restore"
+_WATCH, _JUDGE = "_trackway_watch", "_trackway_judge"
 _LOCAL = ("reset_infos", "_seeds", "_options")
 
 
@@ -59,6 +61,35 @@ def restore_here(state: dict[str, Any]) -> None:
     rng = rebuild.root("rng")
     rebuild.write()
     restore_rng(rng)
+
+
+def watch(venv: SubprocVecEnv) -> None:
+    """Let every worker watch its environment (`Shadow`)."""
+    venv.set_attr(_WATCH, watch_here)
+    venv.set_attr(_JUDGE, judge_here)
+    venv.env_method(_WATCH)
+
+
+def judge(venv: SubprocVecEnv) -> list[str] | None:
+    """What the workers found, without repetitions; None while one has not seen enough."""
+    found = venv.env_method(_JUDGE)
+    if None in found:
+        return None
+    return list(dict.fromkeys(sentence for sentences in found for sentence in sentences))
+
+
+def watch_here() -> None:
+    """In a worker: begin to watch its environment."""
+    _shadows[:] = [Shadow(_own_env())]
+
+
+def judge_here() -> list[str] | None:
+    """In a worker: what was found; None while too little was seen."""
+    (shadow,) = _shadows
+    return shadow.conclude() if shadow.ready else None
+
+
+_shadows: list[Shadow] = []
 
 
 def _own_env() -> Any:

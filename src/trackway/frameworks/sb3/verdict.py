@@ -1,0 +1,59 @@
+"""Whether the environments of a training come back exactly: tried once, while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+from stable_baselines3.common.vec_env import SubprocVecEnv
+
+from trackway.checkpoint.stateful import is_stateful
+from trackway.frameworks.sb3 import workers
+from trackway.frameworks.sb3.shadow import STEPS, Shadow
+
+
+class Verdict:
+    """Watches one environment of each kind for its next steps, then judges.
+
+    Args:
+        venv: The innermost VecEnv, where a rollout starts.
+
+    Attributes:
+        tested: Whether environments were tried; a VecEnv that tells its state itself is taken at its word.
+    """
+
+    def __init__(self, venv: Any) -> None:
+        self._venv, self._shadows = venv, list[Shadow]()
+        self._found: list[str] | None = None
+        envs = getattr(venv, "envs", None)
+        self.tested = not is_stateful(venv)
+        if not self.tested:
+            self._found = []
+        elif isinstance(venv, SubprocVecEnv):
+            workers.watch(venv)
+        elif isinstance(envs, list) and all(isinstance(env, gymnasium.Env) for env in envs):
+            kinds = {_layers(env): env for env in reversed(envs)}
+            self._shadows = [Shadow(env) for env in kinds.values()]
+        else:
+            name = type(venv).__name__
+            self._found = [f"{name} is no VecEnv whose environments could be tried one by one"]
+
+    def sentences(self) -> list[str]:
+        """Why they do not come back exactly; none if they do."""
+        if self._found is None:
+            if isinstance(self._venv, SubprocVecEnv):
+                self._found = workers.judge(self._venv)
+            elif all(shadow.ready for shadow in self._shadows):
+                found = [sentence for shadow in self._shadows for sentence in shadow.conclude()]
+                self._found = list(dict.fromkeys(found))
+        if self._found is None:
+            return [f"the environments have not been tried yet: that takes {STEPS} steps of each"]
+        return self._found
+
+
+def _layers(env: Any) -> tuple[type, ...]:
+    kinds = [type(env)]
+    while isinstance(env, gymnasium.Wrapper):
+        env = env.env
+        kinds.append(type(env))
+    return tuple(kinds)

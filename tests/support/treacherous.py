@@ -1,0 +1,280 @@
+"""Environments whose state lies where nobody looks for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+import random
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils import EzPickle
+
+BOX = gym.spaces.Box(-10, 10, (2,), np.float32)
+ACTIONS = gym.spaces.Box(-1, 1, (2,), np.float32)
+_GLOBAL_RNG = np.random.default_rng(0)
+_GLOBAL_LIST: list[float] = []
+_GLOBAL_COUNT = 0
+GOALS = [np.zeros(2), np.ones(2)]
+
+
+class Drift(gym.Env[Any, Any]):
+    """A point that drifts; its honest state is `x`. Others add to it."""
+
+    observation_space, action_space = BOX, ACTIONS
+
+    def __init__(self) -> None:
+        self.x, self.steps = np.zeros(2), 0
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.x, self.steps = self.np_random.random(2), 0
+        return self.obs(), {}
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        self.x = np.clip(self.x + 0.1 * np.asarray(action) + self.drift(), -9, 9)
+        return self.obs(), float(self.x.sum()), False, self.steps >= 10, {}
+
+    def drift(self) -> Any:
+        return self.np_random.normal(size=2) * 0.01
+
+    def obs(self) -> Any:
+        return self.x.astype(np.float32)
+
+
+# -- honest, though unusual: these are exact -------------------------------------------------------
+
+
+class SharedGenerators(Drift):
+    def drift(self) -> Any:
+        return random.random() + np.random.random()  # noqa: NPY002
+
+
+class AcrossEpisodes(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.all_steps, self.history = 0, deque(maxlen=3)
+
+    def drift(self) -> Any:
+        self.all_steps += 1
+        self.history.append(self.x.copy())
+        return np.sin(self.all_steps) * sum(self.history)
+
+
+class Forgetful(Drift, EzPickle):
+    """Pickle would make it anew and lose everything."""
+
+    def __init__(self, size: float = 1.0) -> None:
+        EzPickle.__init__(self, size)
+        Drift.__init__(self)
+
+
+class Closures(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        count = 0
+
+        def counted() -> float:
+            nonlocal count
+            count += 1
+            return float(np.cos(count))
+
+        self.counted = counted
+
+    def drift(self) -> Any:
+        return self.counted()
+
+
+class Unpicklable(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rule = lambda x: 0.99 * x
+
+    def drift(self) -> Any:
+        return self.rule(self.x) - self.x
+
+
+class Views(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = np.zeros(6)
+        self.left = self.memory[:2]
+
+    def drift(self) -> Any:
+        self.memory += 0.01
+        return self.left
+
+
+class Slots(Drift):
+    class Part:
+        __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = Slots.Part()
+        self.part.value = 0.0
+
+    def drift(self) -> Any:
+        self.part.value += 0.1
+        return self.part.value
+
+
+# -- treacherous: none of these may be called exact --------------------------------------------------
+
+
+class Clock(Drift):
+    def drift(self) -> Any:
+        return time.time() % 1.0
+
+
+class CoarseClock(Drift):
+    def drift(self) -> Any:
+        return (time.time() // 1e6) * 1e-9
+
+
+class Calendar(Drift):
+    def drift(self) -> Any:
+        return dt.date.today().year * 1e-6  # noqa: DTZ011
+
+
+class Entropy(Drift):
+    def drift(self) -> Any:
+        return os.urandom(1)[0] * 0.0
+
+
+class FreshGenerator(Drift):
+    def drift(self) -> Any:
+        return np.random.default_rng().random()
+
+
+class ModuleGenerator(Drift):
+    def drift(self) -> Any:
+        return _GLOBAL_RNG.random()
+
+
+class ModuleList(Drift):
+    def drift(self) -> Any:
+        _GLOBAL_LIST.append(0.0)
+        return len(_GLOBAL_LIST) * 1e-3
+
+
+class ModuleCount(Drift):
+    def reset(self, **keywords: Any) -> Any:
+        global _GLOBAL_COUNT
+        _GLOBAL_COUNT += 1
+        return super().reset(**keywords)
+
+    def drift(self) -> Any:
+        return _GLOBAL_COUNT * 1e-3
+
+
+class ClassCount(Drift):
+    total = 0
+
+    def drift(self) -> Any:
+        type(self).total += 1
+        return type(self).total * 1e-3
+
+
+class Generator(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.waves = (np.sin(i) for i in itertools.count())
+
+    def drift(self) -> Any:
+        return next(self.waves)
+
+
+class Counter(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = itertools.count()
+
+    def drift(self) -> Any:
+        return next(self.count) * 1e-3
+
+
+class Threads(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+class OpenFile(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.file = open(os.devnull)  # noqa: PTH123, SIM115
+
+
+class ReadsAFile(Drift):
+    def drift(self) -> Any:
+        with open(__file__) as file:  # noqa: PTH123
+            return len(file.read()) * 1e-9
+
+
+class Addresses(Drift):
+    """Remembers by address, which is another one after a resume."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = [1.0]
+        self.known = {id(self.part): 0.5}
+
+    def drift(self) -> Any:
+        return self.known.get(id(self.part), 0.0)
+
+
+class Identity(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.goal = GOALS[1]
+
+    def drift(self) -> Any:
+        return 0.5 if self.goal is GOALS[1] else 0.0
+
+
+class SetOfNames(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = {"a", "b", "c", "d"}
+
+    def drift(self) -> Any:
+        return ord(next(iter(self.names))) * 1e-3
+
+
+class DefaultArgument(Drift):
+    def drift(self, memory: list[float] = []) -> Any:  # noqa: B006
+        memory.append(0.0)
+        return len(memory) * 1e-3
+
+
+class ProcessNumber(Drift):
+    def drift(self) -> Any:
+        return os.getpid() * 1e-9
+
+
+class ListWithState(Drift):
+    class Log(list[float]):
+        pass
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = ListWithState.Log()
+
+    def drift(self) -> Any:
+        self.log.append(1.0)
+        return len(self.log) * 1e-3
+
+
+HONEST = [SharedGenerators, AcrossEpisodes, Forgetful, Closures, Unpicklable, Views, Slots]
+TREACHEROUS = [
+    Clock, CoarseClock, Calendar, Entropy, FreshGenerator, ModuleGenerator, ModuleList, ModuleCount,
+    ClassCount, Generator, Counter, Threads, OpenFile, ReadsAFile, Addresses, Identity, SetOfNames,
+    DefaultArgument, ProcessNumber, ListWithState,
+]  # fmt: skip

@@ -1,0 +1,103 @@
+"""What is called exact is exact: the environments of Gymnasium are, treacherous ones are found out."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from stable_baselines3.common.monitor import Monitor
+from tests.support import treacherous
+
+from trackway.checkpoint.graph import Capture
+from trackway.checkpoint.rebuild import Rebuild
+from trackway.frameworks.sb3.shadow import STEPS, Shadow
+
+MUJOCO = (
+    "Ant", "HalfCheetah", "Hopper", "Humanoid", "HumanoidStandup", "InvertedDoublePendulum",
+    "InvertedPendulum", "Pusher", "Reacher", "Swimmer", "Walker2d",
+)  # fmt: skip
+GYMNASIUM = (
+    *(f"{name}-v5" for name in MUJOCO),
+    "Acrobot-v1", "CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1",
+)  # fmt: skip
+
+
+def wrapped(name: str) -> gym.Env[Any, Any]:
+    env = gym.wrappers.RecordEpisodeStatistics(gym.make(name, max_episode_steps=40))
+    return Monitor(gym.wrappers.NormalizeObservation(env))
+
+
+def play(env: gym.Env[Any, Any], steps: int, seed: int) -> list[Any]:
+    env.action_space.seed(seed)
+    seen: list[Any] = []
+    for _ in range(steps):
+        obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+        seen += [np.array(obs), reward, terminated, truncated]
+        if terminated or truncated:
+            seen.append(np.array(env.reset()[0]))
+    return seen
+
+
+def verdict(env: gym.Env[Any, Any], warm_up: int = 13) -> list[str]:
+    env.reset(seed=3)
+    play(env, warm_up, seed=1)
+    shadow = Shadow(env)
+    play(env, STEPS + 2, seed=2)
+
+    assert shadow.ready
+    return shadow.conclude()
+
+
+@pytest.mark.parametrize("name", GYMNASIUM)
+def test_environments_of_gymnasium_are_exact(name: str) -> None:
+    assert verdict(wrapped(name)) == []
+
+
+@pytest.mark.parametrize("name", GYMNASIUM)
+def test_a_state_goes_into_an_environment_built_afresh(name: str) -> None:
+    first, second = wrapped(name), wrapped(name)
+    first.reset(seed=3)
+    play(first, 25, seed=1)
+    second.reset(seed=99)
+    play(second, 7, seed=5)
+    taker = Capture(boundaries=(gym.Env,))
+    taker.add("env", first)
+    graph = taker.finish()
+    rebuild = Rebuild(graph.document(), graph.arrays)
+    same = rebuild.root("env", second)
+    rebuild.write()
+
+    assert same is second
+    pairs = zip(play(first, 100, seed=7), play(second, 100, seed=7), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("kind", treacherous.HONEST)
+def test_unusual_environments_are_exact(kind: Any) -> None:
+    assert verdict(kind()) == []
+
+
+@pytest.mark.parametrize("kind", treacherous.TREACHEROUS)
+def test_treacherous_environments_are_never_called_exact(kind: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        found = verdict(kind())
+
+    assert found
+
+
+def test_watching_changes_nothing() -> None:
+    watched, alone = wrapped("Hopper-v5"), wrapped("Hopper-v5")
+    for env in (watched, alone):
+        env.reset(seed=3)
+    shadow = Shadow(watched)
+    first = play(watched, 40, seed=1)
+    assert shadow.conclude() == []
+
+    first += play(watched, 40, seed=2)
+    second = play(alone, 40, seed=1) + play(alone, 40, seed=2)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert "step" not in vars(watched)
