@@ -10,7 +10,10 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from tests.support.sliding_ball import SlidingBall
 from tests.support.trainings import episodes_of, ppo
 
+from go1.config import Go1Config
+from go1.vec_env import Go1VecEnv
 from trackway import read, read_records
+from trackway.checkpoint.read import read_checkpoint
 from trackway.legacy import ComprehensiveSavingCallback, RealTimeSavingCallback
 from trackway.sb3 import RecorderCallback
 
@@ -93,3 +96,37 @@ def test_a_folder_that_takes_no_streams_stops_no_training(tmp_path, caplog):
     assert "recording failed to record the steps" in caplog.text
     assert saving.status.failures == 1
     assert saving.status.files > 0
+
+
+def test_what_goes_on_exactly_is_recorded_from_where_it_goes_on(tmp_path):
+    def train(run, timesteps, **resume):
+        saving = RealTimeSavingCallback(
+            tmp_path / run / "realtime_data", checkpoint_frequency=96, verbose=0, **resume
+        )
+        envs = Go1VecEnv(3, Go1Config(max_episode_time_sec=0.9, rand_power=0.5), seed=0)
+        ppo(envs).learn(timesteps, callback=saving)
+        return saving.status.last_checkpoint
+
+    whole = train("whole", 3 * 96)
+    train("stopped", 2 * 96)
+    origin = min((tmp_path / "stopped" / "checkpoints").glob("*.zip"))
+    timestep = read_checkpoint(origin).document("counters.json")["timestep"]
+    train("resumed", 3 * 96, resume_from=read_checkpoint(origin))
+    first = timestep // 3
+    before, after = read(tmp_path / "whole", "steps"), read(tmp_path / "resumed", "steps")
+    events = read_records(tmp_path / "resumed", "events")
+    starts, ends = (read_records(tmp_path / "resumed", name) for name in ("starts", "episodes"))
+
+    resumed = next(event for event in events if event["event"] == "resumed")
+    begun = {(s["env"], s["episode"]): s["row"] for s in starts}
+    ended = {(e["env"], e["episode"]): e for e in ends}
+    same = {(e["env"], e["episode"]): e for e in read_records(tmp_path / "whole", "episodes")}
+
+    assert whole
+    assert resumed["timestep"] == timestep > 0
+    for name, column in after.columns.items():
+        np.testing.assert_array_equal(column, before[name][first : first + len(after)], name)
+    assert all(row == 0 or row - 1 in {e["row"] for e in ends} for row in begun.values())
+    assert ended
+    for key, record in ended.items():
+        assert (record["return"], record["length"]) == (same[key]["return"], same[key]["length"])

@@ -126,7 +126,8 @@ class RealTimeSavingCallback(BaseCallback):
         self._delivery = Delivery()
         self._episodes: Episodes | None = None
         self.record_steps = record_steps
-        self._streams: RecorderCallback | None = None
+        # So named that it is found, as other callbacks within callbacks.
+        self.callback: RecorderCallback | None = None
 
     # ── the training's events ──
 
@@ -142,24 +143,25 @@ class RealTimeSavingCallback(BaseCallback):
             self._guard.run("read the last update", self._collect_updates, None)
             self._guard.run("save a checkpoint", self._rollout_starts, None)
         self._in_rollout = True
-        if self._streams is not None:
-            self._streams.on_rollout_start()
+        if self.callback is not None:
+            self.callback.on_rollout_start()
 
     def _on_rollout_end(self) -> None:
         self._in_rollout = False
 
     def _on_step(self) -> bool:
         self._guard.run("take in a step", self._step, None)
-        if self._streams is not None:
-            self._streams.on_step()
+        if self.callback is not None:
+            self.callback.on_step()
         return True
 
     def _on_training_end(self) -> None:
         self._guard.run("read the last update", self._collect_updates, None)
         total = self._session.total_timesteps if self._session else None
         self._close("completed" if total is None or self.num_timesteps >= total else "stopped")
-        if self._streams is not None:  # last, so that it sees what this leaves
-            self._streams.on_training_end()
+        streams, self.callback = self.callback, None
+        if streams is not None:  # last, so that it sees what this leaves
+            streams.on_training_end()
 
     # ── for the program around it ──
 
@@ -205,8 +207,9 @@ class RealTimeSavingCallback(BaseCallback):
     def close(self) -> None:
         """Write everything that is left and the summaries; done by itself when training ends."""
         self._close("interrupted")
-        if self._streams is not None:
-            self._streams.close()
+        streams, self.callback = self.callback, None
+        if streams is not None:
+            streams.close()
 
     # ── what happens then ──
 
@@ -223,7 +226,7 @@ class RealTimeSavingCallback(BaseCallback):
         self._say(f"recording to {self.save_dir}")
 
     def _begin_streams(self) -> None:
-        self._streams, training = None, self.locals.get("callback")
+        self.callback, training = None, self.locals.get("callback")
         others = callbacks_of(training, RecorderCallback)
         wanting = (s for s in callbacks_of(training, RealTimeSavingCallback) if s.record_steps)
         if next(others, None) is not None or next(wanting, None) is not self:
@@ -231,7 +234,7 @@ class RealTimeSavingCallback(BaseCallback):
         streams = RecorderCallback(self.zip_folder.parent, clock=self._clock)
         streams.init_callback(self.model)
         streams.on_training_start(self.locals, self.globals)
-        self._streams = streams
+        self.callback = streams
 
     def _options(self) -> Options:
         return Options(

@@ -218,7 +218,9 @@ class RecorderCallback(BaseCallback):
             self._recording.tell_scenes(scenes_folder(self._recorder.attempt.run))
         # The environments were reset before anybody was told. They stand at their start, or within
         # an episode of an earlier `learn`: then no start is known.
-        self._starts_untold = bool(np.all(getattr(model, "_last_episode_starts", True)))
+        tracks = isinstance(model, OnPolicyAlgorithm)  # others leave that as it was at first
+        starts = getattr(model, "_last_episode_starts", True) if tracks else not self.num_timesteps
+        self._starts_untold = bool(np.all(starts))
         if self._starts_untold and self._recording is not None and not self.num_timesteps:
             self._starts_untold = False
             self._recording.begin()
