@@ -22,10 +22,9 @@ from trackway.frameworks.sb3.detail import (
 from trackway.frameworks.sb3.environments import Environments
 from trackway.frameworks.sb3.episodes import Episodes
 from trackway.frameworks.sb3.hyperparameters import read_hyperparameters
-from trackway.frameworks.sb3.learner import UpdateMetrics, learner_settings, learning_rates
 from trackway.legacy.curriculum import CurriculumCallback
+from trackway.legacy.metrics import LearningMetrics
 from trackway.legacy.records import environment_configs, running_columns, untold
-from trackway.probes.system import ProcessProbe
 from trackway.recorder.guard import Guard
 
 Counters = Mapping[str, Any]
@@ -62,12 +61,8 @@ class Observer:
         self.environment: dict[str, Any] = {}
         self.episodes = episodes
         self.started_unix_s, self.started_s = clock.unix_s(), clock.monotonic_s()
-        self.updates, self._process = UpdateMetrics(), ProcessProbe(clock)
-        self._speed_since = (self.started_s, int(getattr(model, "num_timesteps", 0)))
-        self._speed: float | None = None
-        self._settings: dict[str, Any] = {}
-        self._learning: dict[str, Any] = {}
-        self._learning_of: Any = None
+        self._metrics = LearningMetrics(model, guard, clock)
+        self.updates = self._metrics.updates
         self._curriculum: tuple[Any, CurriculumCallback | None] = (None, None)
         self.derivation: dict[str, Any] | None = None
         self._untold: list[str] = []
@@ -107,7 +102,7 @@ class Observer:
             self.episodes = self._new_episodes(len(dones))
         unix_s = self._clock.unix_s()
         finished = self.episodes.step(rewards, dones, seen["infos"], timestep, unix_s)
-        return [record | missing(record) for record in finished]
+        return [record | missing(record) for record in finished] if finished else finished
 
     def collect_updates(self) -> None:
         """Take the metrics of the last update before the logger forgets them."""
@@ -208,57 +203,7 @@ class Observer:
     ) -> dict[str, Any]:
         """How learning goes."""
         curriculum = self.curriculum(seen)
-        power = None if rand_power is None else sum(rand_power) / len(rand_power)
-        record: dict[str, Any] = {
-            "timestep": timestep,
-            "timestamp": unix_s,
-            "total_timesteps": timestep,
-            "planned_total_timesteps": total,
-            "training_progress": min(timestep / total, 1.0) if total else None,
-            "curriculum_rand_power_avg": power,
-            "curriculum_progress": curriculum.progress if curriculum else None,
-            "steps_per_second": self._steps_per_second(timestep),
-            **self._process.read(),
-        }
-        absent = [name for name, value in record.items() if value is None]
-        learning = self._learner()
-        absent += learning.get("missing", ())
-        return record | learning | ({"missing": absent} if absent else {})
-
-    def _learner(self) -> dict[str, Any]:
-        """What only updates and ends of episodes change; looked at anew when there was one."""
-        model, episodes = self.model, self.episodes
-        now = (
-            self.updates.collected,
-            getattr(model, "_current_progress_remaining", None),
-            None if episodes is None else episodes.ended,
-        )
-        if now != self._learning_of:
-            record: dict[str, Any] = {}
-            run, nothing = self._guard.run, dict[str, Any]()
-            if model is not None:
-                if not self._settings:
-                    self._settings = run(
-                        "read the learner", lambda: learner_settings(model), nothing
-                    )
-                record |= self._settings
-                record |= run("read the learning rate", lambda: learning_rates(model), nothing)
-                record |= run("read the last update", lambda: self.updates.read(model), nothing)
-            if episodes is not None:
-                record |= episodes.recent_metrics()
-            absent = missing(record).get("missing", [])
-            absent += [name for name in ("model", "episodes") if getattr(self, name) is None]
-            self._learning = record | ({"missing": absent} if absent else {})
-            self._learning_of = now
-        return self._learning
-
-    def _steps_per_second(self, timestep: int) -> float | None:
-        now_s = self._clock.monotonic_s()
-        before_s, before = self._speed_since
-        if timestep > before and now_s > before_s:
-            self._speed = (timestep - before) / (now_s - before_s)
-            self._speed_since = (now_s, timestep)
-        return self._speed
+        return self._metrics.record(timestep, unix_s, total, rand_power, curriculum, self.episodes)
 
     def totals(self, timestep: int) -> dict[str, Any]:
         """The counts that a summary needs; None for what is not known."""

@@ -8,7 +8,8 @@ import pytest
 
 from go1.config import Go1Config
 from go1.core import Go1Core
-from go1.detail import detailed_info_columns, environment_summary
+from go1.detail import detailed_info_columns, environment_summary, raw_detail
+from go1.detail_columns import derive
 from go1.upstream import UpstreamCore
 from trackway.format.columns import nest
 
@@ -148,6 +149,23 @@ def test_chosen_rows_are_the_rows_of_all():
 
     assert nest(some, 0) == nest(every, 3)
     assert nest(some, 1) == nest(every, 1)
+
+
+def test_rows_of_several_moments_are_derived_as_each_moment_by_itself(core):
+    clock, moments, raw = StoppedClock(), [], []
+    for _ in range(2):
+        moments.append(detailed_info_columns(core, clock=clock))
+        raw.append({path: array.copy() for path, array in raw_detail(core).arrays.items()})
+        core.advance(np.zeros((core.num_envs, 12)))
+    told = raw_detail(core)
+    stacked = {path: np.concatenate([each[path] for each in raw]) for path in raw[0]}
+    times = np.full(2 * core.num_envs, clock.unix_s())
+    columns = derive(stacked, told.constants, told.settings, times)
+
+    for i in range(2 * core.num_envs):
+        moment, row = moments[i // core.num_envs], i % core.num_envs
+        assert nest(columns, i) == nest({path: moment[path] for path in columns}, row)
+    assert columns.keys() | told.constants.keys() == moments[0].keys()
 
 
 def test_the_state_is_in_the_documented_frames():
