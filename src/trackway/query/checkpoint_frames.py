@@ -27,10 +27,14 @@ _KINDS: Final = {
 
 def checkpoint_frame(run: RunFolder) -> Any:
     """A line per zip of the run, also of one that cannot be opened: then `error` tells why."""
+    zips = [*sorted(run.checkpoints.glob("*.zip")), run.best_model, run.final_model]
+    return frame_of_checkpoints([_told(path) for path in zips if path.is_file()])
+
+
+def frame_of_checkpoints(rows: list[dict[str, Any]]) -> Any:
+    """What zips told of themselves, as a `polars.DataFrame`."""
     pl = need("polars", "reading streams as tables", "query")
     schema = {name: getattr(pl, kind) for name, kind in _KINDS.items()}
-    zips = [*sorted(run.checkpoints.glob("*.zip")), run.best_model, run.final_model]
-    rows = [_told(path) for path in zips if path.is_file()]
     return pl.DataFrame([{name: row.get(name) for name in _KINDS} for row in rows], schema=schema)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import StreamError, TrackwayError
 from trackway.query.catalog import Catalog
-from trackway.query.checkpoint_frames import checkpoint_frame
+from trackway.query.checkpoint_frames import checkpoint_frame, frame_of_checkpoints
 from trackway.query.extras import need
 from trackway.query.facts import NAMES, RunFacts, facts_of
 from trackway.query.line import Span, line
@@ -113,17 +113,20 @@ class Run(Tables):
             StreamError: It cannot be read.
             MissingExtraError: Polars is not installed.
         """
+        return self.frame(name).lazy()
+
+    def frame(self, name: str) -> Any:
+        """The same; records, which are read whole anyway, as a `polars.DataFrame`."""
         pl = need("polars", "reading streams as tables", "query")
         if name == "checkpoints":
-            return checkpoint_frame(RunFolder(self.path)).lazy()
+            return checkpoint_frame(RunFolder(self.path))
         for attempt in attempts(self.path):
             finish_abandoned(attempt, self._clock)
         spans = line(self.path)
         records = name in COLUMNS
         frames = self._records(spans, name) if records else self._columns(spans, name)
         if not frames:
-            empty = promised(name).lazy()
-            frames = [empty.select(pl.lit("").alias("attempt"), pl.all()).clear()]
+            return _nothing(name)
         return pl.concat(frames, how="diagonal_relaxed") if len(frames) > 1 else frames[0]
 
     def _columns(self, spans: list[Span], name: str) -> list[Any]:
@@ -173,8 +176,7 @@ class Run(Tables):
                 if frames[-1].filter(seam).height:
                     frame = frame.filter(~seam)
             frames.append(frame.select(pl.lit(span.attempt.name).alias("attempt"), pl.all()))
-        base = promised(name).select(pl.lit("").alias("attempt"), pl.all()).clear()
-        return [frame.lazy() for frame in [base, *frames]]
+        return [_nothing(name), *frames]
 
 
 class Runs(Tables):
@@ -221,20 +223,21 @@ class Runs(Tables):
         pl = need("polars", "reading streams as tables", "query")
         frames = []
         for run in self:
-            frame = self._of(run, lambda run: self._told(run, name))
-            if frame is not None:
-                frames.append(frame.select(pl.lit(run.name).alias("run"), pl.all()))
+            facts = run.facts
+            # What has nothing of the kind: of ten thousand such runs, it would take seconds to say so.
+            of_files = name == "checkpoints" and facts.checkpoints
+            if facts.status == "damaged" or facts.live or facts.attempts or of_files:
+                frame = self._of(run, lambda run: self._told(run, name))
+                if frame is not None:
+                    frames.append(frame.select(pl.lit(run.name).alias("run"), pl.all()))
         if not frames:
-            empty = promised(name).select(
-                pl.lit("").alias("run"), pl.lit("").alias("attempt"), pl.all()
-            )
-            return empty.clear().lazy()
-        return pl.concat(frames, how="diagonal_relaxed")
+            frames = [_nothing(name).select(pl.lit("").alias("run"), pl.all()).clear()]
+        return pl.concat(frames, how="diagonal_relaxed").lazy()
 
     def _told(self, run: Run, name: str) -> Any:
         if run.facts.status == "damaged" and not attempts(run.path):
             raise TrackwayError(run.facts.error or "it cannot be read")
-        frame = run.table(name)
+        frame = run.frame(name)
         frame.collect_schema()
         return frame
 
@@ -279,6 +282,15 @@ def find(name: str, models: Path, *, clock: Clock = SYSTEM_CLOCK) -> Run:
     if folder.manifest.is_file() or attempts(folder.path):
         return open_run(folder.path, clock=clock)
     return open(models, clock=clock)[name]
+
+
+def _nothing(name: str) -> Any:
+    """A table without a line, as a `polars.DataFrame`."""
+    import polars as pl
+
+    if name == "checkpoints":
+        return frame_of_checkpoints([])
+    return promised(name).select(pl.lit("").alias("attempt"), pl.all()).clear()
 
 
 def facts_frame(runs: Sequence[RunFacts]) -> Any:
