@@ -24,7 +24,7 @@ LEVEL: Final = 5
 # 20,000. More rows make an episode slower to read: a row group is decoded whole.
 GROUP_ROWS: Final = 20_000
 _GROUP_BYTES: Final = 16 << 20
-_SAMPLE: Final = 8192
+_SAMPLE: Final = 4096
 
 
 @dataclass

@@ -59,7 +59,6 @@ def _writer(
         data_page_version="2.0",
         data_page_size=64 << 20,  # a chunk is one page: byte planes stay together
         write_batch_size=1 << 20,
-        write_page_checksum=True,  # for readers that do not know of our checks
         sorting_columns=order,
     )
 
