@@ -99,6 +99,14 @@ class EnhancedVisualCallback(BaseCallback):
         """What has been merged, what failed, and the budget."""
         return self._evaluations
 
+    def state_dict(self) -> dict[str, Any]:
+        """What is due; the history is a file of its own."""
+        return self._evaluations.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state, within a training."""
+        self._evaluations.load_state_dict(state)
+
     def _on_training_start(self) -> None:
         self._evaluations.start(self.model)
 

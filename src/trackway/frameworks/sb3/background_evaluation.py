@@ -106,6 +106,14 @@ class BackgroundEvaluation:
         self._next_due = (self._timestep // self._every + 1) * self._every
         self.budget.start()
 
+    def state_dict(self) -> dict[str, Any]:
+        """What is due; one that runs is begun anew by whoever goes on from here."""
+        return {"next_due": self._next_due, "due": self._waiting or self._running is not None}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state, within a training."""
+        self._next_due, self._waiting = state["next_due"], state["due"]
+
     def on_step(self, timestep: int) -> None:
         """Take note of the time, and evaluate as much as the budget allows now."""
         self._timestep = timestep

@@ -130,6 +130,7 @@ def restore(
         _, parameters, variables = load_from_zip_file(
             checkpoint.path, device=model.device, load_data=False
         )
+        _check_shapes(model.get_parameters(), parameters)
         model.set_parameters(parameters, exact_match=True, device=model.device)
     except (DoesNotFitError, ValueError, RuntimeError) as error:
         raise MismatchError(checkpoint.path, str(error)) from error
@@ -152,6 +153,21 @@ def restore(
     if loop["point"] == "training_end" and model.use_sde:
         # There, the noise of the rollout that now begins had not been drawn yet.
         (getattr(model, "actor", None) or model.policy).reset_noise(model.n_envs)
+
+
+def _check_shapes(own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Compare networks; `set_parameters` would set those that fit before it complains."""
+    for name, state in own.items():
+        if name.endswith("optimizer"):
+            continue
+        here = {key: tuple(value.shape) for key, value in state.items()}
+        there = {key: tuple(value.shape) for key, value in given.get(name, {}).items()}
+        for key in sorted(here.keys() | there.keys()):
+            if here.get(key) != there.get(key):
+                raise ValueError(
+                    f"{name}.{key} has shape {there.get(key)} there, {here.get(key)} here: "
+                    "build the same networks"
+                )
 
 
 def replay_of(checkpoint: Checkpoint) -> Any:

@@ -92,6 +92,8 @@ class Snapshots:
             content["graph"] = snapshot.graph.document()
             arrays |= {GRAPH + name: array for name, array in snapshot.graph.arrays.items()}
             inexact = [*snapshot.inexact, *self._judge()]
+            if references is not None:
+                facts["replay"] = [name for name, _, _ in references["segments"]]
             facts |= {
                 "exact": inexact or True,
                 "iteration": snapshot.iteration,

@@ -1,0 +1,68 @@
+"""Which checkpoints may go: a pure question, answered before anything is removed.
+
+keep_last=2, keep_every=3      ■ □ □ ■ □ □ ■ □ ■ ■     ■ stays
+1 2 3 4 5 6 7 8 9 10
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What stays; the newest one always does.
+
+    Attributes:
+        keep_last: So many of the newest; None keeps all.
+        keep_every: And every so many-th since the first.
+        keep_best: And so many with the highest metric.
+    """
+
+    keep_last: int | None = None
+    keep_every: int | None = None
+    keep_best: int = 0
+
+    def __post_init__(self) -> None:
+        if self.keep_last is not None and self.keep_last < 1:
+            raise ValueError(f"keep_last is {self.keep_last}; the newest checkpoint always stays")
+        if self.keep_every is not None and self.keep_every < 1:
+            raise ValueError(f"keep_every is {self.keep_every}; give a number, at least 1")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A whole checkpoint.
+
+    Attributes:
+        name: Its file.
+        number: How many were taken before it, 0, 1, 2, ….
+        metric: How good the policy was; None if nobody knows.
+        pinned: Somebody wants it to stay.
+    """
+
+    name: str
+    number: int
+    metric: float | None = None
+    pinned: bool = False
+
+
+def doomed(checkpoints: Sequence[Kept], policy: Policy) -> list[str]:
+    """Names of those that may be removed.
+
+    Args:
+        checkpoints: Whole ones only, each verified: one that is damaged keeps nobody from staying.
+        policy: What stays.
+    """
+    if policy.keep_last is None:
+        return []
+    ordered = sorted(checkpoints, key=lambda c: c.number)
+    stays = {c.name for c in ordered[-policy.keep_last :]} | {c.name for c in ordered if c.pinned}
+    if policy.keep_every is not None:
+        stays |= {c.name for c in ordered if c.number % policy.keep_every == 0}
+    known = [c for c in ordered if c.metric is not None and c.metric == c.metric]
+    if policy.keep_best:
+        best = sorted(known, key=lambda c: c.metric or 0.0)[-policy.keep_best :]
+        stays |= {c.name for c in best}
+    return [c.name for c in ordered if c.name not in stays]

@@ -1,0 +1,170 @@
+"""`Checkpointer`: exact checkpoints of any training of Stable-Baselines3, and going on from them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import safe_mean
+
+from trackway.checkpoint.choose import choose
+from trackway.checkpoint.read import read_checkpoint
+from trackway.checkpoint.retention import Policy
+from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
+from trackway.frameworks.sb3.exact import restore
+from trackway.frameworks.sb3.replay_journal import Segment
+from trackway.frameworks.sb3.snapshots import Snapshots, Taken
+from trackway.probes.system import versions
+from trackway.recorder.outbox import Delivery, Outbox
+
+_WRITER = "trackway.frameworks.sb3.checkpoint_writer"
+_FORMAT = 2
+_log = logging.getLogger("trackway")
+
+
+class Checkpointer(BaseCallback):
+    """Takes a checkpoint where a rollout starts, at or past each multiple of `every` timesteps.
+
+    Build everything as for a new training, call `learn` as the first time, and the training goes on
+    bit for bit where the checkpoint was taken; `exact` in its manifest says so, or what is missing.
+
+    Args:
+        folder: Where `checkpoint_<time>.zip` go.
+        every: Timesteps between them.
+        keep_last: Keep so many of the newest; None keeps all.
+        keep_every: And every so many-th.
+        keep_best: And so many with the highest mean return of the last episodes. A file
+            `checkpoint_….zip.pin` beside a checkpoint keeps it, too.
+        resume_from: A checkpoint; or "newest": the newest whole one of the folder, if there is one.
+        close_timeout_s: How long the end of a training waits for the disk.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        every: int = 100_000,
+        *,
+        keep_last: int | None = None,
+        keep_every: int | None = None,
+        keep_best: int = 0,
+        resume_from: str | Path | None = None,
+        close_timeout_s: float = 60.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        super().__init__()
+        if every < 1:
+            raise ValueError(f"every is {every}; give a number of timesteps, at least 1")
+        self.folder, self.every = Path(folder).absolute(), every
+        self.policy = Policy(keep_last, keep_every, keep_best)
+        self.delivery = Delivery()
+        self.after_restore: list[Callable[[], None]] = []
+        if resume_from == "newest":
+            self._origin = choose(self.folder).checkpoint
+        else:
+            self._origin = None if resume_from is None else read_checkpoint(Path(resume_from))
+        self._close_timeout_s, self._clock = close_timeout_s, clock
+        self._number = self._next = 0
+        self._snapshots: Snapshots | None = None
+        self._outbox: Outbox | None = None
+        self._in_rollout = False
+
+    def state_dict(self) -> dict[str, int]:
+        """See `trackway.checkpoint.stateful`."""
+        return {"number": self._number, "next": self._next}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """See `trackway.checkpoint.stateful`."""
+        self._number, self._next = state["number"], state["next"]
+
+    def _on_training_start(self) -> None:
+        self._snapshots = Snapshots(self.model, self._clock)
+        opening = {"kind": "open", "folder": str(self.folder), "policy": asdict(self.policy)}
+        self._outbox = Outbox(_WRITER, opening, clock=self._clock)
+        self._next = self.every * (self.model.num_timesteps // self.every + 1)
+
+    def _on_rollout_start(self) -> None:
+        assert self._snapshots is not None
+        root = self.locals["callback"]
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            # Before anything else: what does not fit must not go on as something else.
+            restore(self.model, root, origin, self._clock)
+            self.num_timesteps = self.model.num_timesteps
+            self._snapshots.resumed(origin, self.folder)
+            for hook in self.after_restore:
+                hook()
+            _log.info("goes on exactly where %s was taken", origin.path)
+        self._snapshots.watch()
+        if (segment := self._snapshots.advance()) is not None:
+            self._put_segment(segment)
+        if origin is None and self.model.num_timesteps >= self._next:
+            self._take("periodic", "rollout_start")
+        else:
+            self._snapshots.keep(root, dict)
+        self._in_rollout = True
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        self._in_rollout = False
+
+    def _on_training_end(self) -> None:
+        if self._outbox is None:
+            return
+        if self._in_rollout:
+            kept = self._snapshots.kept if self._snapshots else None
+            if kept is not None:
+                self._put(kept, "stopped")
+        else:
+            self._take("end", "training_end")
+        self.delivery = self._outbox.close(self._close_timeout_s)
+        self._outbox = None
+        if self.delivery.lost_records:
+            sys.stderr.write(
+                f"[trackway] the last checkpoints are not on disk: {self.delivery.trouble}\n"
+            )
+
+    def _take(self, reason: str, point: str) -> None:
+        assert self._snapshots is not None
+        self._next = self.every * (self.model.num_timesteps // self.every + 1)
+        self._number += 1  # before: who resumes from it counts on
+        self._snapshots.forget()
+        self._put(self._snapshots.take(self.locals["callback"], point, {}), reason)
+
+    def _put(self, taken: Taken, reason: str) -> None:
+        assert self._outbox is not None
+        unix_s, model = self._clock.unix_s(), self.model
+        returns = [info["r"] for info in model.ep_info_buffer or () if "r" in info]
+        manifest = {
+            "format": _FORMAT,
+            "timestep": taken.timestep,
+            "timestamp": unix_s,
+            "reason": reason,
+            "algorithm": type(model).__name__,
+            "planned_total_timesteps": model._total_timesteps,
+            "num_envs": model.n_envs,
+            "observation_space": str(model.observation_space),
+            "action_space": str(model.action_space),
+            "number": self._number - 1,
+            "metric": float(safe_mean(returns)) if returns else None,
+            **taken.facts,
+            "compatibility": {"versions": versions(), "platform": sys.platform},
+        }
+        for segment in taken.segments:
+            self._put_segment(segment)
+        stem = f"checkpoint_{file_stamp(unix_s)}"
+        message: dict[str, Any] = {"kind": "checkpoint", **taken.content, "manifest": manifest}
+        message |= {"unix_s": unix_s, "stem": stem}
+        self._outbox.put(message, taken.arrays, records=1, copied=taken.done)
+
+    def _put_segment(self, segment: Segment) -> None:
+        assert self._outbox is not None
+        # Its arrays are a copy already.
+        content = {"kind": "replay", "name": segment.name}
+        self._outbox.put(content, segment.arrays, records=0, copied=lambda: None)
