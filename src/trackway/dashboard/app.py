@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
 
 from trackway.dashboard import (
     checkpoints,
@@ -53,7 +52,7 @@ def make_app(
     access: Access | None = None,
     static: StaticFiles | None = None,
     notify: Notify | None = None,
-) -> ASGIApp:
+) -> Guard:
     """The whole server, as one ASGI application.
 
     Args:

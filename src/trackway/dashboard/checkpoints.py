@@ -97,8 +97,15 @@ def _row(
 ) -> CheckpointRow:
     whole = found if isinstance(found, Checkpoint) else None
     total = facts.planned_timesteps
+    # In its own folder a run goes on from its newest checkpoint alone; a program of its own, such as
+    # train.py, goes on from any.
     train = ["python", "train.py", "--run", "train", "--model_path", str(path)]
-    end = ["--total_timesteps", str(total)] if total else []
+    resume = [*train, *(["--total_timesteps", str(total)] if total else [])]
+    fork = [*resume, "--run_name", f"{path.stem}-fork"]
+    if kind == "checkpoint" and whole is not None and whole.timestep is not None:
+        if str(path) == facts.newest_checkpoint:
+            resume = ["trackway", "resume", facts.path]
+        fork = ["trackway", "fork", facts.path, "--at", str(whole.timestep)]
     return {
         "name": path.name,
         "kind": kind,
@@ -111,8 +118,8 @@ def _row(
         "exact": whole is not None and whole.resumable and not whole.inexact_because,
         "lacks": whole.inexact_because if whole else [],
         "error": found if isinstance(found, str) else None,
-        "resume": shlex.join([*train, *end]),
-        "fork": shlex.join([*train, *end, "--run_name", f"{path.stem}-fork"]),
+        "resume": shlex.join(resume),
+        "fork": shlex.join(fork),
     }
 
 

@@ -91,6 +91,15 @@ def curve(
         return None  # this run has none: another that is compared with it may
 
 
+def asked(keys: Sequence[str]) -> dict[str, list[str]]:
+    """The fields of each stream that keys name."""
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        stream, _, name = key.partition(":")
+        found.setdefault(stream, []).append(name.partition("@")[0].partition("#")[0])
+    return found
+
+
 def _counted(view: RunView, stream: str, x: X) -> npt.NDArray[np.float64] | None:
     """Timesteps of what an axis counts, for records that do not say their number on it."""
     if x not in {"update", "episode"} or x + "s" == stream or stream not in {"updates", "episodes"}:
@@ -108,6 +117,8 @@ def frame(
     buckets: int,
 ) -> bytes:
     """The curves of these keys, as bytes."""
+    for stream, fields in asked(keys).items():
+        view.follow(stream, *fields)
     header: list[dict[str, Any]] = []
     parts: list[bytes] = []
     places: list[npt.NDArray[np.float32]] = []

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from trackway.dashboard.answers import Answer, problem
 
@@ -77,14 +78,18 @@ class Access:
 
 
 class Guard:
-    """Refuses what may not be asked, and adds the headers that every answer carries."""
+    """Refuses what may not be asked, and adds the headers that every answer carries.
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
+    Attributes:
+        app: What stands behind it.
+    """
+
+    def __init__(self, app: Starlette, access: Access) -> None:
+        self.app, self._access = app, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         if scope["type"] != "http":  # a WebSocket: there are none
             await send({"type": "websocket.close", "code": 1008})
@@ -97,7 +102,7 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        answer = self._judge(scope) or self._app
+        answer = self._judge(scope) or self.app
         await answer(scope, receive, send_with_headers)
 
     def _judge(self, scope: Scope) -> Response | None:

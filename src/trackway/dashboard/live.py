@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -37,6 +38,7 @@ from trackway.query.axis import X
 _log = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.1
+_PLACES: Final = 32
 _SILENCE_S: Final = 15.0
 # A browser that takes nothing for so long is gone, whatever its connection says.
 _TAKES_S: Final = 60.0
@@ -49,6 +51,8 @@ class Watched:
         self.name, self._views = name, views
         self.at: Position = ()
         self.failure: str | None = None
+        # Every browser goes from one of these to the next, so that one answer serves them all.
+        self._places: deque[Position] = deque(maxlen=_PLACES)
         self._changed = asyncio.Condition()
         self._made: dict[tuple[tuple[str, ...], X, Position, Position], asyncio.Task[bytes]] = {}
         self._watchers = 0
@@ -77,10 +81,14 @@ class Watched:
 
     async def since(self, keys: tuple[str, ...], x: X, before: Position) -> tuple[Position, bytes]:
         """What came after `before`, made once for all who ask the same."""
-        after = self.at
+        places = list(self._places)
+        # The last of them that is `before`: what a stream has given may be less for a moment, while
+        # its rows go from one file to another.
+        known = max((i for i, place in enumerate(places) if place == before), default=len(places))
+        after = places[known + 1] if known + 1 < len(places) else self.at
         question = (keys, x, before, after)
         if question not in self._made:
-            if len(self._made) > 64:
+            if len(self._made) > 4 * _PLACES:
                 self._made.clear()
             self._made[question] = asyncio.create_task(self._make(*question))
         return after, await asyncio.shield(self._made[question])
@@ -109,17 +117,22 @@ class Watched:
         except (TrackwayError, OSError) as error:
             self.failure = str(error)
         if self.at != before or self.failure != failed:
-            self._made.clear()
+            self._places.append(self.at)
             async with self._changed:
                 self._changed.notify_all()
 
 
 class Live:
-    """The runs that are watched."""
+    """The runs that are watched.
+
+    Attributes:
+        closing: Set when the server ends; then every stream of events does.
+    """
 
     def __init__(self, views: Views) -> None:
         self._views = views
         self._runs: dict[str, Watched] = {}
+        self.closing = asyncio.Event()
 
     def run(self, name: str) -> Watched:
         return self._runs.setdefault(name, Watched(name, self._views))
@@ -130,21 +143,26 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes]) -> None:
+    def __init__(self, events: AsyncIterator[bytes], closing: asyncio.Event) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._events = events
+        self._events, self._closing = events, closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         sending = asyncio.create_task(self._send(send))
         gone = asyncio.create_task(_disconnected(receive))
+        ending = asyncio.create_task(self._closing.wait())
+        tasks = (sending, gone, ending)
         try:
-            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done() and not sending.done():
+                sending.cancel()
+                await send({"type": "http.response.body", "body": b""})
         finally:
-            for task in (sending, gone):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(sending, gone, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send(self, send: Send) -> None:
         try:
@@ -167,7 +185,9 @@ async def answer_live(request: Request) -> Response:
     said = request.headers.get("last-event-id") or request.query_params.get("since", "")
     name: str = request.path_params["run"]
     request.app.state.runs.find(name)
-    return EventStream(_events(request.app.state.live.run(name), keys, x, read_position(said)))
+    live: Live = request.app.state.live
+    events = _events(live.run(name), keys, x, read_position(said))
+    return EventStream(events, live.closing)
 
 
 async def _events(
@@ -195,6 +215,7 @@ async def _events(
                 yield _event("failure", None, orjson.dumps({"error": str(error)}))
                 return
             yield _event("rows", at, body)
+            await asyncio.sleep(0)  # whoever is far behind lets others in
 
 
 def _event(kind: str, at: Position | None, body: bytes) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from trackway.dashboard.curves import asked
 from trackway.dashboard.episodes_over_time import coded, place_of
 from trackway.dashboard.overview import markers
 from trackway.dashboard.position import STREAMS, Position
@@ -25,6 +26,8 @@ def newest(
     view: RunView, keys: Sequence[str], x: X, before: Position, after: Position, now_unix: float
 ) -> dict[str, Any]:
     """New points of these curves, new reasons and new markers."""
+    for stream, fields in asked(keys).items():
+        view.follow(stream, *fields)
     begin, end = dict(zip(STREAMS, before, strict=True)), dict(zip(STREAMS, after, strict=True))
     curves: dict[str, Any] = {}
     for key in keys:
@@ -39,10 +42,10 @@ def newest(
             curves[key] = points
     told: dict[str, Any] = {"unix_s": now_unix, "timesteps": _timestep(view), "curves": curves}
     if end["episodes"] > begin["episodes"]:
-        told["ended"] = _ended(view, x, begin["episodes"])
+        told["ended"] = _ended(view, x, begin["episodes"], end["episodes"])
     if end["events"] > begin["events"]:
-        found = markers(view, view.records("episodes"), view.records("updates"))
-        told["markers"] = found[-min(len(found), end["events"] - begin["events"]) :]
+        new = slice(begin["events"], end["events"])
+        told["markers"] = markers(view, view.records("episodes"), view.records("updates"), new)
     return told
 
 
@@ -62,8 +65,9 @@ def _of_columns(
 ) -> dict[str, Any] | None:
     """Rows of the latest attempt: no earlier one grows."""
     last = len(view.spans) - 1
-    rows = view.rows(stream)[last]
-    first = max(0, rows - (end - begin))
+    # The view may have gone on since: what lies beyond `end` is for the next event.
+    earlier = sum(view.rows(stream)[:last])
+    first, rows = max(0, begin - earlier), end - earlier
     name, _, env = name.partition("@")
     name, _, index = name.partition("#")
     try:
@@ -118,13 +122,13 @@ def _points(at: Floats, made: Buckets) -> dict[str, Any]:
     return told | ({"bad": bad} if len(bad) else {})
 
 
-def _ended(view: RunView, x: X, begin: int) -> dict[str, Any]:
+def _ended(view: RunView, x: X, begin: int, end: int) -> dict[str, Any]:
     """Where on the axis, and how many episodes ended for which reason."""
     episodes = view.records("episodes")
     codes, reasons = coded(episodes)
-    counts = np.bincount(codes[begin:], minlength=len(reasons))
+    counts = np.bincount(codes[begin:end], minlength=len(reasons))
     at = place_of(view, episodes, "episodes", x)
-    return {"x": float(at[-1]), "reasons": dict(zip(reasons, counts.tolist(), strict=True))}
+    return {"x": float(at[end - 1]), "reasons": dict(zip(reasons, counts.tolist(), strict=True))}
 
 
 def _timestep(view: RunView) -> int:

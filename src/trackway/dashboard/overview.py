@@ -73,11 +73,15 @@ def _fields(view: RunView, *records: RecordColumns) -> Iterator[FieldInfo]:
                 }
 
 
-def markers(view: RunView, episodes: RecordColumns, updates: RecordColumns) -> list[Marker]:
+def markers(
+    view: RunView,
+    episodes: RecordColumns,
+    updates: RecordColumns,
+    which: slice = slice(None),
+) -> list[Marker]:
     """Beginnings, checkpoints and events, oldest first; the newest of each kind."""
-    events = view.records("events")
     found: dict[str, list[Marker]] = {}
-    for facts in rows_of(events):
+    for facts in rows_of(view.records("events"), which):
         kind = str(facts.pop("event", "event"))
         timestep, unix_s = facts.pop("timestep", None), facts.pop("unix_s", None)
         if timestep is None or kind == "scene":
@@ -105,11 +109,11 @@ def _before(records: RecordColumns, timestep: float) -> float:
     return float(np.searchsorted(records["timestep"], timestep, side="right"))
 
 
-def rows_of(records: RecordColumns) -> Iterator[dict[str, Any]]:
-    """The records as they were, without what was no number and no text."""
+def rows_of(records: RecordColumns, which: slice) -> Iterator[dict[str, Any]]:
+    """Some records as they were, without what was no number and no text."""
     numbers = {name: records[name] for name in records.names}
     texts = {name: records.texts(name) for name in records.text_names}
-    for i in range(len(records)):
+    for i in range(*which.indices(len(records))):
         told: dict[str, Any] = {
             name: float(values[i]) for name, values in numbers.items() if np.isfinite(values[i])
         }

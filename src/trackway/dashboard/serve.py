@@ -16,7 +16,8 @@ from typing import Final
 import uvicorn
 
 from trackway.dashboard.app import make_app
-from trackway.dashboard.guard import Access, hosts_for
+from trackway.dashboard.guard import Access, Guard, hosts_for
+from trackway.dashboard.live import Live
 from trackway.dashboard.watch import Notify
 from trackway.errors import DashboardError
 
@@ -80,7 +81,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config, lambda: say(address(options, port, prefix)))
+    server = _Server(config, app, lambda: say(address(options, port, prefix)))
     if options.lifeline is not None:
         ended = (server, options.lifeline)
         threading.Thread(target=_end_with_training, args=ended, daemon=True).start()
@@ -135,15 +136,20 @@ def read_token(file: Path | None) -> str | None:
 
 
 class _Server(uvicorn.Server):
-    """Says its address once it listens."""
+    """Says its address once it listens; lets go of who listens to events when it ends."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: Guard, ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._app, self._ready = app, ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        live: Live = self._app.app.state.live
+        live.closing.set()
+        await super().shutdown(sockets)
 
 
 def _listen(options: ServeOptions) -> socket.socket:

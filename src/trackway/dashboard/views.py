@@ -17,6 +17,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from starlette.requests import Request
 
+from trackway.clock import SYSTEM_CLOCK
 from trackway.dashboard.runs import Runs
 from trackway.errors import TrackwayError
 from trackway.query.run_view import RunView
@@ -24,6 +25,7 @@ from trackway.run import RunFolder
 
 _log = logging.getLogger(__name__)
 _KEPT: Final = 12
+_SAVE_S: Final = 30.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class _Open:
     lock: threading.Lock = field(default_factory=threading.Lock)
     view: RunView | None = None
     asked: int = 0
+    saved_s: float = 0.0
 
 
 class Views:
@@ -83,6 +86,10 @@ class Views:
                 entry.view.refresh()
         else:
             entry.view = RunView(run.path)
+            entry.saved_s = SYSTEM_CLOCK.monotonic_s()
+        if SYSTEM_CLOCK.monotonic_s() - entry.saved_s > _SAVE_S:
+            entry.saved_s = SYSTEM_CLOCK.monotonic_s()
+            _save(entry)  # so that a server that is killed need not read everything again
         return entry.view
 
     def _let_go(self) -> None:

@@ -185,8 +185,8 @@ class RunView:
         for number, view in enumerate(self._views()):
             if stream in view.columns:
                 unit, known = view.columns[stream].fields.get(field, Field("-", unit="")).unit, True
-                view.columns[stream].follow(field)
-                view.columns[stream].refresh()
+                if view.columns[stream].follow(field):
+                    view.columns[stream].refresh()
             known |= bool(view.records.get(stream))
             axis, rows = self._axis(view, stream, x), view.rows(stream)
             if not rows or axis is None:
@@ -201,6 +201,13 @@ class RunView:
         if not known:
             raise QueryError(f"{self.run.name} has no stream {stream!r}; it has: {self._told()}")
         return _joined(parts, unit)
+
+    def follow(self, stream: str, *fields: str) -> None:
+        """Take in several fields of a stream of columns in one reading, before their curves are asked."""
+        for view in self._views():
+            found = view.columns.get(stream)
+            if found is not None and found.follow(*(f for f in fields if f in found.fields)):
+                found.refresh()
 
     def save(self) -> None:
         """Keep the pyramids that are worth it, so that the next who looks need not make them."""

@@ -22,8 +22,9 @@ from trackway.storage.reader import Reader, Records, describe
 
 Array = npt.NDArray[Any]
 
-_CHUNK_BYTES: Final = 32 << 20
-_TAIL_BYTES: Final = 16 << 20
+_CHUNK_BYTES: Final = 16 << 20
+# Of each column: a run that is watched has dozens of them.
+_TAIL_BYTES: Final = 2 << 20
 # So much of the stream is read again for rows that no pyramid tells apart, at most.
 _RAW_BYTES: Final = 64 << 20
 _WORTH_KEEPING_ROWS: Final = 4096
@@ -51,8 +52,11 @@ class StreamView:
         self._columns: dict[str, _Column] = {}
         self._readers: list[tuple[list[str], Reader]] = []
 
-    def follow(self, *fields: str) -> None:
+    def follow(self, *fields: str) -> bool:
         """From now on these fields are kept up to date by `refresh`.
+
+        Returns:
+            Whether one of them was not followed before.
 
         Raises:
             QueryError: The stream has no such field.
@@ -64,6 +68,7 @@ class StreamView:
             begins.setdefault(column.pyramid.next_row, []).append(name)
         for first, names in begins.items():
             self._readers.append((names, Reader(self.folder, names, first)))
+        return bool(new)
 
     def refresh(self) -> bool:
         """Take in what was committed since; whether there was something."""
@@ -75,6 +80,8 @@ class StreamView:
                 grown = True
                 for name in names:
                     self._columns[name].take(found)
+                if len(found) < limit:
+                    break  # what came meanwhile is for the next time
         # Readers that have come to the same row read on as one.
         nexts = {self._columns[names[0]].pyramid.next_row for names, _ in self._readers}
         if len(self._readers) > 1 and len(nexts) == 1:
