@@ -95,7 +95,8 @@ def draw_terminations(subject: Subject, title: str | None) -> Any:
     known = ~np.isnan(shares).any(axis=0)
     figure = new_figure(2.8)
     axis = figure.subplots()
-    fills = iter(FILLS)
+    # What ended most episodes before their time in the colour of a warning.
+    fills = iter((FILLS[3], *FILLS[:3], *FILLS[4:]))
     colors = [_CALM.get(name) or next(fills) for name in kept]
     labels = [f"{name.replace('_', ' ')}  ({np.sum(reasons == name):,})" for name in kept]
     axis.stackplot(grid[known], shares[:, known], labels=labels, colors=colors, linewidth=0)
