@@ -265,7 +265,7 @@ def tensorboard(browser: Browser, folder: Path, rows: int) -> None:
         writer = RecordWriter(file)
         values = np.cumsum(np.random.default_rng(0).normal(size=(rows, CHARTS)), axis=0)
         for step, row in enumerate(values):
-            told = [Summary.Value(tag=f"f{i}", simple_value=v) for i, v in enumerate(row)]
+            told = [Summary.Value(tag=f"walk/f{i}", simple_value=v) for i, v in enumerate(row)]
             event = Event(wall_time=1.8e9 + step, step=step, summary=Summary(value=told))
             writer.write(event.SerializeToString())
     with socket.socket() as free:
@@ -289,7 +289,7 @@ def tensorboard(browser: Browser, folder: Path, rows: int) -> None:
                 "e.querySelector('canvas, svg')).length"
             )
             seen_s = opened(browser, f"{address}#timeseries", shown, CHARTS, 120)
-            size = len(get(address, "data/plugin/scalars/scalars?tag=f0&run=."))
+            size = len(get(address, "data/plugin/scalars/scalars?tag=walk%2Ff0&run=."))
             processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children(True)]
             memory = sum(process.memory_info().rss for process in processes) / 1e6
             print(
