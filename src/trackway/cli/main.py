@@ -15,6 +15,7 @@ from trackway.cli import (
     diff,
     exchange,
     keeping,
+    notes,
     plot,
     probes,
     query,
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     diff.add_command(commands)
     resume.add_commands(commands)
     serve.add_command(commands)
+    notes.add_command(commands)
     sync.add_commands(commands)
 
     check = commands.add_parser("check-probe", help="examine a probe of your own")
