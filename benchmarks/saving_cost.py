@@ -2,6 +2,7 @@
 
     python benchmarks/saving_cost.py                12 robots, a save every 100 timesteps
     python benchmarks/saving_cost.py --num_envs 256 --frequency 12800
+    python benchmarks/saving_cost.py --record_steps    the streams as well
 
 CPU time of threads and processes, not time that passes: the figures hold on a busy machine, too. A
 training of the Go1 runs with the callback alone; each of its steps is sorted by what it did.
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=49_152)
     parser.add_argument("--frequency", type=int, default=100)
     parser.add_argument("--checkpoint_frequency", type=int, default=10_000)
+    parser.add_argument("--record_steps", action="store_true", help="the streams as well")
     arguments = parser.parse_args()
     model = learner(arguments.num_envs)
     model.learn(arguments.steps // 8, log_interval=None)  # warm
@@ -104,6 +106,7 @@ def main() -> None:
             save_frequency=arguments.frequency,
             checkpoint_frequency=arguments.checkpoint_frequency,
             verbose=0,
+            record_steps=arguments.record_steps,
         )
         meter = Meter(saving)
         switches = psutil.Process().num_ctx_switches()
