@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="0: no throughput")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    blocked(ppo, 2048 * 30, 2048)
+    blocked(ppo, 2048 * 60, 2048 * 6)
     blocked(lambda: sac(given.rows), 40_000, 5_000)
     if given.rounds:
         throughput(given.seconds, given.rounds)

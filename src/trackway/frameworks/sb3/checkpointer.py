@@ -83,6 +83,14 @@ class Checkpointer(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._snapshots = Snapshots(self.model, self._clock)
+        model = self.model
+        self._constant = {  # printing a space takes longer than copying a network
+            "algorithm": type(model).__name__,
+            "num_envs": model.n_envs,
+            "observation_space": str(model.observation_space),
+            "action_space": str(model.action_space),
+            "compatibility": {"versions": versions(), "platform": sys.platform},
+        }
         opening = {"kind": "open", "folder": str(self.folder), "policy": asdict(self.policy)}
         self._outbox = Outbox(_WRITER, opening, clock=self._clock)
         self._next = self.every * (self.model.num_timesteps // self.every + 1)
@@ -146,15 +154,11 @@ class Checkpointer(BaseCallback):
             "timestep": taken.timestep,
             "timestamp": unix_s,
             "reason": reason,
-            "algorithm": type(model).__name__,
             "planned_total_timesteps": model._total_timesteps,
-            "num_envs": model.n_envs,
-            "observation_space": str(model.observation_space),
-            "action_space": str(model.action_space),
             "number": self._number - 1,
             "metric": float(safe_mean(returns)) if returns else None,
             **taken.facts,
-            "compatibility": {"versions": versions(), "platform": sys.platform},
+            **self._constant,
         }
         for segment in taken.segments:
             self._put_segment(segment)

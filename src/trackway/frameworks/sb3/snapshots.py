@@ -78,7 +78,7 @@ class Snapshots:
             documents: Further members, each written as JSON.
         """
         model = self._model
-        members = capture(model, documents)
+        members = capture(model, documents, rng=point is None)
         content: dict[str, Any] = {"members": members, "graph": None}
         arrays: dict[str, Any] = {}
         facts: dict[str, Any] = {"exact": list(NOT_CAPTURED), "point": point, "iteration": None}

@@ -47,13 +47,25 @@ def model_zip(model: Any) -> bytes:
     return buffer.getvalue()
 
 
-def capture(model: Any, documents: Mapping[str, Any]) -> dict[str, bytes]:
+def capture(model: Any, documents: Mapping[str, Any], rng: bool = True) -> dict[str, bytes]:
     """The members that a checkpoint adds to the model's zip, by name.
 
     Args:
         model: The algorithm, between two steps.
         documents: Further members (`counters`, `curriculum`, `config`), each written as JSON.
+        rng: Whether the random states are among them; the exact state has them, too.
     """
+    members = _rng_members(model) if rng else {}
+    normalizer = _environments(model).normalizer
+    if normalizer is not None:
+        members["vecnormalize.npz"] = pack_arrays(_normalizer_arrays(normalizer))
+    for name, document in documents.items():
+        if document is not None:
+            members[f"{name}.json"] = strict_json(jsonable(document))
+    return members
+
+
+def _rng_members(model: Any) -> dict[str, bytes]:
     numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - SB3 draws from it
     rng_arrays: dict[str, Any] = {
         "torch": torch.get_rng_state().numpy(),
@@ -74,14 +86,7 @@ def capture(model: Any, documents: Mapping[str, Any]) -> dict[str, bytes]:
         "action_space": json.dumps(jsonable(space_rng.bit_generator.state)) if space_rng else None,
         "seed": model.seed,
     }
-    members = {"rng.json": strict_json(rng), "rng.npz": pack_arrays(rng_arrays)}
-    normalizer = _environments(model).normalizer
-    if normalizer is not None:
-        members["vecnormalize.npz"] = pack_arrays(_normalizer_arrays(normalizer))
-    for name, document in documents.items():
-        if document is not None:
-            members[f"{name}.json"] = strict_json(jsonable(document))
-    return members
+    return {"rng.json": strict_json(rng), "rng.npz": pack_arrays(rng_arrays)}
 
 
 def restore(model: Any, checkpoint: Checkpoint) -> Restored:
