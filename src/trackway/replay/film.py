@@ -75,7 +75,7 @@ def posed(library: Library, wanted: str) -> tuple[Any, np.ndarray, float]:
     try:
         model = mujoco.MjModel.from_binary_path(str(binary))
     except (ValueError, mujoco.FatalError) as error:
-        version = models.drawn.arrays.get("mujoco_version", "another version")
+        version = models.drawn.get("mujoco_version")
         raise SceneError(
             f"{binary.name} cannot be read: it was written by MuJoCo {version}, this is "
             f"{mujoco.__version__}"

@@ -251,7 +251,7 @@ def describe_overrides(
     """
     found = []
     for field, told in overrides.items():
-        plain = None if physics is None else physics.arrays.get(field)
+        plain = None if physics is None else physics.get(field)
         names = _owners(field, physics)
         width = 1 if plain is None or plain.ndim < 2 else int(np.prod(plain.shape[1:]))
         for index, value in zip(told["index"], told["value"], strict=True):
@@ -273,7 +273,7 @@ def describe_overrides(
 
 def _owners(field: str, physics: RecordedModel | None) -> list[str]:
     kind = field.partition("_")[0]
-    if physics is None or f"name_{kind}adr" not in physics.arrays:
+    if physics is None or physics.get(f"name_{kind}adr") is None:
         return []
     return physics.names(kind)
 

@@ -1,0 +1,181 @@
+"""What an episode costs: to find in a long run, on the wire, in a gallery. Ratios where they mean more.
+
+    python benchmarks/replay.py [--rows 10000000] [--envs 12]
+
+Writes a run of so many rows (one environment's step each) with a Go1's columns into a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from go1.config import Go1Config
+from go1.vec_env import Go1VecEnv
+from trackway.format import pieces
+from trackway.format.schema import Field, Schema
+from trackway.format.segment import Digests, SegmentHeader, encode_rows, encode_seal, open_segment
+from trackway.probes.scene import save_scene
+from trackway.replay.episodes import EpisodeIndex, Window
+from trackway.replay.library import Library
+from trackway.storage.places import new_attempt, scenes_folder
+
+EPISODE_STEPS = 500
+FRAME_ROWS = 40
+# The columns of a Go1 that replay reads; others only make segments longer.
+FIELDS = (
+    Field("qpos", "float64", (19,), "m, rad", "positions"),
+    Field("reward", "float32", (), "1", "reward of the step"),
+    Field("torque", "float32", (12,), "N m", "torques"),
+    Field("foot_force", "float32", (4,), "N", "normal force of the floor on FR, FL, RR, RL"),
+    Field("foot_contact", "bool", (4,), "1", "whether a foot stands: FR, FL, RR, RL"),
+)
+
+
+def walk(rows: int, num_envs: int) -> dict[str, np.ndarray]:
+    """Columns of a frame: something that moves like a robot, `[rows, num_envs, …]`."""
+    t = np.arange(rows)[:, None, None] * 0.02 + np.arange(num_envs)[None, :, None]
+    qpos = np.sin(t * np.linspace(1, 9, 19)) * 0.3
+    qpos[..., 2], qpos[..., 3:7] = 0.3, (1, 0, 0, 0)
+    return {
+        "qpos": qpos,
+        "reward": np.sin(t[..., 0]).astype(np.float32),
+        "torque": np.cos(t * np.linspace(1, 9, 12)).astype(np.float32),
+        "foot_force": np.maximum(0, np.sin(t * np.linspace(5, 8, 4))).astype(np.float32) * 60,
+        "foot_contact": np.sin(t * np.linspace(5, 8, 4)) > 0,
+    }
+
+
+def write_stream(folder: Path, name: str, schema: Schema, num_envs: int, kind: str, frames) -> None:
+    """Sealed segments of about 64 MB, as the writer makes them."""
+    folder.mkdir(parents=True)
+    limit = (64 << 20) // schema.row_bytes(num_envs)
+    number, row, handle, digests, rows, salt = 0, 0, None, None, 0, 0
+    for columns in frames:
+        if handle is None:
+            head = SegmentHeader("001-bench", name, number, row, num_envs, schema, kind)
+            salt = open_segment(head.encode()).salt
+            handle = (folder / f"{number:06d}.seg").open("wb")
+            handle.write(head.encode())
+            digests, rows = Digests(schema, num_envs, {}), 0
+        count = len(columns[0])
+        handle.write(encode_rows(salt, row, count, columns))
+        row, rows = row + count, rows + count
+        if rows >= limit:
+            handle.write(encode_seal(salt, row, rows, digests.hex()))
+            handle.close()
+            handle, number = None, number + 1
+    if handle is not None:
+        handle.write(encode_seal(salt, row, rows, digests.hex()))
+        handle.close()
+
+
+def piece_frames(records):
+    """Frames of a stream of records, about ten records each."""
+    batch = []
+    for record in records:
+        batch += pieces.cut(record)
+        if len(batch) > 40:
+            yield _columns(batch)
+            batch = []
+    if batch:
+        yield _columns(batch)
+
+
+def _columns(batch):
+    data = np.zeros((len(batch), 1, pieces.PIECE_BYTES), np.uint8)
+    for i, (_, text) in enumerate(batch):
+        data[i, 0, : len(text)] = np.frombuffer(text, np.uint8)
+    flags = np.array([[flag] for flag, _ in batch], np.uint8)
+    sizes = np.array([[len(text)] for _, text in batch], np.uint16)
+    return [flags, sizes, data]
+
+
+def write_run(run: Path, rows: int, num_envs: int) -> None:
+    vector_rows = rows // num_envs
+    attempt = new_attempt(run)
+    core = Go1VecEnv(1, Go1Config(), seed=0)
+    digest = save_scene(scenes_folder(run), core.model)
+    drawn = save_scene(scenes_folder(run), core.render_model())
+    frame = list(walk(FRAME_ROWS, num_envs).values())
+    frames = (frame for _ in range(vector_rows // FRAME_ROWS))
+    write_stream(attempt.path / "steps", "steps", Schema(*FIELDS), num_envs, "columns", frames)
+    facts = {"timestep": 0, "unix_s": 0.0}
+    events = [
+        {"event": "begin", **facts, "num_envs": num_envs},
+        {"event": "scene", "physics": digest, "render": drawn, "substeps": 4},
+    ]
+    write_stream(
+        attempt.path / "events", "events", pieces.SCHEMA, 1, pieces.KIND, piece_frames(events)
+    )
+    rng = np.random.default_rng(0)
+    names = ("progress", "velocity_tracking", "yaw_tracking", "gait", "pose")
+    state = rng.normal(size=37).tolist()
+    ends, starts = [], []
+    for episode in range(vector_rows // EPISODE_STEPS):
+        for env in range(num_envs):
+            first, last = episode * EPISODE_STEPS, (episode + 1) * EPISODE_STEPS - 1
+            told = {"env": env, "episode": episode, "unix_s": 1.7e9}
+            starts.append(
+                {"row": first, **told, "timestep": first * num_envs,
+                 "start": {"qpos": state[:19], "qvel": state[:18], "overrides": {}}}
+            )  # fmt: skip
+            ends.append(
+                {"row": last, **told, "timestep": (last + 1) * num_envs,
+                 "return": float(rng.normal()), "length": EPISODE_STEPS, "terminated": False,
+                 "truncated": True, "termination_reason": "time_limit",
+                 "reward_components": {name: float(rng.normal()) for name in names}}
+            )  # fmt: skip
+    for name, records in (("episodes", ends), ("starts", starts)):
+        write_stream(
+            attempt.path / name, name, pieces.SCHEMA, 1, pieces.KIND, piece_frames(records)
+        )
+
+
+def timed(says: str, act, limit_s: float | None = None, times: int = 5):
+    best_s, result = np.inf, None
+    for _ in range(times):
+        wall_s = time.perf_counter()
+        result = act()
+        best_s = min(best_s, time.perf_counter() - wall_s)
+    bound = "" if limit_s is None else f"  (bound {limit_s * 1e3:.0f} ms)"
+    print(f"{says:58s} {best_s * 1e3:9.1f} ms{bound}")
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--envs", type=int, default=12)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="trackway-bench-") as folder:
+        run = Path(folder)
+        write_run(run, args.rows, args.envs)
+        size = sum(path.stat().st_size for path in run.rglob("*.seg"))
+        print(f"{args.rows:,} rows, {args.envs} environments, {size / 1e9:.1f} GB")
+        index = timed("index, cold", lambda: EpisodeIndex(run), times=1)
+        print(f"{len(index):,} episodes")
+        middle = args.rows // 2
+        timed("find by timestep", lambda: index.find(f"@{middle}:3"), 0.05)
+        timed("find by number", lambda: index[len(index) // 2], 0.05)
+        window = Window(middle, middle + args.rows / 500)
+        timed("worst, median, best of a window", lambda: index.extremes(window), 0.05)
+        library = Library(run)
+        episode = index.find(f"@{middle}:3")
+        timed("read its rows", lambda: library.trajectory(episode))
+        packed = timed("make it fit for the wire", lambda: library.web_episode(episode.key))
+        print(f"{'on the wire':58s} {len(gzip.compress(packed, 9)) / 1e3:9.1f} kB  (bound 20 kB)")
+        scene = library.trajectory(episode).scene
+        web = timed("make its scene", lambda: library.web_scene(scene["render"], scene["physics"]))
+        print(f"{'its scene':58s} {len(gzip.compress(web, 9)) / 1e3:9.1f} kB  (bound 200 kB)")
+        fifty = [index[i] for i in range(0, len(index), max(1, len(index) // 50))][:50]
+        timed("50 clips of a gallery", lambda: library.web_clips(fifty, 50), 2.0, times=2)
+
+
+if __name__ == "__main__":
+    main()
