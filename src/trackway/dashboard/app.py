@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -36,6 +38,8 @@ from trackway.dashboard.static import StaticFiles
 from trackway.dashboard.views import Views
 from trackway.dashboard.watch import Notify, Watch
 from trackway.errors import DashboardError, TrackwayError, UnknownRunError
+
+_THREADS: Final = 32
 
 
 def api_routes() -> Sequence[BaseRoute]:
@@ -84,6 +88,8 @@ def make_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # A thread may wait for another that looks at the same run; the rest should not wait for both.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         watching = asyncio.create_task(app.state.watch.run())
         yield
         watching.cancel()

@@ -158,7 +158,9 @@ class EventStream(Response):
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if ending.done() and not sending.done():
                 sending.cancel()
-                await send({"type": "http.response.body", "body": b""})
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await send({"type": "http.response.body", "body": b""})
         finally:
             for task in tasks:
                 task.cancel()
@@ -196,6 +198,7 @@ async def _events(
     yield b"retry: 1000\n\n"
     async with run.watched():
         at = since if since is not None else run.at
+        yield _event("here", at, b"{}")
         while True:
             if run.failure is not None:
                 yield _event("failure", None, orjson.dumps({"error": run.failure}))

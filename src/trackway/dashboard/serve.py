@@ -79,7 +79,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         ws="none",
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=5,
     )
     server = _Server(config, app, lambda: say(address(options, port, prefix)))
     if options.lifeline is not None:
