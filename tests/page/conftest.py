@@ -26,7 +26,7 @@ FLAGS = [
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright runs once at a time, and other modules have their own
 def chromium():
     program = shutil.which("chromium")
     if program is None:
