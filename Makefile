@@ -47,6 +47,8 @@ bench: setup  ## what it costs, in ratios against peers in the same run
 
 soak: setup  ## kill recording 200 times at random instants
 	TRACKWAY_SOAK=1 $(TEST_ENV) $(PY) -m pytest tests/integration/test_exact_resume.py
+	TRACKWAY_RESUMES=50 $(TEST_ENV) $(PY) -m pytest tests/crash/test_killed_and_resumed.py
+	TRACKWAY_CRASH_SAMPLES=4000 $(TEST_ENV) $(PY) -m pytest tests/crash/test_checkpoint_states.py
 	TRACKWAY_MUTATIONS=2000 $(TEST_ENV) $(PY) -m pytest tests/properties/test_corrupt_runs.py
 	TRACKWAY_KILLS=200 $(TEST_ENV) $(PY) -m pytest tests/crash/test_kills.py tests/crash/test_killed_compaction.py
 	TRACKWAY_MUTATIONS=100000 $(TEST_ENV) $(PY) -m pytest tests/unit/trackway/storage/archive/test_damage.py \

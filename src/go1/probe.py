@@ -50,28 +50,15 @@ class Go1Probe:
 
     def __init__(self, core: Go1Core | UpstreamCore) -> None:
         self._core = core
-        motion, terms = core.motion, core.terms
-        sources: dict[str, NDArray[Any]] = {
-            "qpos": core.qpos,
-            "qvel": core.qvel,
-            "ctrl": core.ctrl if isinstance(core, Go1Core) else core.data.ctrl[None],
-            "push": core.randomization.pushed,
-            "torque": motion.torque,
-            "foot_force": motion.foot_force,
-            "command": core.command,
-            "foot_contact": motion.foot_contact,
-        }
-        if isinstance(core, Go1Core):
-            sources["gait_phase"] = core.gait_phase
+        terms, sources = core.terms, _sources(core)
         added: list[Field] = []
-        for kind, verb, names, values in (
-            ("reward", "added to", terms.reward_weights, core.step_rewards),
-            ("cost", "subtracted from", terms.cost_weights, core.step_costs),
+        for kind, verb, names in (
+            ("reward", "added to", terms.reward_weights),
+            ("cost", "subtracted from", terms.cost_weights),
         ):
-            for i, name in enumerate(names):
+            for name in names:
                 what = f"{verb} the reward by this term, weight applied"
                 added.append(Field(f"{kind}_component.{name}", "float32", (), "1", what))
-                sources[added[-1].name] = values[:, i]
         state = [field for field in _STATE if field.name in sources]
         self.schema = Schema(*state, *added, _CONTACT)
         self.sources = {field.name: sources[field.name] for field in self.schema}
@@ -80,6 +67,10 @@ class Go1Probe:
 
     def read(self, row: Row) -> None:
         """Write what the latest action led to, before any new start."""
+        if not isinstance(self._core, Go1Core):
+            # A resumed training has put other arrays in the place of those that were there.
+            sources = _sources(self._core)
+            self.sources = {name: sources[name] for name in self.sources}
         for name, source in self.sources.items():
             row[name][...] = source
 
@@ -114,3 +105,26 @@ def _limits(core: Go1Core | UpstreamCore) -> list[dict[str, Any]]:
             )
         ),
     ]
+
+
+def _sources(core: Go1Core | UpstreamCore) -> dict[str, NDArray[Any]]:
+    """The arrays that the columns are copied from, by field."""
+    motion, terms = core.motion, core.terms
+    sources: dict[str, NDArray[Any]] = {
+        "qpos": core.qpos,
+        "qvel": core.qvel,
+        "ctrl": core.ctrl if isinstance(core, Go1Core) else core.data.ctrl[None],
+        "push": core.randomization.pushed,
+        "torque": motion.torque,
+        "foot_force": motion.foot_force,
+        "command": core.command,
+        "foot_contact": motion.foot_contact,
+    }
+    if isinstance(core, Go1Core):
+        sources["gait_phase"] = core.gait_phase
+    for kind, names, values in (
+        ("reward", terms.reward_weights, core.step_rewards),
+        ("cost", terms.cost_weights, core.step_costs),
+    ):
+        sources |= {f"{kind}_component.{name}": values[:, i] for i, name in enumerate(names)}
+    return sources

@@ -59,7 +59,7 @@ def told(records: list[dict]) -> list[dict]:
 
 
 @pytest.mark.timeout(300 + 60 * KILLS)
-@pytest.mark.parametrize("case", ["go1", "subproc"])
+@pytest.mark.parametrize("case", CASES)
 def test_a_training_that_was_killed_ends_as_the_one_that_was_not(tmp_path, case):
     luck = random.Random(f"{case} {os.environ.get('TRACKWAY_SEED', '0')}")
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from go1.training.arguments import parse
 from go1.training.origin import Origin
 from go1.training.settings import Settings, SettingsError, resolve
 from trackway import files
@@ -24,6 +25,9 @@ from trackway.run import RunFolder
 
 # A writer without a trainer gives up on a disk that refuses after 20 s.
 _WRITER_ENDS_S = 60.0
+_BEYOND_THE_RUN = frozenset(
+    {"run_name", "model_path", "models", "resume", "auto_resume", "force", "store", "dashboard"}
+)
 _SCRIPT = Path(__file__).parents[3] / "train.py"
 
 
@@ -140,16 +144,28 @@ def make_room(start: Start, run: RunFolder, attempt: int) -> int:
 
 
 def program(argv: Sequence[str]) -> dict[str, Any]:
-    """How this run is gone on with and forked: commands with places for what is not yet known.
+    """How this run is gone on with, forked and tried again: commands with places for the unknown.
 
-    `{run}` is its folder, `{checkpoint}` a zip, `{name}` the name of the new run.
+    `{run}` is its folder, `{checkpoint}` a zip, `{name}` the name of the new run, `{models}` a folder
+    for a run that is thrown away.
     """
     command = [sys.executable, str(_SCRIPT), *argv]
+    alone = [sys.executable, str(_SCRIPT), *_settings_typed(argv)]
     return {
         "folder": str(Path.cwd()),
         "resume": [*command, "--resume", "{run}"],
         "fork": [*command, "--model_path", "{checkpoint}", "--run_name", "{name}"],
+        "again": [*alone, "--model_path", "{checkpoint}", "--models", "{models}"],
     }
+
+
+def _settings_typed(argv: Sequence[str]) -> list[str]:
+    """The command line without what reaches beyond the run: its name, a store, a page."""
+    words: list[str] = []
+    for flag, value in parse(list(argv)).items():
+        if flag not in _BEYOND_THE_RUN:
+            words += [f"--{flag}"] if value is True else [f"--{flag}", str(value)]
+    return words
 
 
 def _facts(settings: Settings) -> dict[str, Any]:

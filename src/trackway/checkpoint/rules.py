@@ -71,7 +71,7 @@ def is_kept(kind: type) -> bool:
     """Whether such an object is left alone as a whole."""
     if walks_only(kind):
         return False
-    own = kind.__module__.split(".")[0] in ("trackway", "go1")
+    own = kind.__module__.split(".")[0] == "trackway"
     return own or any(_name(base) in _KEPT_CLASSES for base in kind.__mro__)
 
 

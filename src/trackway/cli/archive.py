@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from trackway.cli.completion import names_folder, names_run
-from trackway.cli.streams import find_recorded
+from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import StreamError
 from trackway.storage.abandoned import finish_abandoned

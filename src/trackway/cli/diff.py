@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from trackway.cli.completion import names_folder, names_run
-from trackway.cli.streams import find_recorded
+from trackway.cli.recorded import find_recorded
 from trackway.errors import StreamError
 from trackway.storage.compare import Comparison, Difference, compare
 from trackway.storage.line import Stretch, find_line
@@ -101,7 +101,7 @@ def _print(found: list[Comparison], a: Path, b: Path) -> None:
     console.print(f"A  {escape(str(a))}\nB  {escape(str(b))}")
     for comparison in found:
         console.print(_summary(comparison))
-        for line in _details(comparison):
+        for line in describe_difference(comparison):
             console.print(f"  {escape(line)}")
     apart = [c for c in found if c.difference is not None]
     if len(apart) > 1:
@@ -122,7 +122,8 @@ def _summary(comparison: Comparison) -> str:
     return f"{name}: [red]different[/]; the first {rows} {what} are equal{after}"
 
 
-def _details(comparison: Comparison) -> list[str]:
+def describe_difference(comparison: Comparison) -> list[str]:
+    """What differs first, for a person: lines of text."""
     lines = []
     for run, names in (("A", comparison.only_a), ("B", comparison.only_b)):
         if names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from trackway.checkpoint.choose import choose
@@ -19,8 +19,8 @@ _RESUME = """\
 Go on with a run where it stopped: in its own folder, as its next attempt, from its newest whole checkpoint,
 by the command line that began it. A damaged checkpoint is passed over, and said. What is not as it was
 (code, versions, machine, settings) is said with what it means; where it makes another training, --force is
-asked for. Flags after -- go to that program, and win. What the last attempt recorded after that checkpoint is recorded again; its JSON records are put
-aside, its rows stay in its attempt.
+asked for. Flags after -- go to that program, and win. What the last attempt recorded after that checkpoint is
+recorded again; its JSON records are put aside, its rows stay in its attempt.
 """
 _FORK = """\
 Begin a new run from a checkpoint of another: the newest one at or before a timestep.
@@ -63,7 +63,7 @@ def resume_command(run: RunFolder) -> list[str]:
     Raises:
         RunError: Its manifest does not say how.
     """
-    return _filled(run, "resume", {"run": str(run.path.absolute())})
+    return filled_command(run, "resume", {"run": str(run.path.absolute())})
 
 
 def _command(
@@ -114,7 +114,7 @@ def _fork(args: argparse.Namespace) -> None:
             f"{run.path} has no whole checkpoint at or before timestep {args.at:,}"
             + (f"; its newest is of {oldest.timestep:,}" if oldest is not None else "")
         )
-    command = _filled(
+    command = filled_command(
         run,
         "fork",
         {
@@ -125,7 +125,12 @@ def _fork(args: argparse.Namespace) -> None:
     _become(run, [*command, *args.flags])
 
 
-def _filled(run: RunFolder, what: str, places: Mapping[str, str]) -> list[str]:
+def filled_command(run: RunFolder, what: str, places: Mapping[str, str]) -> list[str]:
+    """A command that a run's manifest keeps, with its places filled.
+
+    Raises:
+        RunError: It keeps none.
+    """
     program = read_manifest(run).get("program") or {}
     words = program.get(what)
     if not words:
@@ -133,26 +138,27 @@ def _filled(run: RunFolder, what: str, places: Mapping[str, str]) -> list[str]:
             f"{run.manifest} does not say by what command its training is started again: start it "
             "yourself, as in: python train.py --run train --resume RUN"
         )
-    return [places.get(w[1:-1], w) if w[:1] + w[-1:] == "{}" else w for w in words]
+    python, *rest = (
+        places.get(word[1:-1], word) if word[:1] + word[-1:] == "{}" else word for word in words
+    )
+    # A run may come from another machine.
+    return [python if Path(python).exists() else sys.executable, *rest]
 
 
-def _become(run: RunFolder, command: Sequence[str]) -> None:
+def _become(run: RunFolder, command: list[str]) -> None:
     """Run the program in place of this one: signals and exit status are its own.
 
     Raises:
         RunError: It is not there (any more).
     """
     folder = Path((read_manifest(run).get("program") or {}).get("folder", ""))
-    python, *rest = command
-    if not Path(python).exists():
-        python = sys.executable  # the run came from another machine
     try:
         if folder.is_dir():
             os.chdir(folder)
         sys.stdout.flush()
-        os.execv(python, [python, *rest])
+        os.execv(command[0], command)
     except OSError as error:
-        raise RunError(f"{python} cannot be started: {error}") from error
+        raise RunError(f"{command[0]} cannot be started: {error}") from error
 
 
 def _timestep(text: str) -> int:

@@ -16,13 +16,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from trackway import files
+from trackway.cli import again
 from trackway.cli.completion import names_folder, names_run
+from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import StreamError
 from trackway.format import pieces
 from trackway.run import find_run
 from trackway.storage.abandoned import finish_abandoned
-from trackway.storage.places import StreamFolder, attempts, find_stream, streams_folder
+from trackway.storage.places import StreamFolder, attempts, find_stream
 from trackway.storage.reader import Reader, Records, count_records, describe, end_row, follow
 from trackway.storage.verify import Report, repair, verify
 
@@ -48,7 +50,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "verify",
         f"read every byte of what was recorded; status 0: whole, {DAMAGED}: something is missing",
     )
-    check.set_defaults(act=lambda args: verify_run(_run(args), args.json))
+    again.add_flags(check)
+    check.set_defaults(
+        act=lambda args: (
+            again.simulate_again(find_run(args.models, args.run), args.at, args.steps, args.json)
+            if args.replay
+            else verify_run(_run(args), args.json)
+        )
+    )
 
     mend = _command(
         commands, "repair", "seal and rewrite what verify complains of; the old files are kept"
@@ -66,15 +75,6 @@ def _command(
     )
     command.add_argument("--json", action="store_true", help="for programs")
     return command
-
-
-def find_recorded(models: Path, name: str) -> Path:
-    """The folder of a run, which need not have a manifest if it holds streams.
-
-    Raises:
-        RunError: No run or more than one answers to the name.
-    """
-    return Path(name) if streams_folder(Path(name)).is_dir() else find_run(models, name).path
 
 
 def _run(args: argparse.Namespace) -> Path:

@@ -106,6 +106,7 @@ def compare(stream: str, a: Sequence[Stretch], b: Sequence[Stretch]) -> Comparis
     fields_a = {spec.name: (spec.dtype, spec.shape) for spec in schema_a}
     fields_b = {spec.name: (spec.dtype, spec.shape) for spec in schema_b}
     common = [name for name in fields_a if fields_a[name] == fields_b.get(name)]
+    common.sort(key=lambda name: not name.startswith("action"))  # what a step was given comes first
     found.only_a = [name for name in fields_a if name not in common]
     found.only_b = [name for name in fields_b if name not in common]
     if common:
