@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Without(exact.Rebuild):
         return made
 
 
-@pytest.fixture(scope="module", params=NEEDED)
+@pytest.fixture(scope="module", params=NEEDED if os.environ.get("TRACKWAY_SOAK") else [RECURRENT])
 def whole(request: Any, tmp_path_factory: Any) -> tuple[str, Path, Any]:
     case, folder = request.param, tmp_path_factory.mktemp("whole")
     main(case, "both", folder / "both.json", folder / "checkpoint.zip")
