@@ -12,9 +12,11 @@ import pytest
 from stable_baselines3.common.monitor import Monitor
 from tests.support import treacherous
 
+from go1.env import Go1MujocoEnv
 from trackway.checkpoint.graph import Capture
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.frameworks.sb3.shadow import STEPS, Shadow
+from trackway.gymnasium import RecordEnv
 
 MUJOCO = (
     "Ant", "HalfCheetah", "Hopper", "Humanoid", "HumanoidStandup", "InvertedDoublePendulum",
@@ -102,3 +104,21 @@ def test_watching_changes_nothing() -> None:
     second = play(alone, 40, seed=1) + play(alone, 40, seed=2)
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert "step" not in vars(watched)
+
+
+@pytest.mark.parametrize("physics", ["full", "upstream"])
+def test_a_single_go1_goes_into_one_built_afresh(physics: str) -> None:
+    first, second = (Monitor(RecordEnv(Go1MujocoEnv(physics=physics))) for _ in range(2))
+    first.reset(seed=3)
+    play(first, 25, seed=1)
+    second.reset(seed=99)
+    taker = Capture(boundaries=(gym.Env,))
+    taker.add("env", first)
+    graph = taker.finish()
+    assert graph.unsupported == []
+    rebuild = Rebuild(graph.document(), graph.arrays)
+    rebuild.root("env", second)
+    rebuild.write()
+
+    pairs = zip(play(first, 60, seed=7), play(second, 60, seed=7), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
