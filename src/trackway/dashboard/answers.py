@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from starlette.requests import Request
@@ -79,7 +79,3 @@ def names(request: Request, name: str, limit: int = 200) -> list[str]:
     if len(found) > limit:
         raise DashboardError(f"{name} names {len(found)} things; ask for up to {limit} at once")
     return list(dict.fromkeys(found))
-
-
-def told(error: BaseException) -> dict[str, Any]:
-    return {"error": str(error)}

@@ -44,6 +44,7 @@ class AttemptView:
         self._kept: dict[str, _Kept] = {}
         self._told_before: float | None = None
         self._ends: dict[str, int] = {}
+        self._seen: dict[str, int] = {}
 
     @property
     def begun(self) -> bool:
@@ -51,6 +52,7 @@ class AttemptView:
         return any(record.get("event") == "begin" for record in self.records.get("events", ()))
 
     def refresh(self) -> bool:
+        self._seen.clear()
         grown = self._discover()
         for name, follower in self._followers.items():
             new = follower.poll()
@@ -111,6 +113,20 @@ class AttemptView:
             if self.span.counts(record) and (seam is None or record.get("timestep") != seam)
         )
 
+    def _growing(self, stream: str) -> int:
+        """Rows of a stream that may grow, as of the last refresh: what has been taken in can be drawn."""
+        view = self.columns[stream]
+        growing = view.folder.ring_pointer.exists()
+        taken = view.taken
+        if growing and taken is not None:
+            return taken
+        rows = self._seen.get(stream)
+        if rows is None:  # mapping a ring takes milliseconds
+            rows = self._seen[stream] = end_row(view.folder)
+        if not growing:  # everything is sealed: nothing follows
+            self._ends[stream] = rows
+        return rows
+
     def rows(self, stream: str) -> int:
         if stream in self.records:
             return len(self.told(stream))
@@ -118,11 +134,7 @@ class AttemptView:
             return 0
         rows = self._ends.get(stream)
         if rows is None:
-            folder = self.columns[stream].folder
-            growing = folder.ring_pointer.exists()
-            rows = end_row(folder)
-            if not growing:  # everything is sealed: nothing follows
-                self._ends[stream] = rows
+            rows = self._growing(stream)
         if stream == "steps" and self.span.rows is not None:
             return min(rows, self.span.rows)
         return rows

@@ -89,6 +89,11 @@ class StreamView:
             self._readers = [(everything, Reader(self.folder, everything, nexts.pop()))]
         return grown
 
+    @property
+    def taken(self) -> int | None:
+        """The number after the last row that was taken in; None where no field is followed."""
+        return min((c.pyramid.next_row for c in self._columns.values()), default=None)
+
     def save(self, ended: bool) -> None:
         """Keep pyramids that have grown much, or all of them once the stream has ended."""
         for column in self._columns.values():

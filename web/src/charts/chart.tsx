@@ -10,7 +10,7 @@ import { layerAt, showEpisodes } from './pick'
 import { csv, png, save, svg } from './export'
 import { Plot, type Drawing, type Line } from './plot'
 import type { Stack } from './stack'
-import { brush, cursor, placeText, setBrush, setZoom, xAxis, type Stretch } from './view'
+import { brush, cursor, setBrush, setZoom, xAxis, type Stretch } from './view'
 import { t } from './words'
 import 'uplot/dist/uPlot.min.css'
 import './chart.css'
@@ -221,5 +221,3 @@ function closeOthers(event: Event): void {
   const opened = event.currentTarget as HTMLDetailsElement
   if (opened.open) document.querySelectorAll<HTMLDetailsElement>('details.menu[open]').forEach((each) => each !== opened && (each.open = false))
 }
-
-export { placeText }

@@ -1,10 +1,7 @@
 /** Name and state of the run that a page shows. */
-import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { runs, watchRuns } from './store'
 import { State } from './state'
-
-export const badgeNote = signal('')
 
 export function RunBadge({ run }: { run: string }) {
   useEffect(watchRuns, [])
