@@ -13,7 +13,9 @@ from stable_baselines3 import PPO, SAC
 from trackway.checkpoint.choose import list_checkpoints
 from trackway.checkpoint.read import read_checkpoint
 from trackway.errors import MismatchError
-from trackway.sb3 import Checkpointer
+from trackway.sb3 import Checkpointer, RecorderCallback
+from trackway.storage.compare import compare
+from trackway.storage.line import find_line, read_batches
 
 
 def ppo(seed: int = 1, **settings: Any) -> PPO:
@@ -61,6 +63,37 @@ def test_the_same_program_started_again_goes_on(
     assert read_checkpoint(first).timestep < total
     assert again.num_timesteps == whole.num_timesteps
     assert weights(again) == weights(whole)
+
+
+def states(run: Path) -> np.ndarray[Any, Any]:
+    """What was recorded of env 0: one row of `obs` for each step."""
+    batches = read_batches(find_line(run, "steps"), ["obs"], 0)
+    return np.concatenate([batch.columns["obs"][:, 0] for batch in batches])
+
+
+@pytest.mark.slow
+def test_every_step_is_recorded_while_checkpoints_are_taken_and_after_a_resume(
+    tmp_path: Path,
+) -> None:
+    checkpoints, whole, again = (tmp_path / name for name in ("checkpoints", "whole", "again"))
+    sac().learn(160, callback=[Checkpointer(checkpoints, 60), RecorderCallback(whole)])
+    first = list_checkpoints(checkpoints)[0]
+    sac().learn(160, callback=[Checkpointer(again, resume_from=first), RecorderCallback(again)])
+
+    assert len(np.unique(states(whole), axis=0)) == 160
+    assert find_line(again, "steps")[0].begin == read_checkpoint(first).timestep == 60
+    found = compare("steps", find_line(whole, "steps"), find_line(again, "steps"))
+    assert found.same, found
+    assert found.equal_rows == 100
+
+
+@pytest.mark.slow
+def test_a_training_that_was_not_recorded_may_be_recorded_from_a_resume_on(tmp_path: Path) -> None:
+    sac().learn(160, callback=Checkpointer(tmp_path, 60))
+    again, first = tmp_path / "again", list_checkpoints(tmp_path)[0]
+    sac().learn(160, callback=[Checkpointer(again, resume_from=first), RecorderCallback(again)])
+
+    assert len(np.unique(states(again), axis=0)) == 100
 
 
 @pytest.mark.slow

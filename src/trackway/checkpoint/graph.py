@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from trackway.checkpoint import mujoco_objects
-from trackway.checkpoint.rules import is_kept, kept_attributes, walks_only
+from trackway.checkpoint.rules import is_kept, is_left_alone
 from trackway.checkpoint.stateful import is_stateful
 
 FORMAT = 1
@@ -290,12 +290,11 @@ class Capture:
             return {"k": "kept", "c": code_name(kind, path)}
         if not has_plain_layout(kind):
             raise OpaqueError(path, f"is a {code_name(kind, path)}, whose state is hidden")
-        kept, only = kept_attributes(kind), walks_only(kind)
         strict = not isinstance(x, self._boundaries)
         attributes: dict[str, Any] = {}
         left_out: list[str] = []
         for name, part in attributes_of(x):
-            if name in kept or name.startswith("_trackway") or (only and name not in only):
+            if is_left_alone(kind, name):
                 left_out.append(name)
             elif strict:
                 attributes[name] = self._value(part, f"{path}.{name}")

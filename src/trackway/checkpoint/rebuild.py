@@ -22,6 +22,7 @@ import numpy as np
 
 from trackway.checkpoint import mujoco_objects
 from trackway.checkpoint.graph import FORMAT, attributes_of, has_plain_layout, slots_of
+from trackway.checkpoint.rules import is_left_alone
 
 _NOTHING: Any = object()
 
@@ -260,8 +261,9 @@ class Rebuild:
         self._made[number] = made
         kept = known if original is None else dict(attributes_of(original))
         attributes = {n: kept[n] for n in node["kept"] if n in kept}
-        if original is None and known:
-            attributes |= {n: v for n, v in known.items() if n.startswith("_trackway")}
+        if original is None:
+            # Also what was not there when the state was taken: a recorder that taps it here.
+            attributes |= {n: v for n, v in known.items() if is_left_alone(kind, n)}
         for name, value in node["d"].items():
             attributes[name] = self._value(value, known.get(name, _NOTHING), f"{path}.{name}")
         self._writes.append(lambda: _set_attributes(made, attributes))

@@ -13,7 +13,7 @@ CALLBACK_LINKS = ("callbacks", "callback", "callback_on_new_best")
 _CLASSIC = "gymnasium.envs.classic_control."
 _KEPT_ATTRIBUTES: dict[str, frozenset[str]] = {
     "gymnasium.core:Env": frozenset(
-        # A shadow replaces the last two on the object.
+        # A recorder and a shadow replace the last two on the object.
         {"spec", "metadata", "render_mode", "reward_range", "step", "reset"}
     ),
     "gymnasium.core:Wrapper": frozenset({"_cached_spec", "_saved_kwargs", "_metadata"}),
@@ -64,6 +64,13 @@ def kept_attributes(kind: type) -> frozenset[str]:
 def walks_only(kind: type) -> frozenset[str]:
     """The only attributes of such an object that are looked at; empty: all of them."""
     return _WALKS_ONLY.get(_name(kind), frozenset())
+
+
+def is_left_alone(kind: type, name: str) -> bool:
+    """Whether an attribute of such an object stays as this program has it."""
+    only = walks_only(kind)
+    own = name.startswith("_trackway")
+    return own or name in kept_attributes(kind) or (bool(only) and name not in only)
 
 
 @cache

@@ -27,10 +27,12 @@ import numpy as np
 from trackway.checkpoint.graph import Capture, OpaqueError
 from trackway.checkpoint.rebuild import DoesNotFitError, Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
+from trackway.frameworks.patch import Patch
 
 STEPS = 32
 _AFTERWARDS = 8  # steps of a further episode, in which the shadows are compared with each other
 
+_CALLS = ("step", "reset")
 _CLOCKS = ("time", "monotonic", "perf_counter", "process_time", "localtime", "gmtime")
 _OUTSIDE = {
     **{f"time.{name}{unit}": "reads a clock" for name in _CLOCKS for unit in ("", "_ns")},
@@ -70,6 +72,7 @@ class Shadow:
         self._env, self._noted = env, list[_Noted]()
         self._reasons: list[str] = []
         self._own = False
+        self._patch: Patch | None = None
         taker = Capture(boundaries=(gymnasium.Env,))
         try:
             taker.add("env", env)
@@ -115,12 +118,14 @@ class Shadow:
 
     def _watch(self) -> None:
         env = self._env
-        for name in ("step", "reset"):
-            setattr(env, name, self._noting(name, getattr(env, name)))
+        self._patch = Patch(
+            env, **{name: self._noting(name, getattr(env, name)) for name in _CALLS}
+        )
 
     def _unwatch(self) -> None:
-        for name in ("step", "reset"):
-            vars(self._env).pop(name, None)
+        patch, self._patch = self._patch, None
+        if patch is not None:
+            patch.undo()
 
     def _noting(self, name: str, call: Any) -> Any:
         def noting(*arguments: Any, **keywords: Any) -> Any:
@@ -140,6 +145,7 @@ class Shadow:
         rebuild = Rebuild(self._document, self._arrays, originals=self._originals)
         env = rebuild.root("env")
         rebuild.write()
+        _unpatch(env)
         for i, noted in enumerate(self._noted):
             restore_rng(noted.rng)
             arguments = tuple(a if a.ndim else a[()] for a in noted.arguments)
@@ -155,6 +161,14 @@ class Shadow:
             if result[2] or result[3]:
                 digests.append(_digest("reset", env.reset()))
         return digests
+
+
+def _unpatch(env: Any) -> None:
+    """Take off what others have put on the live environment: it would step that one."""
+    while env is not None:
+        for name in _CALLS:
+            vars(env).pop(name, None)
+        env = env.env if isinstance(env, gymnasium.Wrapper) else None
 
 
 def _digest(call: str, result: Any) -> str:

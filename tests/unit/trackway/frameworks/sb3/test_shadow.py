@@ -15,6 +15,7 @@ from tests.support import treacherous
 from go1.env import Go1MujocoEnv
 from trackway.checkpoint.graph import Capture
 from trackway.checkpoint.rebuild import Rebuild
+from trackway.frameworks.patch import Patch
 from trackway.frameworks.sb3.shadow import STEPS, Shadow
 from trackway.gymnasium import RecordEnv
 
@@ -104,6 +105,31 @@ def test_watching_changes_nothing() -> None:
     second = play(alone, 40, seed=1) + play(alone, 40, seed=2)
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert "step" not in vars(watched)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_who_tapped_an_environment_before_goes_on_seeing_its_steps_and_no_others(
+    layer: int,
+) -> None:
+    env = wrapped("Pendulum-v1")
+    tapped = env if layer == 0 else env.get_wrapper_attr("env")
+    step, seen = tapped.step, list[Any]()
+
+    def tap(action: Any) -> Any:
+        result = step(action)
+        seen.append(result[0])
+        return result
+
+    patch = Patch(tapped, step=tap)
+    env.reset(seed=3)
+    shadow = Shadow(env)
+    play(env, STEPS + 2, seed=1)
+    assert shadow.conclude() == []
+    play(env, 5, seed=2)
+
+    assert len(seen) == STEPS + 7
+    patch.undo()
+    assert "step" not in vars(tapped)
 
 
 @pytest.mark.parametrize("physics", ["full", "upstream"])
