@@ -12,6 +12,7 @@ a file or a socket, which agree today and not tomorrow.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import socket
 import sys
@@ -206,9 +207,12 @@ def _noticing(outside: dict[str, None]) -> Iterator[None]:
         if what is not None and not str(frame.f_globals.get("__name__")).startswith(_TRUSTED):
             outside[f"{what} ({frame.f_code.co_qualname})"] = None
 
-    before = sys.getprofile()
+    before, collecting = sys.getprofile(), gc.isenabled()
+    gc.disable()  # whoever is called when garbage is collected is not the environment
     sys.setprofile(look)
     try:
         yield
     finally:
         sys.setprofile(before)
+        if collecting:
+            gc.enable()

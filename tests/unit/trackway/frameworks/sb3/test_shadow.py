@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import time
 import warnings
 from typing import Any
 
@@ -105,6 +107,21 @@ def test_watching_changes_nothing() -> None:
     second = play(alone, 40, seed=1) + play(alone, 40, seed=2)
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert "step" not in vars(watched)
+
+
+def test_who_times_the_collection_of_garbage_is_not_the_environment() -> None:
+    def timed(phase: str, info: dict[str, int]) -> None:
+        time.perf_counter()
+
+    before = gc.get_threshold()
+    gc.callbacks.append(timed)
+    gc.set_threshold(1, 1, 1)
+    try:
+        assert verdict(wrapped("Pendulum-v1")) == []
+        assert gc.isenabled()
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(timed)
 
 
 @pytest.mark.parametrize("layer", [0, 1])
