@@ -38,6 +38,7 @@ lint: setup  ## ruff, mypy, import contracts, spelling
 	git ls-files -z -- '*.py' '*.md' '*.toml' | xargs -0 .venv/bin/codespell
 
 test: lint $(PAGE)  ## everything that must hold before a change lands
+	scripts/test-servers
 	scripts/test-web
 	$(TEST_ENV) $(PY) -m pytest -n 2 --dist worksteal
 	$(TEST_ENV) $(PY) test_realtime_saving.py

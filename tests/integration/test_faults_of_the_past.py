@@ -283,6 +283,25 @@ def test_10_the_curriculum_reaches_the_robot_and_the_record_reads_it_there(kind,
     assert progress == pytest.approx(1 - in_robot / 0.4)
 
 
+class AtTheStart(BaseCallback):
+    """Looks at the generators where the first rollout begins."""
+
+    random = torch = None
+
+    def _on_rollout_start(self):
+        if self.torch is None:
+            self.random, self.torch = random.getstate(), torch.get_rng_state()
+
+    def _on_step(self):
+        return True
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
 def test_11_resuming_keeps_curriculum_counts_randomness_and_normalisation(tmp_path):
     def parts(folder: str, **arguments):
         curriculum = CurriculumCallback(512, 0.4)
@@ -295,13 +314,14 @@ def test_11_resuming_keeps_curriculum_counts_randomness_and_normalisation(tmp_pa
     curriculum, saving = parts("first", config={"lr": 1})
     ppo(envs).learn(128, callback=CallbackList([curriculum, saving]))
     checkpoint = read_checkpoint(saving.status.last_checkpoint)
-    after = (random.random(), torch.rand(1).item())
+    after = (random.getstate(), torch.get_rng_state())
+    random.seed(1)
+    torch.manual_seed(1)
 
     envs2 = VecNormalize(DummyVecEnv([lambda: Monitor(ToyRobot())]))
     model = PPO.load(checkpoint.path, env=envs2, device="cpu")
     restored = restore(model, checkpoint)
 
-    assert (random.random(), torch.rand(1).item()) == after
     assert np.array_equal(envs.obs_rms.mean, envs2.obs_rms.mean)
     assert restored.config == {"lr": 1}
     assert restored.curriculum["rand_power"] == curriculum.rand_power
@@ -310,10 +330,12 @@ def test_11_resuming_keeps_curriculum_counts_randomness_and_normalisation(tmp_pa
     total = 256
     model.learn(
         total - model.num_timesteps,
-        callback=CallbackList([curriculum, saving]),
+        callback=CallbackList([curriculum, saving, begun := AtTheStart()]),
         reset_num_timesteps=False,
     )
 
+    assert begun.random == after[0]
+    assert torch.equal(begun.torch, after[1])
     assert model.num_timesteps == total
     assert curriculum.rand_power == pytest.approx(curriculum.value_at(total), abs=1e-3)
     counts = [record["episode_count"] for record in episodes_of(tmp_path / "second")]
