@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from tests.support import browser
 from tests.support.dashboard import serving
 from tests.support.recorded_run import RecordedRun
 
 from trackway.dashboard.static import BUILT, StaticFiles
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
-
 
 @pytest.fixture(scope="module")  # Playwright runs once at a time, and other modules have their own
 def chromium():
-    program = shutil.which("chromium")
-    if program is None:
+    if not browser.CHROMIUM.exists():
         pytest.skip("there is no chromium: apt-get install chromium, then these tests run")
     if not (BUILT / "index.html").exists():
         pytest.skip("the page is not built: scripts/build-web, then these tests run")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
+    with browser.chromium(browser.PLAIN) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +87,7 @@ class Visit:
 
     def accessible(self) -> list[str]:
         """What axe finds wrong, as sentences."""
-        self.page.evaluate(AXE.read_text())
+        self.page.evaluate(browser.AXE.read_text())
         # Fading in would be judged half way.
         found = self.page.evaluate(
             "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.page.conftest import AXE
+from tests.support.browser import AXE
 
 DIP = "#/run/2026-01-03_10-00-00-dip"
 WALKS = "2026-01-01_10-00-00-walk,2026-01-02_10-00-00-walk"

@@ -1,30 +1,38 @@
-"""Chromium with WebGL that needs no graphics card."""
+"""Chromium as the tests of the page start it; WebGL needs no graphics card."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
-_FLAGS = (
-    "--headless --no-sandbox --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-    " --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
-)
+_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PLAIN = ("--disable-gpu",)
+WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Any]:
-    """A browser whose WebGL is drawn by the processor."""
+def chromium(drawing: Sequence[str] = WEBGL) -> Iterator[Any]:
+    """A browser; its WebGL is drawn by the processor, or with `PLAIN` not at all."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_FLAGS.split())
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=[*_FLAGS, *drawing]
+        )
         yield browser
         browser.close()
 
