@@ -14,6 +14,7 @@ from tests.support.trainings import ppo
 from trackway import read_records
 from trackway.checkpoint.choose import choose
 from trackway.legacy import RealTimeSavingCallback
+from trackway.query.line import line
 from trackway.run import RunFolder
 from trackway.sb3 import RecorderCallback
 from trackway.storage.line import find_line, read_line_records
@@ -136,3 +137,5 @@ def test_a_program_that_calls_learn_as_at_first_goes_on_at_the_checkpoint(run):
     [check] = checks(run)
     assert (check["steps"], check["equal"]) == (32, True)
     assert [stretch.begin for stretch in find_line(run.path, "steps")] == [0, 128]
+    # Tables cut the attempt before at the same timestep.
+    assert [(span.begin, span.cut) for span in line(run.path)] == [(0, 128), (128, None)]

@@ -9,18 +9,18 @@ An attempt's rows count to the line up to the earliest timestep from which a lat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trackway.errors import StreamError
-from trackway.format import pieces
+from trackway.storage.line import beginning
 from trackway.storage.places import AttemptFolder, StreamFolder, attempts
-from trackway.storage.reader import Reader, describe, end_row
+from trackway.storage.reader import describe, end_row
 
-_EVENTS, _STEPS = "events", "steps"
-_FIRST_PIECES = 256  # the first event lies well within them
+_STEPS = "steps"
 
 
 @dataclass(frozen=True)
@@ -89,24 +89,12 @@ def _end(span: Span) -> int:
 
 def _beginning(attempt: AttemptFolder) -> tuple[int | None, int]:
     """The timestep an attempt began at, and its number of environments."""
-    for record in _first_events(attempt):
-        if record.get("event") == "begin":
-            return int(record.get("timestep") or 0), int(record.get("num_envs") or 1)
+    begin: int | None = None
+    num_envs: int | None = None
+    with suppress(StreamError):  # only what the events tell is missing
+        begin, num_envs = beginning(attempt)
     try:
         steps = attempt.stream(_STEPS)
-        return None, describe(steps)[1] if steps.path.is_dir() else 0
+        return begin, num_envs or (describe(steps)[1] if steps.path.is_dir() else 0)
     except StreamError:
-        return None, 0
-
-
-def _first_events(attempt: AttemptFolder) -> Iterator[dict[str, Any]]:
-    folder = attempt.stream(_EVENTS)
-    if not folder.path.is_dir():
-        return
-    try:
-        if describe(folder)[2] != pieces.KIND:
-            return
-        found = Reader(folder).poll(_FIRST_PIECES)
-        yield from pieces.Joiner().join(found.rows, found.columns)
-    except StreamError:
-        return
+        return begin, 0

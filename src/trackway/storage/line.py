@@ -27,6 +27,7 @@ from trackway.storage.places import AttemptFolder, StreamFolder, attempts
 from trackway.storage.reader import Reader, describe, end_row
 
 _BATCH_BYTES: Final = 4 << 20
+_FIRST_PIECES: Final = 256  # what an attempt began with lies well within them
 
 
 @dataclass(frozen=True)
@@ -88,18 +89,30 @@ def find_line(run: Path, stream: str, clock: Clock = SYSTEM_CLOCK) -> list[Stret
 
 def begin_timestep(attempt: AttemptFolder) -> int:
     """Timesteps that were made before an attempt, as its first events tell; 0 where none does."""
+    return beginning(attempt)[0] or 0
+
+
+def beginning(attempt: AttemptFolder) -> tuple[int | None, int | None]:
+    """Timesteps made before an attempt, and its number of environments; None: no event tells.
+
+    Raises:
+        StreamError: The events cannot be read.
+    """
+    timestep: int | None = None
+    num_envs: int | None = None
     folder = attempt.stream("events")
-    if not folder.path.is_dir() or end_row(folder) == 0:
-        return 0
-    begin, reader, joiner = 0, Reader(folder), pieces.Joiner()
-    while len(records := reader.poll(limit=1000)):
+    if not folder.path.is_dir() or end_row(folder) == 0 or describe(folder)[2] != pieces.KIND:
+        return timestep, num_envs
+    reader, joiner = Reader(folder), pieces.Joiner()
+    while len(records := reader.poll(_FIRST_PIECES)):
         for event in joiner.join(records.rows, records.columns):
             if event.get("row", 0):
-                return begin
+                return timestep, num_envs
             # A program may begin as at first, and put a checkpoint's state in before the first step.
             if event.get("event") in {"begin", "resumed"}:
-                begin = int(event.get("timestep", 0))
-    return begin
+                timestep = int(event.get("timestep") or 0)
+                num_envs = int(event.get("num_envs") or 0) or num_envs
+    return timestep, num_envs
 
 
 def layout(line: Sequence[Stretch]) -> tuple[Schema, int, str]:
