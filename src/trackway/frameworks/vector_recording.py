@@ -112,15 +112,15 @@ class VectorRecording:
             column = steps.columns[f"info.{key}"]
             column[steps.at] = [info.get(key, np.nan) for info in step.infos]
             self._info_columns[key] = column[steps.at]
+        self.episodes.add(step.rewards, self._info_columns, step.reset)
+        row, at = steps.committed, steps.at
+        if not (len(step.ended) or len(step.restarted) or len(step.reset)):
+            steps.commit()
+            return
         # From the row: workers know which of the two it was, also where the VecEnv does not say.
         terminated, truncated = (steps.columns[name] for name in ("terminated", "truncated"))
-        at = steps.at
         ends = [(e, bool(terminated[at, e]), bool(truncated[at, e])) for e in step.ended]
-        self.episodes.add(step.rewards, self._info_columns, step.reset)
-        row = self.rows
         steps.commit()
-        if not (len(step.ended) or len(step.restarted) or len(step.reset)):
-            return
         facts = {"timestep": self.timestep, "unix_s": self._clock.unix_s()}
         for env, fell, cut in ends:
             record = self.episodes.end(

@@ -150,7 +150,10 @@ class RealTimeSavingCallback(BaseCallback):
         self._in_rollout = False
 
     def _on_step(self) -> bool:
-        self._guard.run("take in a step", self._step, None)
+        try:
+            self._step()
+        except Exception as error:  # noqa: BLE001 - nothing that only watches stops a training
+            self._guard.failed("take in a step", error)
         if self.callback is not None:
             self.callback.on_step()
         return True
