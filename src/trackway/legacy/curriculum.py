@@ -70,6 +70,9 @@ class CurriculumCallback(BaseCallback):
         self.rand_power, self._set_to = state["rand_power"], state["set_to"]
         self._next_look = state["next_look"]
 
+    def update_locals(self, locals_: dict[str, Any]) -> None:
+        """Nothing: none of the learner's variables is needed, and to copy them costs every step."""
+
     def _on_training_start(self) -> None:
         self._envs = Environments(self.training_env)
         self.num_timesteps = self.model.num_timesteps

@@ -137,6 +137,9 @@ class RecorderCallback(BaseCallback):
 
     # -- the training's events ----------------------------------------------------------------
 
+    def update_locals(self, locals_: dict[str, Any]) -> None:
+        """Nothing: what `learn` was given is enough, and to copy the rest costs every step."""
+
     def _on_training_start(self) -> None:
         self._end("started again")
         given = self._given
