@@ -223,6 +223,14 @@ def reductions(path: Path) -> list[Path]:
     return [part for part in path.parent.glob(f"{path.stem}.r*.parquet") if is_reduced(part)]
 
 
+def segments_in(name: str) -> range:
+    """Numbers of the sealed segments whose rows a file called so holds: a segment, or a part."""
+    if match := _PART.fullmatch(name):
+        return range(int(match[1]), int(match[2]) + 1)
+    match = _SEGMENT.fullmatch(name)
+    return range(int(match[1]), int(match[1]) + 1) if match and match[2] == "seg" else range(0)
+
+
 def scenes_folder(run: Path) -> Path:
     """Where the simulated models lie, each under its digest."""
     return run / "realtime_data" / "scenes"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trackway.errors import SyncError
 from trackway.format.shipment import HEADER_GUESS, Entry, ShipmentHeader, decode_header, header_size
+from trackway.storage.places import segments_in
 from trackway.sync import layout
 from trackway.sync.changes import Change, Shipped
 from trackway.sync.lease import Epoch
@@ -69,7 +70,7 @@ def _adopt_entry(run: Path, entry: Entry, shipped: Shipped) -> None:
         shipped.files.pop(entry.old, None)
         _adopt_whole(path, entry, shipped)
     elif entry.kind == "file":
-        if _digest(path, 0, entry.size) == entry.sha256:
+        if not path.exists() or _digest(path, 0, entry.size) == entry.sha256:
             _adopt_whole(path, entry, shipped)
     else:
         shipped.grown[entry.path] = entry.offset + entry.size
@@ -87,6 +88,8 @@ def _adopt_whole(path: Path, entry: Entry, shipped: Shipped) -> None:
     if path.exists():
         stat = path.stat()
         shipped.take(Change(entry.path, 0, stat.st_size, mtime_ns=stat.st_mtime_ns))
+    elif segments_in(path.name):
+        shipped.take(Change(entry.path, 0, 0))  # it has become part of another file since
 
 
 def _digest(path: Path, start: int, size: int) -> str | None:

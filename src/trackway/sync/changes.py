@@ -15,11 +15,12 @@ from pathlib import Path
 
 from trackway.errors import FormatError
 from trackway.format.segment import Damage, frames, open_segment
+from trackway.storage.places import segments_in
 
 _LOCAL = frozenset({"lock", "writer.lock", "archive.lock", "training.lock", "ring", "ring.json"})
 _SET_ASIDE = re.compile(r"(realtime_data)/set_aside/\d+/(.+/.+)")
 _LIVE_STREAMS = frozenset({"episodes", "starts", "updates", "system", "events"})
-_OPEN, _SEALED = ".open", ".seg"
+_OPEN, _SEALED, _PART = ".open", ".seg", ".parquet"
 
 
 @dataclass(frozen=True)
@@ -53,21 +54,31 @@ class Shipped:
         files: Of whole files, size and time of change when they were shipped.
         grown: Of files that grow, how many bytes.
         counts: Of every lane, how many shipments.
+        segments: By stream's folder, numbers of the sealed segments whose rows are there.
     """
 
     files: dict[str, tuple[int, int]] = field(default_factory=dict)
     grown: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    segments: dict[str, set[int]] = field(default_factory=dict)
 
     def take(self, change: Change) -> None:
-        if not change.grows:
-            self.files[change.path] = (change.end, change.mtime_ns)
-        elif change.renamed:
+        if change.grows and not change.renamed:
+            self.grown[change.path] = change.end
+            return
+        if change.renamed:
             self.grown.pop(change.path, None)
             self.files.pop(change.path, None)
-            self.files[change.renamed] = (change.end, change.mtime_ns)
-        else:
-            self.grown[change.path] = change.end
+        self.files[change.source] = (change.end, change.mtime_ns)
+        folder, _, name = change.source.rpartition("/")
+        if numbers := segments_in(name):
+            self.segments.setdefault(folder, set()).update(numbers)
+
+    def has_rows_of(self, path: str) -> bool:
+        """Whether a file is a part, and the store has all that it was made from."""
+        folder, _, name = path.rpartition("/")
+        numbers = segments_in(name) if path.endswith(_PART) else range(0)
+        return bool(numbers) and self.segments.get(folder, set()).issuperset(numbers)
 
 
 def lane_of(path: str) -> str:
@@ -140,7 +151,7 @@ class Scanner:
             start = shipped.grown.get(path, 0)
             end = min(size, start + most_bytes)
             return Change(path, start, end, grows=True) if size > start else None
-        if shipped.files.get(path) == (size, mtime_ns):
+        if shipped.files.get(path) == (size, mtime_ns) or shipped.has_rows_of(path):
             return None
         moved = _SET_ASIDE.fullmatch(path)
         old = f"{moved[1]}/{moved[2]}" if moved else ""

@@ -14,6 +14,7 @@ from tests.support.streams import Bench
 from trackway import files
 from trackway.errors import FencedError, SyncError
 from trackway.run import RunFolder, new_manifest, write_manifest
+from trackway.storage.archive.compact import compact_run
 from trackway.storage.places import attempts
 from trackway.storage.reader import Reader, read
 from trackway.sync import layout, lease
@@ -102,6 +103,42 @@ def test_nothing_is_shipped_twice_by_the_next_process(bench, store):
     shipped(bench, store)
 
     assert [item.key for item in store.list("runs/")] == before
+
+
+def test_a_part_of_segments_that_the_store_has_is_not_shipped_as_well(bench, store, tmp_path):
+    record(bench, 200)
+    bench.finish()
+    shipped(bench, store)
+    before = [item.key for item in store.list("runs/")]
+    truth = bench.read()
+    (made,) = compact_run(bench.run)
+    assert not list(bench.folder.path.glob("*.seg"))
+
+    shipped(bench, store)
+    acknowledged_file(RunFolder(bench.run), store.url).unlink()
+    shipped(bench, store)
+
+    assert [item.key for item in store.list("runs/")] == before
+    there = mirror(store, tmp_path)
+    assert np.array_equal(values(there.path), truth["reward"])
+    assert made.rows == len(truth)
+
+
+def test_a_part_of_segments_that_never_arrived_is_shipped(bench, store, tmp_path):
+    record(bench, 60)
+    shipped(bench, store)  # a sealed segment, and half of the next
+    record(bench, 100)
+    bench.finish()
+    compact_run(bench.run)
+
+    shipped(bench, store)
+
+    there = mirror(store, tmp_path)
+    assert np.array_equal(values(there.path), bench.read()["reward"])
+    copies = there.path / bench.folder.path.relative_to(bench.run)
+    assert [path.name for path in copies.glob("*.parquet")] == [
+        path.name for path in bench.folder.path.glob("*.parquet")
+    ]
 
 
 def test_without_its_notes_it_learns_from_the_store_what_it_has_shipped(bench, store, tmp_path):
