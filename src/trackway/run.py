@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -266,16 +266,26 @@ def find_run(models: Path, name: str) -> RunFolder:
     """
     if (Path(name) / "run.json").is_file():
         return RunFolder(Path(name))
-    runs = list_runs(models)
-    if not runs:
+    runs = {run.name: run for run in list_runs(models)}
+    return runs[meant(name, list(runs), models)]
+
+
+def meant(name: str, names: Sequence[str], models: Path) -> str:
+    """The one of `names`, those of the runs of `models` from the oldest, that a person means.
+
+    Raises:
+        RunError: No run or more than one answers to `name`.
+    """
+    if not names:
         raise RunError(f"{models} holds no runs; train one with: make train")
     if name == "latest":
-        return runs[-1]
-    exact = [run for run in runs if run.name == name]
-    found = exact or [run for run in runs if run.name.endswith(name) or run.name.startswith(name)]
+        return names[-1]
+    if name in names:
+        return name
+    found = [known for known in names if known.startswith(name) or known.endswith(name)]
     if len(found) == 1:
         return found[0]
     if found:
-        names = ", ".join(run.name for run in found[-3:])
-        raise RunError(f"{name!r} could mean {len(found)} runs ({names}): write more of the name")
+        some = ", ".join(found[-3:])
+        raise RunError(f"{name!r} could mean {len(found)} runs ({some}): write more of the name")
     raise RunError(f"no run in {models} is called {name!r}; trackway runs {models} lists them")

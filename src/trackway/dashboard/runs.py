@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Final
 
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import QueryError, UnknownRunError
+from trackway.errors import RunError, UnknownRunError
 from trackway.query.catalog import Catalog
 from trackway.query.facts import RunFacts
 from trackway.run import RunFolder
@@ -76,6 +76,6 @@ class Runs:
     def _known(self, name: str) -> RunFacts | None:
         try:
             found = self._catalog.run(name)
-        except QueryError:
+        except RunError:
             return None
         return found if found.name == name else None  # it would take the end of a name as well

@@ -18,10 +18,10 @@ from typing import Any, Final
 import orjson
 
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import QueryError, RunError
+from trackway.errors import RunError
 from trackway.query.cache import cache_file, keep
 from trackway.query.facts import NAMES, RunFacts, facts_of
-from trackway.run import RunFolder
+from trackway.run import RunFolder, meant
 from trackway.storage.places import streams_folder
 
 VERSION: Final = 1
@@ -89,21 +89,9 @@ class Catalog:
         """The run of that name, the one that begins or ends so, or `latest`.
 
         Raises:
-            QueryError: No run or more than one answers to it.
+            RunError: No run or more than one answers to it.
         """
-        if not self._entries:
-            raise QueryError(f"{self.models} holds no runs")
-        if name in self._entries:
-            return self._entries[name].facts
-        found = [r for r in self.runs if r.name.startswith(name) or r.name.endswith(name)]
-        if name == "latest":
-            found = self.runs[-1:]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(run.name for run in found[-3:])
-            raise QueryError(f"{name!r} could mean {len(found)} runs ({names}): write more of it")
-        raise QueryError(f"no run in {self.models} is called {name!r}")
+        return self._entries[meant(name, sorted(self._entries), self.models)].facts
 
     def _marks(self) -> dict[str, Mark]:
         """By name of each run, what changes when it does."""

@@ -275,8 +275,7 @@ def find(name: str, models: Path, *, clock: Clock = SYSTEM_CLOCK) -> Run:
     """The run that a person means: a folder, or a name as `Catalog.run` takes it.
 
     Raises:
-        QueryError: No run or more than one answers to it.
-        RunError: There is no such folder of runs.
+        RunError: No run or more than one answers to it, or there is no such folder of runs.
     """
     folder = RunFolder(Path(name))
     if folder.manifest.is_file() or attempts(folder.path):

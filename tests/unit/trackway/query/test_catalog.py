@@ -8,7 +8,7 @@ from tests.support.clock import FakeClock
 from tests.support.recorded import BEGUN_UNIX_S, ROW_S, make_run, record_attempt
 
 from trackway.clock import SYSTEM_CLOCK
-from trackway.errors import QueryError, RunError
+from trackway.errors import RunError
 from trackway.query import catalog as catalog_module
 from trackway.query import facts as facts_module
 from trackway.query.catalog import Catalog
@@ -187,9 +187,9 @@ def test_a_name_finds_one_run(models: Path) -> None:
 
     assert catalog.run("latest").name == catalog.run("trot").name == "2025-01-03_trot"
     assert catalog.run("2025-01-01").name == "2025-01-01_walk"
-    with pytest.raises(QueryError, match="could mean 2 runs"):
+    with pytest.raises(RunError, match="could mean 2 runs"):
         catalog.run("walk")
-    with pytest.raises(QueryError, match=r"is called '\.\./secret'"):
+    with pytest.raises(RunError, match=r"is called '\.\./secret'"):
         catalog.run("../secret")
 
 

@@ -7,7 +7,7 @@ from polars.testing import assert_frame_equal
 from tests.support.recorded import SCHEMA, make_run, record_attempt, step_columns
 
 import trackway
-from trackway.errors import MissingExtraError, QueryError
+from trackway.errors import MissingExtraError, RunError
 from trackway.query import extras
 from trackway.storage.archive.compact import compact_run
 
@@ -219,5 +219,5 @@ def test_a_missing_extra_says_how_to_install_it(
 
 
 def test_a_run_that_is_not_there_is_said(models: Path) -> None:
-    with pytest.raises(QueryError, match="holds no runs"):
+    with pytest.raises(RunError, match="holds no runs"):
         _ = trackway.open(models).latest
