@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import command_of_run
 from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import StreamError
@@ -19,11 +19,7 @@ from trackway.storage.places import attempts
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Give the command line its commands about the archive."""
     says = "turn what was recorded at full rate into Parquet, a third smaller or less"
-    compact = commands.add_parser("compact", help=says, description=says)
-    names_run(compact.add_argument("run", metavar="RUN"))
-    names_folder(
-        compact.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
-    )
+    compact = command_of_run(commands, "compact", says)
     compact.add_argument("--json", action="store_true", help="for programs")
     compact.set_defaults(
         act=lambda args: compact_run(find_recorded(args.models, args.run), args.json)

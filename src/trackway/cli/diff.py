@@ -12,7 +12,8 @@ import orjson
 from rich.console import Console
 from rich.markup import escape
 
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import add_models
+from trackway.cli.completion import names_run
 from trackway.cli.recorded import find_recorded
 from trackway.errors import StreamError
 from trackway.storage.compare import Comparison, Difference, compare
@@ -54,9 +55,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument(
         "--stream", nargs="+", metavar="NAME", help=f"only these; else {', '.join(_STREAMS)}"
     )
-    names_folder(
-        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
-    )
+    add_models(command)
     command.add_argument("--json", action="store_true", help="for programs")
     command.set_defaults(act=diff, trouble=TROUBLE)
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import add_models, add_run
+from trackway.cli.completion import names_folder
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import QueryError
 from trackway.query.exchange import from_monitor, from_tensorboard
@@ -27,9 +28,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     out = commands.add_parser(
         "export", help=f"write a run as {', '.join(FORMATS)}", description=says
     )
-    names_run(out.add_argument("run", metavar="RUN"))
+    add_run(out)
     out.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT")
-    names_folder(out.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER"))
     out.add_argument("--out", type=Path, metavar="PATH", help="a new file or folder")
     out.add_argument(
         "--env", nargs="+", metavar="N", help="environments whose steps are written (0), or: all"
@@ -48,7 +48,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     into.add_argument(
         "--from", dest="kind", choices=SOURCES, help="told by the files when not given"
     )
-    names_folder(into.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER"))
+    add_models(into)
     into.add_argument("--name", help="of the run; else the name of PATH")
     into.set_defaults(act=take_in)
 

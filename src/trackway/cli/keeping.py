@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import command_of_run
+from trackway.cli.completion import names_folder
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import BackupError, RetentionError, RunError
 from trackway.run import RunFolder, find_run, list_runs
@@ -43,11 +44,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     clean.add_argument("--json", action="store_true", help="for programs")
     clean.set_defaults(act=_told_of_disks(clean_runs))
 
-    pin = _of_run(commands, "pin", "keep a run, or some rows of it, whatever a policy says")
+    pin = command_of_run(commands, "pin", "keep a run, or some rows of it, whatever a policy says")
     pin.add_argument("--attempt", help="of the rows")
     pin.add_argument("--rows", type=int, nargs=2, metavar=("FIRST", "LAST"), help="such as 500 999")
     pin.set_defaults(act=_pin)
-    unpin = _of_run(commands, "unpin", "let the policies decide about a run again")
+    unpin = command_of_run(commands, "unpin", "let the policies decide about a run again")
     unpin.set_defaults(act=lambda args: pin_run(find_run(args.models, args.run), pinned=False))
 
     says = "copy a run's finished files, or those of all runs, to a second folder, and prove them"
@@ -57,10 +58,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     copy.add_argument("--follow", action="store_true", help="go on as files are finished")
     copy.set_defaults(act=_told_of_disks(_backup))
 
-    zipped = _of_run(commands, "pack", "put a run's JSON files but the newest into zips")
+    zipped = command_of_run(commands, "pack", "put a run's JSON files but the newest into zips")
     zipped.add_argument("--keep", type=int, default=KEPT, help=f"how many stay, of a kind ({KEPT})")
     zipped.set_defaults(act=_told_of_disks(_pack))
-    plain = _of_run(commands, "unpack", "make the JSON files of a run again")
+    plain = command_of_run(commands, "unpack", "make the JSON files of a run again")
     plain.set_defaults(act=_told_of_disks(_unpack))
 
     says = "make a run again from its copy in a backup"
@@ -68,17 +69,6 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     again.add_argument("backup", type=Path, metavar="BACKUP/RUN")
     again.add_argument("to", type=Path, metavar="FOLDER", help="such as models/my_run")
     again.set_defaults(act=_told_of_disks(_restore))
-
-
-def _of_run(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, says: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=says, description=says)
-    names_run(command.add_argument("run", metavar="RUN"))
-    names_folder(
-        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
-    )
-    return command
 
 
 def _told_of_disks(

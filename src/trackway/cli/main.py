@@ -26,7 +26,8 @@ from trackway.cli import (
     streams,
     sync,
 )
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import command_of_run
+from trackway.cli.completion import names_folder
 from trackway.errors import TrackwayError
 
 
@@ -49,9 +50,7 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("--all", action="store_true", help="not only the newest hundred")
     listing.set_defaults(act=lambda args: runs.list_all(args.models, args.json, args.all))
 
-    show = commands.add_parser("show", help="tell what one run is, did and left")
-    names_run(show.add_argument("run", metavar="RUN"))
-    names_folder(show.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER"))
+    show = command_of_run(commands, "show", "tell what one run is, did and left")
     show.add_argument("--json", action="store_true", help="for programs")
     show.set_defaults(act=lambda args: runs.show(args.models, args.run, args.json))
     streams.add_commands(commands)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from trackway import files
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import command_of_run
 from trackway.errors import RunError
 from trackway.run import RunFolder, find_run
 
@@ -19,12 +18,10 @@ _LONGEST = 10_000
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Give the command line `note`."""
-    note = commands.add_parser("note", help="write a note or tags to a run, or read them")
-    names_run(note.add_argument("run", metavar="RUN"))
+    note = command_of_run(commands, "note", "write a note or tags to a run, or read them")
     note.add_argument("text", nargs="?", help="the note; '' takes it away")
     note.add_argument("--tag", action="append", default=[], metavar="TAG", help="add a tag")
     note.add_argument("--untag", action="append", default=[], metavar="TAG", help="take one away")
-    names_folder(note.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER"))
     note.set_defaults(
         act=lambda args: write_note(
             find_run(args.models, args.run), args.text, args.tag, args.untag

@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import add_models
+from trackway.cli.completion import names_run
 from trackway.query.figures.data import Subject
 from trackway.query.figures.plot import KINDS, plot
 from trackway.query.figures.style import FORMATS
@@ -23,9 +24,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "curve with a band; everything else is drawn for each run.",
     )
     names_run(command.add_argument("runs", metavar="RUN", nargs="+"))
-    names_folder(
-        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
-    )
+    add_models(command)
     command.add_argument(
         "--kind", nargs="+", choices=KINDS, metavar="KIND", help=f"of: {', '.join(KINDS)} (all)"
     )

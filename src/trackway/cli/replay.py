@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 from trackway import files
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import command_of_run
+from trackway.cli.recorded import find_recorded
 from trackway.errors import RenderError
 from trackway.replay.library import Library
-from trackway.run import find_run
-from trackway.storage.places import streams_folder
 
 _EPISODE = (
     "a number, ENV:EPISODE, @TIMESTEP (or @TIMESTEP:ENV), latest, worst, median or best (latest)"
@@ -44,11 +43,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, says: str
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=says, description=says)
-    names_run(command.add_argument("run", metavar="RUN"))
-    names_folder(
-        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
-    )
+    command = command_of_run(commands, name, says)
     command.add_argument("--episode", default="latest", metavar="N", help=_EPISODE)
     return command
 
@@ -58,9 +53,7 @@ def _output(command: argparse.ArgumentParser, says: str) -> None:
 
 
 def _library(args: argparse.Namespace) -> Library:
-    named = Path(args.run)
-    run = named if streams_folder(named).is_dir() else find_run(args.models, args.run).path
-    return Library(run)
+    return Library(find_recorded(args.models, args.run))
 
 
 def _path(args: argparse.Namespace, library: Library, ending: str) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from trackway.checkpoint.choose import choose
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import add_run
 from trackway.errors import RunError
 from trackway.run import RunFolder, check_run_name, find_run, read_manifest
 from trackway.sync.opening import STORE_VARIABLE, is_store, open_store
@@ -82,10 +82,7 @@ def _command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(takes_flags=True)
-    names_run(command.add_argument("run", metavar="RUN"))
-    names_folder(
-        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
-    )
+    add_run(command)
     return command
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from trackway import files
 from trackway.cli import again
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import command_of_run
 from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import StreamError
@@ -68,11 +68,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, says: str
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=says, description=says)
-    names_run(command.add_argument("run", metavar="RUN"))
-    names_folder(
-        command.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER")
-    )
+    command = command_of_run(commands, name, says)
     command.add_argument("--json", action="store_true", help="for programs")
     return command
 

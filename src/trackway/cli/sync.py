@@ -14,7 +14,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from trackway.cli.completion import names_folder, names_run
+from trackway.cli.arguments import add_models, add_run
 from trackway.errors import FencedError
 from trackway.recorder.child import become_writer
 from trackway.run import RunFolder, find_run
@@ -38,9 +38,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "at will: nothing is lost, nothing is there twice. Credentials come from the provider's "
         "usual places.",
     )
-    names_run(sync.add_argument("run", metavar="RUN"))
+    add_run(sync)
     sync.add_argument("store", metavar="STORE", help=_STORE_HELP)
-    names_folder(sync.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER"))
     sync.add_argument("--once", action="store_true", help="ship what is there now, then end")
     sync.add_argument("--rank", type=int, default=0, help="of several writers of one run (0)")
     sync.add_argument(
@@ -65,7 +64,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     pull = commands.add_parser("pull", help="make a run again from a store")
     pull.add_argument("store", metavar="STORE", help=_STORE_HELP)
     pull.add_argument("run", metavar="RUN", help="its name, whole; trackway status lists them")
-    names_folder(pull.add_argument("--models", type=Path, default=Path("models"), metavar="FOLDER"))
+    add_models(pull)
     pull.set_defaults(act=lambda args: _pull(args.store, args.run, args.models))
 
     gc = commands.add_parser(
