@@ -7,7 +7,6 @@ import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from trackway import files
 from trackway.recorder.child import start_child
@@ -46,12 +45,7 @@ class DashboardBeside:
             threading.Thread(target=self._listen, name="dashboard", daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
