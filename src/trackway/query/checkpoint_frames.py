@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import orjson
 
+from trackway.checkpoint.archive import MANIFEST
 from trackway.query.extras import need
 from trackway.run import RunFolder
 
-_MANIFEST: Final = "trackway/manifest.json"  # docs/reference/json-layout.md tells its members
 _KINDS: Final = {
     "checkpoint": "String",
     "path": "String",
@@ -48,9 +48,9 @@ def _told(path: Path) -> dict[str, Any]:
     }
     try:
         with zipfile.ZipFile(path) as file:
-            if _MANIFEST not in file.namelist():
+            if MANIFEST not in file.namelist():
                 return told
-            manifest = orjson.loads(file.read(_MANIFEST))
+            manifest = orjson.loads(file.read(MANIFEST))
         exact = manifest.get("exact")
         told |= {
             "timestep": int(manifest["timestep"]),
@@ -67,8 +67,7 @@ def _told(path: Path) -> dict[str, Any]:
         LookupError,
         TypeError,
         AttributeError,
+        RuntimeError,  # encrypted, or packed by a method that is not known here
     ) as error:
-        told["error"] = f"{type(error).__name__}: {error}"
-    except (RuntimeError, NotImplementedError) as error:
         told["error"] = f"{type(error).__name__}: {error}"
     return told
