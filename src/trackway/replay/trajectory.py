@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,18 +107,3 @@ def load(attempt: AttemptEpisodes, episode: Episode, last: int | None = None) ->
         attempt.start(episode),
         attempt.scene_of(episode.env),
     )
-
-
-def labels(field: Field) -> list[str]:
-    """What the components of a field are called, as its description lists them; [] if it does not.
-
-    >>> labels(Field("foot_force", shape=(2,), description="force of the floor on FR, FL"))
-    ['FR', 'FL']
-    """
-    size = int(np.prod(field.shape))
-    parts = re.sub(r"\([^)]*\)", "", field.description).rpartition(": ")[2].split(", ")
-    if len(field.shape) != 1 or len(parts) < size:
-        return []
-    named = parts[-size:]
-    named[0] = named[0].split(" ")[-1] if ": " not in field.description else named[0]
-    return [name.strip() for name in named]

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackway.errors import SceneError, StreamError
+from trackway.format.labels import labels
 from trackway.format.schema import Field
 from trackway.replay.attempt import Episode
 from trackway.replay.container import Packer
 from trackway.replay.model import RecordedModel
 from trackway.replay.quantised import Channel, encode, resolution
-from trackway.replay.trajectory import Trajectory, labels
+from trackway.replay.trajectory import Trajectory
 from trackway.replay.web_scene import describe_overrides
 
 MAGIC: Final = b"TWEP"
@@ -257,8 +258,14 @@ def _told(field: Field) -> dict[str, Any]:
         "unit": field.unit,
         "shape": list(field.shape),
         "description": field.description,
-        "labels": labels(field),
+        "labels": _labels(field),
     }
+
+
+def _labels(field: Field) -> list[str]:
+    """What each number of a field is called; [] where some have no name."""
+    named = labels(field)
+    return named if field.shape == (len(named),) else []
 
 
 def _feet(trajectory: Trajectory, drawn: RecordedModel | None) -> list[dict[str, Any]]:
@@ -269,7 +276,7 @@ def _feet(trajectory: Trajectory, drawn: RecordedModel | None) -> list[dict[str,
     field = next((f for f in trajectory.fields if f.name in _FORCES), None)
     if field is None:
         return []
-    names = labels(field)
+    names = _labels(field)
     found = []
     geoms = drawn.names("geom") if drawn is not None else []
     parents = set(drawn["body_parentid"].tolist()) if drawn is not None else set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import orjson
 
 from trackway.errors import QueryError
+from trackway.format.labels import labels
 from trackway.format.schema import Field
 from trackway.query.facts import RunFacts
 from trackway.query.line import Span
@@ -191,18 +193,7 @@ def _choose(subject: Subject, episode: int | None, env: int | None) -> tuple[Spa
     return max(late, key=lambda found: found[1]["length"])
 
 
-def labels(field: Field) -> list[str]:
-    """What the numbers of a field are called.
-
-    The list at the end of its description, else `0`, `1` and so on. Of a field that names only its last numbers, as `qpos` its joints, the others are numbered.
-
-    >>> labels(Field("foot_force", shape=(2,), description="force of the floor on FR, FL"))
-    ['FR', 'FL']
-    """
-    size = int(np.prod(field.shape))
-    told = re.sub(r"\([^)]*\)", "", field.description)
-    listed = re.split(r": | then | on ", told)[-1]
-    names = [name.strip() for name in listed.split(",") if name.strip()]
-    if not names or len(names) > size or (len(names) == 1 and size > 1):
-        return [str(i) for i in range(size)]
-    return [str(i) for i in range(size - len(names))] + names
+def numbered_labels(field: Field) -> list[str]:
+    """What the numbers of a field are called; `0`, `1` and so on those that nobody named."""
+    named = labels(field)
+    return [*map(str, range(math.prod(field.shape) - len(named))), *named]

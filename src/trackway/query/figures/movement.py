@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from trackway.errors import QueryError
-from trackway.query.figures.data import Motion, Subject, labels, motion
+from trackway.query.figures.data import Motion, Subject, motion, numbered_labels
 from trackway.query.figures.style import ASIDE, INK, LINES, QUIET, aside, new_figure
 
 _CONTACTS: Final = ("foot_contact", "feet_contact", "contact")
@@ -32,7 +32,7 @@ def draw_gait(
         raise QueryError(f"{subject.facts.name} recorded none of: {', '.join(_CONTACTS)}")
     part = _part(moved, start, _GAIT_S)
     time, stands = moved.time[part], moved.columns[name][part] > 0
-    feet = labels(moved.fields[name])
+    feet = numbered_labels(moved.fields[name])
     force = moved.columns.get("foot_force")
     figure = new_figure(1.1 + 0.32 * len(feet) + (1.6 if force is not None else 0.0))
     rows = 2 if force is not None else 1
@@ -92,7 +92,7 @@ def draw_joints(
     if "qpos" not in moved.columns or moved.columns["qpos"].ndim != 2:
         raise QueryError(f"{subject.facts.name} recorded no qpos")
     part = _part(moved, start, _JOINTS_S)
-    names = {i: n for i, n in enumerate(labels(moved.fields["qpos"])) if not n.isdigit()}
+    names = {i: n for i, n in enumerate(numbered_labels(moved.fields["qpos"])) if not n.isdigit()}
     joints = names or {i: f"qpos {i}" for i in range(moved.columns["qpos"].shape[1])}
     # The joints of a leg in a column: hip, thigh, calf below each other.
     legs = _legs(list(joints.values()))
@@ -169,7 +169,7 @@ def _by_name(moved: Motion, name: str, part: slice) -> dict[str, Any]:
     if name not in moved.columns or moved.columns[name].ndim != 2:
         return {}
     values = moved.columns[name][part]
-    return {label: values[:, i] for i, label in enumerate(labels(moved.fields[name]))}
+    return {label: values[:, i] for i, label in enumerate(numbered_labels(moved.fields[name]))}
 
 
 def _like_fractions(

@@ -7,10 +7,9 @@ from tests.support.sliding_ball import SlidingBall
 
 from trackway import Recorder, read, read_records
 from trackway.errors import EpisodeError, StreamError
-from trackway.format.schema import Field
 from trackway.gymnasium import RecordEnv
 from trackway.replay.episodes import EpisodeIndex, Window
-from trackway.replay.trajectory import labels, load
+from trackway.replay.trajectory import load
 
 
 @pytest.fixture(scope="module")
@@ -124,18 +123,6 @@ def test_what_does_not_exist_is_said(index, wanted):
 def test_a_folder_without_recordings_is_refused(tmp_path):
     with pytest.raises(StreamError, match="holds no recorded episodes"):
         EpisodeIndex(tmp_path)
-
-
-def test_components_are_named_as_their_description_lists_them():
-    assert labels(Field("f", shape=(2,), description="force of the floor on FR, FL")) == [
-        "FR",
-        "FL",
-    ]
-    assert labels(Field("f", shape=(2,), description="forces of: knee one, hip (left)")) == [
-        "knee one",
-        "hip",
-    ]
-    assert labels(Field("f", shape=(3,), description="nothing is told")) == []
 
 
 def test_a_loop_of_ones_own_has_episodes_too(tmp_path):

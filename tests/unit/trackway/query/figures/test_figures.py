@@ -11,7 +11,7 @@ from trackway.errors import MissingExtraError, QueryError
 from trackway.format.schema import Field
 from trackway.query import extras
 from trackway.query.figures import learning, movement, shares
-from trackway.query.figures.data import Subject, groups, labels, motion, recent
+from trackway.query.figures.data import Subject, groups, motion, numbered_labels, recent
 from trackway.query.figures.plot import plot
 from trackway.query.figures.style import short, style
 from trackway.query.run_view import RunView
@@ -150,12 +150,12 @@ def test_what_cannot_be_drawn_is_said(models: Path, tmp_path: Path) -> None:
 
 def test_names_of_numbers_come_from_the_description() -> None:
     joints = "trunk (x y z, quaternion w x y z), then FR_hip, FR_thigh"
-    assert labels(Field("qpos", shape=(4,), description=joints)) == ["0", "1", "FR_hip", "FR_thigh"]
-    assert labels(Field("action", shape=(2,), description="what the step was given")) == ["0", "1"]
-    assert labels(Field("torque", shape=(2,), description="of the motors: left, right")) == [
-        "left",
-        "right",
-    ]
+    qpos = Field("qpos", shape=(4,), description=joints)
+    action = Field("action", shape=(2,), description="what the step was given")
+    torque = Field("torque", shape=(2,), description="of the motors: left, right")
+    assert numbered_labels(qpos) == ["0", "1", "FR_hip", "FR_thigh"]
+    assert numbered_labels(action) == ["0", "1"]
+    assert numbered_labels(torque) == ["left", "right"]
     assert [short(n) for n in (0, 950, 1500, 2_000_000)] == ["0", "950", "1.5k", "2M"]
 
 
