@@ -51,13 +51,15 @@ def rows(record: Mapping[str, Any]) -> Iterator[bytes]:
         yield _HEAD.pack(flags, len(piece)) + piece.ljust(PIECE_BYTES, b"\0")
 
 
+_Array = npt.NDArray[Any]
+
+
 class Joiner:
     """Puts pieces together again, over as many calls as they come in."""
 
     def __init__(self) -> None:
-        self._text: bytearray | None = None
-        self._first_row = 0
-        self._next_row = 0
+        # Of a record whose last piece is still to come.
+        self._rest: tuple[_Array, ...] | None = None
 
     def join(
         self, rows: npt.NDArray[np.int64], columns: Mapping[str, npt.NDArray[Any]]
@@ -69,19 +71,39 @@ class Joiner:
         self, rows: npt.NDArray[np.int64], columns: Mapping[str, npt.NDArray[Any]]
     ) -> list[tuple[int, dict[str, Any]]]:
         """The same, each with the number of the row that holds its first piece."""
-        done: list[tuple[int, dict[str, Any]]] = []
-        flags, sizes = columns["flags"][:, 0].tolist(), columns["size"][:, 0].tolist()
-        data = columns["data"].tobytes()
-        for i, row in enumerate(rows.tolist()):
-            if flags[i] & FIRST:
-                self._text, self._first_row = bytearray(), row
-            elif row != self._next_row:
-                self._text = None
-            self._next_row = row + 1
-            if self._text is None:
-                continue
-            self._text += data[i * PIECE_BYTES : i * PIECE_BYTES + sizes[i]]
-            if flags[i] & LAST:
-                done.append((self._first_row, orjson.loads(self._text)))
-                self._text = None
-        return done
+        given: tuple[_Array, ...] = (
+            rows,
+            *(columns[name][:, 0] for name in ("flags", "size", "data")),
+        )
+        if self._rest is not None:
+            given = tuple(np.concatenate(both) for both in zip(self._rest, given, strict=True))
+        rows, flags, sizes, data = given
+        first, last = np.flatnonzero(flags & FIRST), np.flatnonzero(flags & LAST)
+        self._rest = None
+        if len(first) and (not len(last) or last[-1] < first[-1]):
+            self._rest = tuple(part[first[-1] :].copy() for part in given)
+        # The last piece of each, where no row between is lost and the next record begins after it.
+        at = np.searchsorted(last, first)
+        first, at = first[at < len(last)], at[at < len(last)]
+        last = last[at]
+        unbroken = rows[last] - rows[first] == last - first
+        whole = unbroken & (last < np.append(first[1:], len(rows)))
+        first, last = first[whole], last[whole]
+        begins, ends = first * PIECE_BYTES, last * PIECE_BYTES + sizes[last]
+        # `cut` fills all pieces but the last: then the text of a record lies in one stretch of memory.
+        if (sizes[(flags & LAST) == 0] < PIECE_BYTES).any():
+            data, begins, ends = _closed_up(data, sizes, first, last)
+        text = memoryview(data.tobytes())
+        return [
+            (row, orjson.loads(text[begin:end]))
+            for row, begin, end in zip(
+                rows[first].tolist(), begins.tolist(), ends.tolist(), strict=True
+            )
+        ]
+
+
+def _closed_up(data: _Array, sizes: _Array, first: _Array, last: _Array) -> tuple[_Array, ...]:
+    """What counts of each piece, without gaps, and where in it records begin and end."""
+    kept = np.arange(PIECE_BYTES) < sizes[:, None]
+    edges = np.append(0, np.cumsum(sizes, dtype=np.int64))
+    return data[kept], edges[first], edges[last + 1]
