@@ -19,9 +19,9 @@ import orjson
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import RunError
-from trackway.query.cache import cache_file, keep
 from trackway.query.facts import NAMES, RunFacts, facts_of
 from trackway.run import RunFolder, meant
+from trackway.storage.cache import cache_file, keep
 from trackway.storage.places import streams_folder
 
 VERSION: Final = 1

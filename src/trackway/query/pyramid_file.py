@@ -16,9 +16,9 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from trackway.query.cache import keep
 from trackway.query.downsample import PARTS, Buckets
 from trackway.query.pyramid import BASE_ROWS, Pyramid
+from trackway.storage.cache import keep
 
 VERSION: Final = 1
 

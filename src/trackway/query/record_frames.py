@@ -10,9 +10,9 @@ from typing import Any, Final
 import orjson
 
 from trackway.errors import StreamError
-from trackway.query.cache import cache_file, keep
 from trackway.query.extras import need
 from trackway.query.records import RecordFollower, flat
+from trackway.storage.cache import cache_file, keep
 from trackway.storage.places import StreamFolder
 
 _log = logging.getLogger(__name__)

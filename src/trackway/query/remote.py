@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trackway.query.cache import cache_file
+from trackway.storage.cache import cache_file
 from trackway.sync.follower import Follower
 from trackway.sync.opening import is_store, open_store
 

@@ -8,15 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from trackway.errors import QueryError
 from trackway.format.schema import Field
 from trackway.query import pyramid_file
 from trackway.query.axis import Axis
-from trackway.query.cache import cache_file
 from trackway.query.downsample import Buckets, Ints, as_floats, downsample_at
 from trackway.query.pyramid import BASE_ROWS, Pyramid
+from trackway.storage.cache import cache_file, identity_of
 from trackway.storage.places import StreamFolder
 from trackway.storage.reader import Reader, Records, describe
 
@@ -185,9 +184,7 @@ class _Column:
         self.row_bytes = field.value_bytes * num_envs
         run = folder.attempt.run.resolve()
         self._identity = {
-            "run": str(run),
-            "attempt": folder.attempt.name,
-            "begun_unix": _begun(folder),
+            **identity_of(folder.attempt),
             "stream": folder.name,
             "num_envs": num_envs,
             "field": field.to_json(),
@@ -239,12 +236,3 @@ def _from_rows(
     edges = np.arange(len(rows) + 1) if cuts is None else np.unique(cuts)
     made = downsample_at(picked, edges)
     return Buckets(rows[made.rows], rows[made.ends - 1] + 1, *made.parts())
-
-
-def _begun(folder: StreamFolder) -> float | None:
-    """When the attempt began: one recorded anew under the same name is another."""
-    try:
-        begun = orjson.loads(folder.attempt.manifest.read_bytes()).get("created_unix")
-    except (OSError, ValueError, AttributeError):
-        return None
-    return float(begun) if isinstance(begun, int | float) else None

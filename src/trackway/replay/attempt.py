@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,15 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackway.format import pieces
+from trackway.replay import kept
+from trackway.replay.kept import Table
+from trackway.storage.cache import cache_file, identity_of
 from trackway.storage.places import AttemptFolder, StreamFolder
 from trackway.storage.reader import Reader, describe, end_row
 
-_BATCH: Final = 1 << 17
-_COLUMNS: Final = {
+# Rows at once: no more records are alive than the garbage collector looks through in passing.
+_BATCH: Final = 1 << 13
+_WORTH_KEEPING: Final = 500
+# `piece` is the row of the stream in which a record begins, `row` the row of `steps` that it tells of.
+_WHERE: Final = {"piece": np.int64, "row": np.int64, "env": np.int64, "episode": np.int64}
+_ENDED: Final = _WHERE | {
     "timestep": np.int64,
     "return": np.float64,
     "length": np.int64,
-    "env": np.int64,
     "reason": np.str_,
 }
 
@@ -48,30 +55,43 @@ class Episode:
 
 
 class _Follower:
-    """Reads a stream of records as it grows; each comes with the row of its first piece."""
+    """Reads a stream of records as it grows; each comes with the row of its first piece.
 
-    def __init__(self, folder: StreamFolder) -> None:
-        self._folder, self._joiner = folder, pieces.Joiner()
+    Args:
+        folder: The stream.
+        passed: The first piece of the last record that is known already; -1: none is.
+    """
+
+    def __init__(self, folder: StreamFolder, passed: int = -1) -> None:
+        self._folder, self._passed, self._joiner = folder, passed, pieces.Joiner()
         self._reader: Reader | None = None
 
-    def poll(self) -> list[tuple[int, dict[str, Any]]]:
+    def poll(self) -> Iterator[tuple[int, dict[str, Any]]]:
         if self._reader is None:
             if not self._folder.path.is_dir():
-                return []
-            self._reader = Reader(self._folder)
-        found = []
+                return
+            self._reader = Reader(self._folder, first=max(0, self._passed))
         while len(batch := self._reader.poll(limit=_BATCH)):
-            found += self._joiner.join_numbered(batch.rows, batch.columns)
-        return found
+            for piece, record in self._joiner.join_numbered(batch.rows, batch.columns):
+                if piece > self._passed:
+                    yield piece, record
 
-    def read(self, row: int) -> dict[str, Any]:
-        """The record whose first piece is that row."""
-        reader, joiner = Reader(self._folder, first=row), pieces.Joiner()
-        while len(batch := reader.poll(limit=1)):
-            for first, record in joiner.join_numbered(batch.rows, batch.columns):
-                if first == row:
-                    return record
+
+def _record(folder: StreamFolder, piece: int) -> dict[str, Any]:
+    """The record whose first piece is that row; {} where it is not there."""
+    if not folder.path.is_dir():
         return {}
+    reader, joiner = Reader(folder, first=piece), pieces.Joiner()
+    while len(batch := reader.poll(limit=1)):
+        for first, record in joiner.join_numbered(batch.rows, batch.columns):
+            if first == piece:
+                return record
+    return {}
+
+
+def new_tables() -> dict[str, Table]:
+    """What is taken in of each stream; nothing yet."""
+    return {"episodes": Table(_ENDED), "starts": Table(_WHERE)}
 
 
 class AttemptEpisodes:
@@ -86,83 +106,97 @@ class AttemptEpisodes:
         self.folder = folder
         self.begin_timestep, self.num_envs = 0, 0
         self._scenes: list[dict[str, Any]] = []
-        self._streams = {
-            name: _Follower(folder.stream(name)) for name in ("events", "starts", "episodes")
+        self._tables = new_tables()
+        self._identity = identity_of(folder)
+        self._file = cache_file("episodes", folder.run.resolve(), folder.name)
+        kept.load(self._file, self._tables, self._identity)
+        if not all(self._continues(name) for name in self._tables):
+            self._tables = new_tables()
+        self._saved, self._worth = len(self), _WORTH_KEEPING
+        self._events = _Follower(folder.stream("events"))
+        self._followers = {
+            name: _Follower(folder.stream(name), int(table["piece"][-1]) if len(table) else -1)
+            for name, table in self._tables.items()
         }
-        self._pieces: list[int] = []
-        self._rows: list[int] = []
-        self._facts: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
-        self._arrays: dict[str, NDArray[Any]] = {}
-        self._by_env: dict[tuple[int, int], int] = {}
-        self._starts: dict[tuple[int, int], tuple[int, int]] = {}
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._ended)
 
     def refresh(self) -> None:
         """Take in what was recorded since."""
         if self.num_envs == 0 and self.steps.path.is_dir():
             self.num_envs = describe(self.steps)[1]
-        for _, event in self._streams["events"].poll():
+        for _, event in self._events.poll():
             if event.get("event") == "begin":
                 self.begin_timestep = int(event["timestep"])
             elif event.get("event") == "scene":
                 self._scenes.append(event)
-        for piece, start in self._streams["starts"].poll():
-            self._starts[start["env"], start["episode"]] = (start["row"], piece)
-        new = self._streams["episodes"].poll()
-        for piece, record in new:
-            self._by_env[record["env"], record["episode"]] = len(self._rows)
-            self._pieces.append(piece)
-            self._rows.append(record["row"])
-            # A loop of one's own counts no timesteps.
-            told = {
-                "timestep": self.begin_timestep + (record["row"] + 1) * self.num_envs,
-                "reason": record["termination_reason"],
-            } | record
-            for name, values in self._facts.items():
-                value = told[name]
-                values.append(np.nan if value is None else value)  # JSON has no NaN
-        if new:
-            self._arrays.clear()
+        self._begun.extend((p, *_where(start)) for p, start in self._followers["starts"].poll())
+        self._ended.extend(
+            (piece, *_where(record), *self._told(record))
+            for piece, record in self._followers["episodes"].poll()
+        )
+        if len(self) - self._saved >= self._worth:
+            kept.save(self._file, self._tables, self._identity)
+            self._saved = len(self)
+        # A run that is watched is not written down anew for each episode.
+        self._worth = max(_WORTH_KEEPING, self._saved // 4)
+
+    def _told(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
+        # A loop of one's own counts no timesteps. JSON has no NaN.
+        counted = self.begin_timestep + (record["row"] + 1) * self.num_envs
+        value = record["return"]
+        return (
+            record.get("timestep", counted),
+            np.nan if value is None else value,
+            record["length"],
+            record["termination_reason"],
+        )
+
+    def _continues(self, name: str) -> bool:
+        """Whether the last record that was kept is still where it was: rows are lost from the end."""
+        table = self._tables[name]
+        if not len(table):
+            return True
+        found = _record(self.folder.stream(name), int(table["piece"][-1]))
+        wanted = tuple(int(table[column][-1]) for column in ("row", "env", "episode"))
+        return bool(found) and _where(found) == wanted
 
     def column(self, name: str) -> NDArray[Any]:
         """One fact of every ended episode, in the order of their ends."""
-        if name not in self._arrays:
-            self._arrays[name] = np.array(self._facts[name], dtype=_COLUMNS[name])
-        return self._arrays[name]
+        return self._ended[name]
 
     def ended(self, position: int, number: int) -> Episode:
         """The episode that ended at this position."""
-        record = self._streams["episodes"].read(self._pieces[position])
-        last = self._rows[position]
-        first = last - int(self._facts["length"][position]) + 1
-        return Episode(
-            self.folder.name, record["env"], record["episode"], first, last, number, record
-        )
+        piece, last = int(self._ended["piece"][position]), int(self._ended["row"][position])
+        record = _record(self.folder.stream("episodes"), piece)
+        first = last - int(self._ended["length"][position]) + 1
+        env, episode = (int(self._ended[name][position]) for name in ("env", "episode"))
+        return Episode(self.folder.name, env, episode, first, last, number, record)
 
     def numbered(self, env: int, episode: int, before: int) -> Episode | None:
         """Episode `episode` of environment `env`, ended or under way; `before` were in others."""
-        position = self._by_env.get((env, episode))
+        position = _find(self._ended, env, episode)
         if position is not None:
             return self.ended(position, before + position)
-        begun = self._starts.get((env, episode))
-        last = end_row(self.steps) - 1
-        if begun is None or last < begun[0] or (env, episode + 1) in self._starts:
+        begun = _find(self._begun, env, episode)
+        if begun is None or _find(self._begun, env, episode + 1) is not None:
             return None
-        name = self.folder.name
-        return Episode(name, env, episode, begun[0], last, before + len(self), None)
+        first, last = int(self._begun["row"][begun]), end_row(self.steps) - 1
+        if last < first:
+            return None
+        return Episode(self.folder.name, env, episode, first, last, before + len(self), None)
 
     def at_row(self, row: int, env: int, before: int) -> Episode | None:
         """The episode of an environment that holds a row of `steps`."""
-        position = int(np.searchsorted(self._row_array, row))
-        envs = self.column("env")[position:]
+        position = int(np.searchsorted(self._ended["row"], row))
+        envs = self._ended["env"][position:]
         later = np.flatnonzero(envs == env)
         if len(later):
             found = self.ended(position + int(later[0]), before + position + int(later[0]))
             return found if found.first_row <= row else None
-        running = max((e for v, e in self._starts if v == env), default=None)
-        found_or_none = None if running is None else self.numbered(env, running, before)
+        begun = self._begun["episode"][self._begun["env"] == env]
+        found_or_none = self.numbered(env, int(begun.max()), before) if len(begun) else None
         if found_or_none is None or not found_or_none.first_row <= row <= found_or_none.last_row:
             return None
         return found_or_none
@@ -173,10 +207,11 @@ class AttemptEpisodes:
 
     def start(self, episode: Episode) -> dict[str, Any] | None:
         """What an episode began with, as recorded; None where nobody was told."""
-        begun = self._starts.get((episode.env, episode.episode))
-        if begun is None or begun[0] != episode.first_row:
+        begun = _find(self._begun, episode.env, episode.episode)
+        if begun is None or self._begun["row"][begun] != episode.first_row:
             return None
-        told = self._streams["starts"].read(begun[1]).get("start")
+        piece = int(self._begun["piece"][begun])
+        told = _record(self.folder.stream("starts"), piece).get("start")
         return dict(told) if told else None
 
     def scene_of(self, env: int) -> dict[str, Any]:
@@ -188,7 +223,19 @@ class AttemptEpisodes:
         return self.folder.stream("steps")
 
     @property
-    def _row_array(self) -> NDArray[np.int64]:
-        if "row" not in self._arrays:
-            self._arrays["row"] = np.array(self._rows, np.int64)
-        return self._arrays["row"]
+    def _ended(self) -> Table:
+        return self._tables["episodes"]
+
+    @property
+    def _begun(self) -> Table:
+        return self._tables["starts"]
+
+
+def _where(record: Mapping[str, Any]) -> tuple[int, int, int]:
+    return record["row"], record["env"], record["episode"]
+
+
+def _find(table: Table, env: int, episode: int) -> int | None:
+    """Where a table tells of an episode; of two that are named alike, the later."""
+    found = np.flatnonzero((table["env"] == env) & (table["episode"] == episode))
+    return int(found[-1]) if len(found) else None

@@ -11,8 +11,12 @@ import hashlib
 import logging
 import os
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from trackway import files
+from trackway.storage.places import AttemptFolder
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +34,20 @@ def cache_file(kind: str, *identity: str | Path) -> Path:
     """The file that stands for an identity, such as the path of a run and the name of a stream."""
     told = "\0".join(str(part) for part in identity)
     return cache_folder() / kind / hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def identity_of(attempt: AttemptFolder) -> dict[str, Any]:
+    """What an index of an attempt is of: one recorded anew under the same name is another."""
+    try:
+        begun = orjson.loads(attempt.manifest.read_bytes()).get("created_unix")
+    except (OSError, ValueError, AttributeError):
+        begun = None
+    known = isinstance(begun, int | float)
+    return {
+        "run": str(attempt.run.resolve()),
+        "attempt": attempt.name,
+        "begun_unix": float(begun) if known else None,
+    }
 
 
 def keep(path: Path, data: bytes | memoryview) -> bool:
