@@ -25,11 +25,15 @@ KEY: Final = b"trackway"
 FORMAT: Final = "trackway-part"
 VERSION: Final = 1
 MAGIC: Final = b"PAR1"
+# More than most footers: the checks before them come with the first look.
+END_BYTES: Final = 1 << 18
 _CHECKS_MAGIC: Final = b"TWCK"
 _TAIL: Final = struct.Struct("<I4s")  # size of the footer, PAR1
 _FIXED: Final = struct.Struct("<II4s")  # CRC of the footer, count of chunks, TWCK
 _CRC: Final = struct.Struct("<I")  # of the block before it
 _CHUNK_BYTES: Final = 12  # a chunk's size and CRC
+# A key and the type of its value, as Thrift's compact protocol writes strings in a footer.
+_KEY_IN_FOOTER: Final = b"\x18" + bytes([len(KEY)]) + KEY + b"\x18"
 # How much of what was recorded a part still holds: everything, values within bounds, some rows.
 EXACT: Final = "exact"
 ANALYSIS: Final = "analysis"
@@ -198,3 +202,27 @@ def read_checks(data: bytes) -> Checks:
         raise FormatError("its footer is damaged")
     numbers = struct.unpack_from(f"<{count}Q{count}I", data, begin)
     return Checks(numbers[:count], numbers[count:])
+
+
+def read_header(data: bytes) -> PartHeader:
+    """The header of a part, told without a library for Parquet: that takes 40 MB and a third of a second.
+
+    Args:
+        data: The whole file, or a last part of it that holds checks and footer.
+
+    Raises:
+        FormatError: They are damaged, or this is no part.
+    """
+    read_checks(data)
+    end = len(data) - _TAIL.size
+    # The value holds no such byte, for it is JSON; whatever comes before it may.
+    at = data.rfind(_KEY_IN_FOOTER, end - footer_size(data), end)
+    if at < 0:
+        raise FormatError("this Parquet file is no part of a stream")
+    at += len(_KEY_IN_FOOTER)
+    size, shift = 0, 0
+    while data[at] & 0x80:
+        size |= (data[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+    size |= data[at] << shift
+    return PartHeader.decode(data[at + 1 : at + 1 + size])

@@ -104,6 +104,10 @@ class Cursor:
         self, file: PartFile, wanted: int
     ) -> Generator[Block | Mapping[str, Any], None, bool]:
         """What a part holds; False when it is not there any more: a larger one is."""
+        known = part_header(file.path)
+        if known is not None and known.next_row <= wanted:
+            yield from known.notes  # nothing to be read of it
+            return True
         try:
             part = open_part(file.path)
         except FileNotFoundError:
@@ -120,7 +124,7 @@ class Cursor:
     def _rows(self, part: ColumnPart | TextPart, wanted: int) -> Iterator[Block]:
         for start, end in part.stripes():
             try:
-                begin = max(start, int(np.searchsorted(part.rows, wanted)))
+                begin = max(start, part.place(wanted))
                 if begin >= end:
                     continue
                 columns = part.values(self._fields, slice(begin, end), self._envs)
@@ -129,8 +133,8 @@ class Cursor:
                 continue
             row_bytes = sum(column[:1].nbytes for column in columns)
             most = max(1, _BLOCK_BYTES // max(1, row_bytes))
-            for first, count in runs(part.rows[begin:end], most):
-                at = int(np.searchsorted(part.rows, first)) - begin
+            for first, count in runs(part.numbers(slice(begin, end)), most):
+                at = part.place(first) - begin
                 yield Block(first, [column[at : at + count] for column in columns])
 
     def _fault(self, error: FormatError) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trackway.errors import FormatError, StreamError
-from trackway.format.part import PartHeader
+from trackway.format.part import END_BYTES, PartHeader, read_header
 
 if TYPE_CHECKING:
     from trackway.storage.archive.part import ColumnPart, TextPart
@@ -30,9 +30,14 @@ def open_part(path: Path) -> ColumnPart | TextPart:
 
 
 def part_header(path: Path) -> PartHeader | None:
-    """What a part says of itself, or None where there is none that can be read."""
+    """What a part says of itself, told without pyarrow; None where there is none that can be read."""
     try:
-        with open_part(path) as part:
-            return part.header
-    except (FormatError, FileNotFoundError):
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - END_BYTES))
+            try:
+                return read_header(file.read())
+            except FormatError:
+                file.seek(0)  # the checks may be larger than what was looked at
+                return read_header(file.read())
+    except (FormatError, FileNotFoundError, KeyError, TypeError, ValueError, IndexError):
         return None

@@ -21,13 +21,11 @@ import pyarrow.parquet as pq
 
 from trackway.errors import FormatError
 from trackway.format import pieces
-from trackway.format.part import KEY, MAGIC, PartHeader, read_checks
+from trackway.format.part import END_BYTES, KEY, MAGIC, PartHeader, read_checks
 from trackway.format.segment import field_digest
 from trackway.storage.archive import texts
 from trackway.storage.archive.layout import Array, Columns, Layout
 
-# More than most footers: the checks before them come with the first look.
-_END_BYTES: Final = 1 << 18
 _KEPT: Final = 64
 ALL: Final = slice(None)
 
@@ -51,7 +49,7 @@ class _CheckedFile(io.FileIO):
             FormatError: They are not as they were written.
         """
         size = self.seek(0, os.SEEK_END)
-        self.seek(max(0, size - _END_BYTES))
+        self.seek(max(0, size - END_BYTES))
         try:
             checks = read_checks(super().read())
         except FormatError:
@@ -97,6 +95,14 @@ class Part:
     def rows(self) -> npt.NDArray[np.int64]:
         """Numbers of its rows, rising."""
         raise NotImplementedError
+
+    def place(self, row: int) -> int:
+        """Where the row of this number is, or the next that is there."""
+        return int(np.searchsorted(self.rows, row))
+
+    def numbers(self, places: slice) -> npt.NDArray[np.int64]:
+        """The numbers of the rows at these places."""
+        return self.rows[places]
 
     def values(self, fields: Sequence[str], places: slice, envs: slice = ALL) -> list[Array]:
         """Of the rows at these places, `[n, environments, *shape]` of each field.
@@ -165,11 +171,26 @@ class ColumnPart(Part):
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:
         header = self.header
-        if header.rows == header.next_row - header.first_row:
+        if self._whole:
             return np.arange(header.first_row, header.next_row)
         rows: npt.NDArray[np.int64]
         (rows,) = self.columns(["row"], slice(0, header.rows), slice(0, 1))["row"]
         return rows
+
+    @property
+    def _whole(self) -> bool:
+        """Whether no row is missing: then nobody needs a list of millions of them."""
+        return self.header.rows == self.header.next_row - self.header.first_row
+
+    def place(self, row: int) -> int:
+        if self._whole:
+            return min(max(0, row - self.header.first_row), self.header.rows)
+        return super().place(row)
+
+    def numbers(self, places: slice) -> npt.NDArray[np.int64]:
+        if self._whole:
+            return self.header.first_row + np.arange(places.start, places.stop)
+        return super().numbers(places)
 
     def stripes(self) -> list[tuple[int, int]]:
         count = self.header.rows

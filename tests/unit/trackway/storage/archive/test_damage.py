@@ -8,6 +8,7 @@ from tests.support.clock import FakeClock
 from trackway.errors import FormatError
 from trackway.storage.archive.compact import compact_run
 from trackway.storage.archive.part import open_part
+from trackway.storage.parts import part_header
 from trackway.storage.reader import Reader
 
 MUTATIONS = int(os.environ.get("TRACKWAY_MUTATIONS", "1000"))
@@ -27,6 +28,10 @@ def whole(tmp_path_factory):
 def test_no_mutation_crashes_hangs_or_gives_a_wrong_value(tmp_path, whole):
     data, given = whole
     path = tmp_path / "000000-000001.parquet"
+    path.write_bytes(data)
+    header = part_header(path)
+    with open_part(path) as part:
+        assert part.header == header
     luck = np.random.default_rng(int(os.environ.get("TRACKWAY_SEED", "0")))
     refused = 0
     for number in range(MUTATIONS):
@@ -42,6 +47,7 @@ def test_no_mutation_crashes_hangs_or_gives_a_wrong_value(tmp_path, whole):
             case _:
                 mutated[at] = int(luck.integers(256))
         path.write_bytes(mutated)
+        assert part_header(path) in (header, None)
         try:
             with open_part(path) as part:
                 for field, values in given.items():
