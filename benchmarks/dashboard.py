@@ -4,8 +4,9 @@
     python benchmarks/dashboard.py --rows 1000000 --tensorboard 100000
 
 Needs chromium and, for the peer, tensorboard. Prints, for charts of a finished run: the time from the
-navigation to the twelfth chart, with nothing kept (the pyramids are made while the browser waits),
-then with what the first visit left, after the kernel dropped its page cache where it may be told to.
+navigation to the twelfth chart, at the first look ever at a run that was recorded here, then with its
+cache deleted, so that the pyramids are made while the browser waits, and with what that look left;
+each after the kernel dropped its page cache where it may be told to.
 For a run that grows at 5,000 rows/s: from the commit of a row to the frame that shows it. For 200
 runs: until the list stands. And what the server takes meanwhile.
 """
@@ -31,9 +32,8 @@ import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from trackway import Field, Recorder, Schema
-from trackway.clock import SYSTEM_CLOCK
-from trackway.storage.journal import Journal, JournalSpec
-from trackway.storage.places import new_attempt
+from trackway.recorder.compactor import LEAST_BYTES
+from trackway.storage.places import find_stream
 
 CHARTS = 12
 SCHEMA = Schema(*(Field(f"f{i}", "float32") for i in range(CHARTS)))
@@ -52,28 +52,27 @@ DRAWN = "document.querySelectorAll('.plot[aria-label*=\" from \"] canvas').lengt
 MORE = ",".join(f"steps:f{i}" for i in range(CHARTS))
 
 
-def write_run(models: Path, name: str, rows: int) -> None:
-    """A finished run of `rows` rows of twelve numbers, walks with spikes in them."""
-    run = models / name
+def record_run(run: Path, rows: int) -> None:
+    """A finished run of `rows` rows of twelve numbers, walks with spikes in them, looked after."""
     manifest = {"format": "trackway-run", "version": 1, "status": "finished", "config": {}}
     run.mkdir(parents=True)
     (run / "run.json").write_bytes(orjson.dumps(manifest))
-    attempt = new_attempt(run)
-    attempt.manifest.write_bytes(orjson.dumps({"created_unix": 1.8e9, "host": "benchmark"}))
-    folder = attempt.stream("steps")
-    folder.path.mkdir()
-    journal = Journal(folder, JournalSpec("columns", 1, SCHEMA, 1_400_000), SYSTEM_CLOCK)
-    random, height = np.random.default_rng(0), np.zeros((1, CHARTS))
-    while journal.next_row < rows:
-        count = min(20_000, rows - journal.next_row, journal.room)
-        walk = height + np.cumsum(random.normal(size=(count, CHARTS)), axis=0)
-        height = walk[-1:]
-        walk[random.integers(count)] += 500
-        journal.append([np.ascontiguousarray(c, np.float32)[:, None] for c in walk.T])
-        if not journal.room:
-            journal.roll()
-    journal.finish("closed")
-    journal.close()
+    random, height = np.random.default_rng(0), np.zeros(CHARTS)
+    with Recorder(run) as recorder:
+        steps, done = recorder.stream("steps", SCHEMA), 0
+        while done < rows:
+            count = min(20_000, rows - done)
+            walk = height + np.cumsum(random.normal(size=(count, CHARTS)), axis=0)
+            height = walk[-1]
+            walk[random.integers(count)] += 500
+            for row in walk.astype(np.float32):
+                steps.write_bytes(row.tobytes())
+                steps.commit()
+            done += count
+    # Its writer seals what is left; a child of it makes pyramids, then parts.
+    stream = find_stream(run, "steps")
+    while stream.segments() and rows * SCHEMA.row_bytes(1) > LEAST_BYTES:
+        time.sleep(0.1)
 
 
 @contextlib.contextmanager
@@ -123,8 +122,11 @@ def drop_page_cache() -> bool:
 
 def charts(browser: Browser, folder: Path, rows: int) -> None:
     models, cache = folder / "models", folder / "cache"
-    write_run(models, "walk", rows)
-    for kept in ("nothing kept", "pyramids kept"):
+    os.environ["TRACKWAY_CACHE"] = str(cache)
+    record_run(models / "walk", rows)
+    for kept in ("first look", "cache deleted", "looked at before"):
+        if kept == "cache deleted":
+            shutil.rmtree(cache)
         cold = drop_page_cache()
         with serving(models, cache) as (address, server):
             seen_s = opened(browser, f"{address}#/run/walk/live?more={MORE}", DRAWN, CHARTS, 120)
@@ -242,7 +244,7 @@ def write_live(run: Path, rate: int) -> None:
 
 def many_runs(browser: Browser, folder: Path, count: int) -> None:
     models = folder / "many"
-    write_run(models, "run-000", 20_000)
+    record_run(models / "run-000", 20_000)
     for i in range(1, count):
         shutil.copytree(models / "run-000", models / f"run-{i:03d}")
     listed = "document.querySelectorAll('table.runs tbody tr').length"

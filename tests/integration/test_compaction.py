@@ -1,5 +1,7 @@
 """What was recorded becomes Parquet by itself, and by `trackway compact`."""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from trackway import Field, Recorder, Schema, read, read_records
 from trackway import files as disk
 from trackway.cli.main import main
+from trackway.query import pyramid_file
 from trackway.recorder.compactor import LEAST_BYTES
 from trackway.storage.places import find_stream
 
@@ -43,6 +46,30 @@ def test_a_long_recording_becomes_parquet_by_itself(tmp_path):
     np.testing.assert_array_equal(read(tmp_path, "steps")["state"], given)
     assert len(find_stream(tmp_path, "events").segments()) == 1
     assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_a_long_recording_is_drawn_without_being_read(tmp_path, monkeypatch):
+    cache, run = tmp_path / "cache", tmp_path / "run"
+    monkeypatch.setenv("TRACKWAY_CACHE", str(cache))
+    schema = Schema(Field("wide", "float64", (500,)), Field("height", "float32", unit="m"))
+    with Recorder(run) as recorder:
+        steps, events = recorder.stream("steps", schema), recorder.records("events")
+        for number in range(5000):
+            steps.write({"wide": np.zeros((1, 500)), "height": [number]})
+        events.append({"event": "the end"})
+    wait_for_parts(find_stream(run, "steps"))
+
+    (kept,) = (cache / "pyramids").iterdir()  # of the number; nothing charts a wide array by itself
+    pyramid = pyramid_file.load(kept)
+    assert (pyramid.next_row, pyramid.query(0, 5000, 1, 0).max) == (5000, [4999.0])
+    look = (
+        "import sys; from pathlib import Path; from trackway.query.run_view import RunView\n"
+        "curve = RunView(Path(sys.argv[1])).curve('steps', 'height', x='row', buckets=5)\n"
+        "print(curve.buckets.max.tolist(), 'pyarrow' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", look, run], capture_output=True, check=True)
+    # Each bucket is nearly its share of the rows, and no part was opened.
+    assert told.stdout == b"[1023.0, 2047.0, 3071.0, 4095.0, 4999.0] False\n"
 
 
 def test_compaction_can_be_left_out_and_done_by_hand(tmp_path, capsysbinary):

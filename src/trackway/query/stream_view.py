@@ -21,9 +21,10 @@ from trackway.storage.reader import Reader, Records, describe
 
 Array = npt.NDArray[Any]
 
-_CHUNK_BYTES: Final = 16 << 20
-# Of each column: a run that is watched has dozens of them.
-_TAIL_BYTES: Final = 2 << 20
+# More is no faster, and a server that reads many runs has to stay small.
+_CHUNK_BYTES: Final = 4 << 20
+# Of all columns together: a run that is watched has dozens of them.
+_TAIL_BYTES: Final = 8 << 20
 # So much of the stream is read again for rows that no pyramid tells apart, at most.
 _RAW_BYTES: Final = 64 << 20
 _WORTH_KEEPING_ROWS: Final = 4096
@@ -78,7 +79,7 @@ class StreamView:
             while len(found := reader.poll(limit)):
                 grown = True
                 for name in names:
-                    self._columns[name].take(found)
+                    self._columns[name].take(found, _TAIL_BYTES // len(self._columns))
                 if len(found) < limit:
                     break  # what came meanwhile is for the next time
         # Readers that have come to the same row read on as one.
@@ -197,12 +198,13 @@ class _Column:
         self._tail: deque[tuple[Ints, Array]] = deque()
         self._tail_bytes = 0
 
-    def take(self, found: Records) -> None:
+    def take(self, found: Records, tail_bytes: int) -> None:
+        """Take in rows that follow, and hold so much of the newest as they are."""
         values = found[self.field.name].reshape(len(found), -1)
         self.pyramid.append(values, found.rows)
         self._tail.append((found.rows, values))
         self._tail_bytes += values.nbytes
-        while len(self._tail) > 1 and self._tail_bytes > _TAIL_BYTES:
+        while len(self._tail) > 1 and self._tail_bytes > tail_bytes:
             self._tail_bytes -= self._tail.popleft()[1].nbytes
 
     @property
@@ -220,7 +222,7 @@ class _Column:
 
     def save(self, ended: bool) -> None:
         grown = self.pyramid.next_row - self._saved
-        worth = max(_WORTH_KEEPING_ROWS, 0 if ended else self._saved // 4)
+        worth = max(_WORTH_KEEPING_ROWS, 0 if ended else self._saved // 8)
         if grown >= worth and pyramid_file.save(self._file, self.pyramid, self._identity):
             self._saved = self.pyramid.next_row
 
