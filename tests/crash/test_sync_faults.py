@@ -26,9 +26,11 @@ from tests.support.streams import Bench
 from trackway import files
 from trackway.errors import StreamError, SyncError, UnreachableError
 from trackway.run import RunFolder
+from trackway.storage.archive.compact import compact_run
 from trackway.storage.reader import Reader
 from trackway.sync import adoption, changes, layout
 from trackway.sync import shipper as shipping
+from trackway.sync.acknowledged import acknowledged_file
 from trackway.sync.mirror import Mirror, runs
 from trackway.sync.sending import Sender
 from trackway.sync.shipper import Shipper
@@ -116,11 +118,16 @@ def ship_through_faults(path: Path, seed: int) -> FaultyStore:
         shipper._lock.release()
     bench.finish()
     faulty.share = 0.0
+    count = len(bench.read())
+    if chance.random() < 0.3:
+        compact_run(bench.run)  # segments go that were shipped, or half shipped, or not at all
+    if chance.random() < 0.3:
+        acknowledged_file(RunFolder(bench.run), store.url).unlink(missing_ok=True)
     last = Shipper(RunFolder(bench.run), faulty, clock=bench.clock)
     last.run(until_done=True)
     last.close()
     oracle.look(afresh=True)
-    assert oracle.rows() == len(bench.read())
+    assert oracle.rows() == len(bench.read()) == count
     return faulty
 
 

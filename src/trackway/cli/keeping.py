@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +20,11 @@ from trackway.run import RunFolder, find_run, list_runs
 from trackway.storage.backup import Backup, restore
 from trackway.storage.packs import KEPT, KINDS, pack, unpack
 from trackway.storage.retention.cuts import is_written
+from trackway.storage.retention.local import LocalFile, to_free
 from trackway.storage.retention.pins import pin_rows, pin_run
 from trackway.storage.retention.policy import Policy, read_policy
+from trackway.sync.freeing import free, holder
+from trackway.sync.opening import open_store
 
 if TYPE_CHECKING:
     from trackway.storage.retention.cuts import Cut
@@ -41,6 +46,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     clean.add_argument("--packed_days", type=float, metavar="D", help="pack JSON files after that")
     clean.add_argument("--budget_gb", type=float, metavar="GB", help="for all runs together")
     clean.add_argument("--backup", type=Path, metavar="FOLDER", help="only what is safe there goes")
+    clean.add_argument("--store", metavar="STORE", help="only what this store has goes")
+    clean.add_argument(
+        "--local_days", type=float, metavar="D", help="how long what the store has stays here too"
+    )
+    clean.add_argument(
+        "--local_gb", type=float, metavar="GB", help="how much of it, of all runs together"
+    )
     clean.add_argument("--json", action="store_true", help="for programs")
     clean.set_defaults(act=_told_of_disks(clean_runs))
 
@@ -93,16 +105,13 @@ def clean_runs(args: argparse.Namespace) -> None:
     from trackway.storage.retention.act import carry_out
     from trackway.storage.retention.policy import policy_of
 
-    given = {
-        name: getattr(args, name)
-        for name in ("full_days", "sampled_days", "every", "packed_days", "budget_gb", "backup")
-    }
+    given = {field.name: getattr(args, field.name) for field in fields(Policy)}
     policy = (read_policy(args.models) or Policy()).with_given(**given)
     runs = {run.path: policy_of(run, policy) for run in list_runs(args.models)}
     if not any(of.lets_go for of in [policy, *runs.values()]):
         raise RetentionError(
             f"no policy: write {args.models / 'retention.toml'}, or give --full_days, "
-            "--sampled_days or --budget_gb"
+            "--sampled_days, --budget_gb, or --store with --local_days or --local_gb"
         )
     cuts, said = cuts_module.plan(args.models, policy, SYSTEM_CLOCK.unix_s())
     freed = 0
@@ -112,17 +121,23 @@ def clean_runs(args: argparse.Namespace) -> None:
         for folder in to_pack:
             packed = pack(folder)
             freed += packed.before_bytes - packed.after_bytes if packed else 0
-        for path in {cut.stream.attempt.run for cut in cuts}:
-            backup = runs[path].backup
-            if backup is not None:
-                Backup(path, backup).copy()
+        held_by = {
+            path: _held_by(RunFolder(path), runs[path])
+            for path in {cut.stream.attempt.run for cut in cuts}
+        }
         for cut in cuts:
-            bytes_, more = carry_out(cut, runs[cut.stream.attempt.run].backup)
+            bytes_, more = carry_out(cut, held_by[cut.stream.attempt.run])
             freed, said = freed + bytes_, [*said, *more]
+    # What thinning left may go from here as well.
+    local = to_free(args.models, policy, SYSTEM_CLOCK.unix_s())
+    if not args.dry_run:
+        let_go = free(local)
+        freed, said = freed + let_go.size_bytes, [*said, *let_go.said]
     if args.json:
         told = {
             "dry_run": args.dry_run,
             "cuts": [_told(cut) for cut in cuts],
+            "local": [_told_file(file) for file in local],
             "said": said,
             "freed_bytes": freed,
         }
@@ -131,13 +146,48 @@ def clean_runs(args: argparse.Namespace) -> None:
     for cut in cuts:
         sys.stdout.write(_sentence(cut) + "\n")
         sys.stdout.writelines(f"  rows {p.first} to {p.last} stay: {p.why}\n" for p in cut.pins)
+    for _, group in itertools.groupby(
+        sorted(local, key=lambda file: file.stream.path), key=lambda file: file.stream.path
+    ):
+        sys.stdout.write(_local_sentence(list(group)) + "\n")
     sys.stdout.writelines(f"{line}\n" for line in said)
     would = sum(cut.before_bytes - cut.after_bytes for cut in cuts)
+    would += sum(file.size_bytes for file in local)
     sys.stdout.write(
         f"would free about {would / 1e6:,.1f} MB; nothing was touched\n"
         if args.dry_run
         else f"freed {freed / 1e6:,.1f} MB\n"
     )
+
+
+def _held_by(run: RunFolder, policy: Policy) -> dict[str, Callable[[Path], bool]]:
+    """Where a run's files have to be before something of them is let go."""
+    places: dict[str, Callable[[Path], bool]] = {}
+    if policy.backup is not None:
+        Backup(run.path, policy.backup).copy()
+        places[str(policy.backup)] = Backup(run.path, policy.backup).holds
+    if policy.store is not None:
+        places[policy.store] = holder(run, open_store(policy.store))
+    return places
+
+
+def _local_sentence(found: list[LocalFile]) -> str:
+    first, size = found[0], sum(file.size_bytes for file in found)
+    return (
+        f"{first.stream.path}: {len(found)} files, {size / 1e6:,.1f} MB, leave this machine if "
+        f"{first.store} has them: {first.why}"
+    )
+
+
+def _told_file(file: LocalFile) -> dict[str, Any]:
+    return {
+        "run": file.run.name,
+        "path": str(file.path),
+        "rows": [file.first_row, file.next_row],
+        "size_bytes": file.size_bytes,
+        "store": file.store,
+        "why": file.why,
+    }
 
 
 def _told(cut: Cut) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from trackway.run import find_run
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import StreamFolder, attempts, find_stream
 from trackway.storage.reader import Reader, Records, count_records, describe, end_row, follow
+from trackway.storage.stored import sentences
 from trackway.storage.verify import Report, repair, verify
 
 DAMAGED = 3
@@ -109,7 +110,11 @@ def list_streams(run: Path, as_json: bool) -> None:
             f"{row['size_bytes'] / 1e6:,.1f} MB",
             "recording" if row["recording"] else "ended",
         )
-    Console().print(table)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    for row in told:
+        for said in row["stored"]:
+            console.print(f"{row['attempt']}: {said}", markup=False)
 
 
 def _facts(folder: StreamFolder) -> dict[str, Any]:
@@ -123,6 +128,7 @@ def _facts(folder: StreamFolder) -> dict[str, Any]:
         "fields": schema.to_json(),
         "size_bytes": sum(file.path.stat().st_size for file in folder.contents().files),
         "recording": files.is_locked(folder.attempt.lock),
+        "stored": sentences(folder),
     }
 
 
@@ -191,6 +197,8 @@ def verify_run(run: Path, as_json: bool) -> int:
         console.print(f"{escape(report.attempt)}/{escape(report.stream)}: {verdict}, {kept}")
         for fault in report.faults:
             console.print(f"  {escape(fault)}")
+        for said in report.stored:
+            console.print(f"  {escape(said)}")
         for gap in report.gaps:
             why = f": {gap['reason']}" if "reason" in gap else ""
             last = gap["first"] + gap["count"] - 1

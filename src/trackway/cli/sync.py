@@ -20,6 +20,7 @@ from trackway.recorder.child import become_writer
 from trackway.run import RunFolder, find_run
 from trackway.sync import cost, garbage, layout, lease
 from trackway.sync.cadence import IDLE_S
+from trackway.sync.freeing import bring_back
 from trackway.sync.mirror import Mirror, ranks, runs
 from trackway.sync.opening import open_store
 from trackway.sync.shipper import Shipper
@@ -61,7 +62,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     status.add_argument("--json", action="store_true", help="for programs")
     status.set_defaults(act=lambda args: _status(args.store, args.json))
 
-    pull = commands.add_parser("pull", help="make a run again from a store")
+    pull = commands.add_parser(
+        "pull",
+        help="make a run again from a store",
+        description="Makes the run's folder, or brings it up to date. Where the run is this "
+        "machine's own, it brings back the steps that `trackway clean` let go because the store "
+        "has them, and touches nothing else.",
+    )
     pull.add_argument("store", metavar="STORE", help=_STORE_HELP)
     pull.add_argument("run", metavar="RUN", help="its name, whole; trackway status lists them")
     add_models(pull)
@@ -150,6 +157,12 @@ def _status(url: str, as_json: bool) -> None:
 
 def _pull(url: str, run: str, models: Path) -> None:
     store = open_store(url)
+    here = RunFolder(models / run)
+    if here.manifest.exists() and not Mirror(store, run, models).begun:
+        # This machine's own: what the store says of it may be older than what is here.
+        count = bring_back(here, store)
+        print(f"{here.path}: {count} files of steps came back from {url}", flush=True)
+        return
     for rank in ranks(store, run) or [0]:
         mirror = Mirror(store, run, models, rank)
         while mirror.poll():

@@ -28,6 +28,7 @@ from trackway.run import RunFolder
 from trackway.storage import ring
 from trackway.storage.places import StreamFolder, attempts, streams_folder
 from trackway.storage.reader import describe, end_row
+from trackway.storage.stored import sentences
 from trackway.storage.verify import Report, verify
 from trackway.sync.acknowledged import read_acknowledged
 
@@ -86,6 +87,7 @@ def _streams(run: RunFolder) -> Iterator[StreamHealth]:
 def _stream(folder: StreamFolder) -> StreamHealth:
     kind = describe(folder)[2]
     contents = folder.contents()
+    elsewhere = sentences(folder)
     stats = [(file.path, file.path.stat()) for file in contents.files]
     sizes = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
     size = sum(s for _, s, _ in sizes)
@@ -96,6 +98,7 @@ def _stream(folder: StreamFolder) -> StreamHealth:
         "size_bytes": size,
         "segments": len(contents.segments),
         "parts": len(contents.parts),
+        "faults": elsewhere,
     }
     memory = ring.find_ring(folder.ring_pointer)
     if memory is not None:
@@ -121,7 +124,7 @@ def _stream(folder: StreamFolder) -> StreamHealth:
         "waits": sum(note["times"] for note in waits),
         "waited_s": sum(note["seconds"] for note in waits),
         "verified": report.whole,
-        "faults": report.faults[:20],
+        "faults": [*report.faults[:20], *elsewhere],
     }
 
 

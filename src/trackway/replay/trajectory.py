@@ -92,9 +92,8 @@ def load(attempt: AttemptEpisodes, episode: Episode, last: int | None = None) ->
     rows = np.concatenate([batch.rows for batch in found]) if found else np.empty(0, np.int64)
     kept = rows <= episode.last_row
     if not kept.any():
-        raise EpisodeError(
-            episode.key, "its steps are not kept any more; its record is in `episodes`"
-        )
+        why = "; ".join(reader.faults) or "its record is in `episodes`"
+        raise EpisodeError(episode.key, f"its steps are not kept any more here; {why}")
     columns = {
         field.name: np.concatenate([batch[field.name][:, 0] for batch in found])[kept]
         for field in reader.schema

@@ -19,7 +19,7 @@ import orjson
 
 from trackway import files
 from trackway.errors import BackupError
-from trackway.storage.places import is_reduced, reductions
+from trackway.storage.file_names import is_reduced, reductions
 
 _LIST: Final = "backup.json"
 _FORMAT: Final = "trackway-backup"

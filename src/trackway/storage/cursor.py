@@ -25,8 +25,9 @@ from trackway.format.segment import (
     split,
 )
 from trackway.storage.parts import open_part, part_header
-from trackway.storage.places import PartFile, SegmentFile, StreamFolder
+from trackway.storage.places import PartFile, SegmentFile, StoredFile, StreamFolder
 from trackway.storage.seek import offset_of
+from trackway.storage.stored import sentence, stored_rows
 
 if TYPE_CHECKING:
     from trackway.storage.archive.part import ColumnPart, TextPart
@@ -54,6 +55,7 @@ class Cursor:
 
     def __init__(self, folder: StreamFolder, fields: Sequence[str], envs: slice = _ALL) -> None:
         self.faults: list[str] = []
+        self._elsewhere: set[Path] = set()
         self._folder, self._fields, self._envs = folder, fields, envs
         self._passed = -1  # the last segment of which nothing is left
         self._at: int | None = None  # the segment that it stands in
@@ -64,7 +66,10 @@ class Cursor:
         """Rows and notes that are new, in order; what ends before row `wanted` is left out."""
         while True:
             # Listed before the rest is read: with a successor, that rest is complete.
-            found = self._folder.contents().files
+            contents = self._folder.contents()
+            found = contents.files
+            if any(file.path not in self._elsewhere for file in contents.stored):
+                self._tell_of(contents.stored, wanted)
             if self._at is not None:
                 at = self._at
                 if not (yield from self._rest(wanted)):
@@ -76,6 +81,17 @@ class Cursor:
             later = [file for file in found if file.last > self._passed]
             if not later or not (yield from self._through(later, wanted)):
                 return
+
+    def _tell_of(self, stored: Sequence[StoredFile], wanted: int) -> None:
+        """Say once of rows that lie in a store that they are left out, and how they come back."""
+        self._elsewhere |= {file.path for file in stored}
+        try:
+            for rows in stored_rows(self._folder):
+                if rows.next_row > wanted:
+                    self.faults.append(sentence(self._folder.name, rows))
+                    _log.warning("%s", self.faults[-1])
+        except FormatError as error:
+            self._fault(error)
 
     def _through(
         self, later: Sequence[PartFile | SegmentFile], wanted: int

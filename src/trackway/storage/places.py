@@ -10,8 +10,9 @@
     └── steps/               a stream
         ├── ring.json        where its ring lies, while there is one
         ├── 000000-000003.parquet   a part of the archive: segments 0 to 3
-        ├── 000004.seg       sealed segments
-        └── 000005.open      the segment that grows
+        ├── 000004-000007.stored    in their place, where a store has them: whose they are, and where
+        ├── 000008.seg       sealed segments
+        └── 000009.open      the segment that grows
 """
 
 from __future__ import annotations
@@ -24,10 +25,9 @@ from pathlib import Path
 
 from trackway import files
 from trackway.errors import RecordingError, StreamError
+from trackway.storage.file_names import PART, SEGMENT, STORED
 
 _NAME = re.compile(r"[^/\\\0.][^/\\\0]{0,99}")
-_SEGMENT = re.compile(r"(\d{6,})\.(seg|open)")
-_PART = re.compile(r"(\d{6,})-(\d{6,})(?:\.r(\d+))?\.parquet")
 _ATTEMPT = re.compile(r"(\d{3,})-.+")
 
 
@@ -53,17 +53,28 @@ class PartFile:
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """A note that segments `number` to `last` lie in a store."""
+
+    number: int
+    last: int
+    path: Path
+
+
+@dataclass(frozen=True)
 class Contents:
     """The files of a stream.
 
     Attributes:
         parts, segments: Those that count, in order.
         superseded: Those whose rows are in a part that counts.
+        stored: Notes of what lies in a store, and not here, in order.
     """
 
     parts: list[PartFile]
     segments: list[SegmentFile]
     superseded: list[PartFile | SegmentFile]
+    stored: list[StoredFile]
 
     @property
     def files(self) -> list[PartFile | SegmentFile]:
@@ -112,6 +123,10 @@ class StreamFolder:
         suffix = f".r{revision}" if revision else ""
         return self.path / f"{number:06d}-{last:06d}{suffix}.parquet"
 
+    def stored(self, number: int, last: int) -> Path:
+        """Where is noted that a store has the segments `number` to `last`."""
+        return self.path / f"{number:06d}-{last:06d}.stored"
+
     def segments(self) -> list[SegmentFile]:
         """Every segment that is in no part, in order; of one being sealed, the sealed name."""
         return self.contents().segments
@@ -132,7 +147,7 @@ class StreamFolder:
             (superseded if covered else parts).append(part)
         found: dict[int, SegmentFile] = {}
         for name in names:
-            match = _SEGMENT.fullmatch(name)
+            match = SEGMENT.fullmatch(name)
             if match:
                 number, sealed = int(match[1]), match[2] == "seg"
                 if sealed or number not in found:
@@ -141,7 +156,12 @@ class StreamFolder:
         for number in sorted(found):
             covered = any(part.number <= number <= part.last for part in parts)
             (superseded if covered else segments).append(found[number])
-        return Contents(parts, segments, superseded)
+        stored = _stored(self.path, names)
+        if stored:
+            both: list[PartFile | SegmentFile] = [*parts, *segments]
+            here = {number for file in both for number in range(file.number, file.last + 1)}
+            stored = [f for f in stored if not here.issuperset(range(f.number, f.last + 1))]
+        return Contents(parts, segments, superseded, stored)
 
     def _names(self) -> set[str]:
         """What the folder holds; never without both a segment and the part that replaces it."""
@@ -154,9 +174,16 @@ class StreamFolder:
 
 def _parts(folder: Path, names: Iterable[str]) -> Iterator[PartFile]:
     for name in names:
-        match = _PART.fullmatch(name)
+        match = PART.fullmatch(name)
         if match and int(match[1]) <= int(match[2]):
             yield PartFile(int(match[1]), int(match[2]), int(match[3] or 0), folder / name)
+
+
+def _stored(folder: Path, names: Iterable[str]) -> list[StoredFile]:
+    noted = (name for name in names if name.endswith(".stored"))
+    matches = (match for name in noted if (match := STORED.fullmatch(name)))
+    found = [StoredFile(int(m[1]), int(m[2]), folder / m[0]) for m in matches]
+    return sorted(found, key=lambda file: file.number)
 
 
 @dataclass(frozen=True)
@@ -207,28 +234,6 @@ class AttemptFolder:
     def streams(self) -> list[StreamFolder]:
         """Streams that were begun, by name."""
         return [StreamFolder(path) for path in sorted(self.path.glob("*/")) if path.is_dir()]
-
-
-def is_reduced(path: Path) -> bool:
-    """Whether a file is a part of which something was given up: its values or its rows."""
-    match = _PART.fullmatch(path.name)
-    return match is not None and match[3] is not None
-
-
-def reductions(path: Path) -> list[Path]:
-    """Parts that hold less of the same segments than this whole one."""
-    match = _PART.fullmatch(path.name)
-    if match is None or match[3] is not None:
-        return []
-    return [part for part in path.parent.glob(f"{path.stem}.r*.parquet") if is_reduced(part)]
-
-
-def segments_in(name: str) -> range:
-    """Numbers of the sealed segments whose rows a file called so holds: a segment, or a part."""
-    if match := _PART.fullmatch(name):
-        return range(int(match[1]), int(match[2]) + 1)
-    match = _SEGMENT.fullmatch(name)
-    return range(int(match[1]), int(match[1]) + 1) if match and match[2] == "seg" else range(0)
 
 
 def scenes_folder(run: Path) -> Path:

@@ -13,11 +13,13 @@ from trackway.errors import FormatError, StreamError
 from trackway.format import pieces
 from trackway.format.part import EXACT, PartHeader
 from trackway.format.segment import NOTE, SegmentHeader, encode_note, encode_seal, split
+from trackway.format.stored import StoredRows
 from trackway.storage import ring
 from trackway.storage.cursor import runs
 from trackway.storage.parts import open_part
-from trackway.storage.places import PartFile, StreamFolder
+from trackway.storage.places import PartFile, StoredFile, StreamFolder
 from trackway.storage.segments import Segment, load
+from trackway.storage.stored import read_note, sentences
 
 _TRIES: Final = 20
 
@@ -32,6 +34,7 @@ class Report:
         records: Of a stream of JSON, those that end in its files; rows are their pieces.
         in_ring: Rows that lie in the ring only.
         parts: How many of the segments' successors in the archive there are.
+        stored: Rows that a store has and this machine has not, and how they come back, a sentence each.
         tier: How exactly the archive keeps values; `exact` where there is none.
         digests: By field, of everything up to the last sealed segment, as it was recorded.
     """
@@ -47,6 +50,7 @@ class Report:
     segments: int = 0
     sealed: int = 0
     parts: int = 0
+    stored: list[str] = field(default_factory=list)
     tier: str = EXACT
     size_bytes: int = 0
     in_ring: int = 0
@@ -77,10 +81,14 @@ def _verify(folder: StreamFolder) -> Report:
     report.recording = files.is_locked(folder.attempt.lock)
     source = ring.find_ring(folder.ring_pointer)
     tally = _Tally(report)
-    for file in folder.contents().files:
+    contents = folder.contents()
+    report.stored = sentences(folder)
+    for file in sorted([*contents.files, *contents.stored], key=lambda file: file.number):
         report.size_bytes += file.path.stat().st_size
         try:
-            if isinstance(file, PartFile):
+            if isinstance(file, StoredFile):
+                tally.pass_over(read_note(file))
+            elif isinstance(file, PartFile):
                 report.parts += 1
                 _look_at_part(file, report, tally)
             else:
@@ -116,9 +124,18 @@ class _Tally:
         if not self._begun:
             self._begun, report.first_row = True, first
         if first > self.next_row:
-            report.gaps.append({"first": self.next_row, "count": first - self.next_row})
+            self._miss(first)
         report.rows += max(0, end - max(self.next_row, first))
         self.next_row = max(self.next_row, end)
+
+    def pass_over(self, rows: StoredRows) -> None:
+        """Rows that are not missing, but elsewhere."""
+        if rows.first_row > self.next_row:
+            self._miss(rows.first_row)
+        self.next_row = max(self.next_row, rows.next_row)
+
+    def _miss(self, end: int) -> None:
+        self._report.gaps.append({"first": self.next_row, "count": end - self.next_row})
 
 
 def _look_at_segment(

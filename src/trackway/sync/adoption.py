@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trackway.errors import SyncError
 from trackway.format.shipment import HEADER_GUESS, Entry, ShipmentHeader, decode_header, header_size
-from trackway.storage.places import segments_in
+from trackway.storage.file_names import segments_in
 from trackway.sync import layout
 from trackway.sync.changes import Change, Shipped
 from trackway.sync.lease import Epoch

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from trackway.errors import FormatError
 from trackway.format.segment import Damage, frames, open_segment
-from trackway.storage.places import segments_in
+from trackway.storage.file_names import segments_in
 
 _LOCAL = frozenset({"lock", "writer.lock", "archive.lock", "training.lock", "ring", "ring.json"})
 _SET_ASIDE = re.compile(r"(realtime_data)/set_aside/\d+/(.+/.+)")
 _LIVE_STREAMS = frozenset({"episodes", "starts", "updates", "system", "events"})
-_OPEN, _SEALED, _PART = ".open", ".seg", ".parquet"
+_OPEN, _SEALED, _PART, _STORED = ".open", ".seg", ".parquet", ".stored"
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,8 @@ class Scanner:
     def _change(
         self, path: str, stat: os.stat_result, shipped: Shipped, most_bytes: int
     ) -> Change | None:
+        if path.endswith(_STORED):
+            return None  # of what lies there, and not here
         size, mtime_ns = stat.st_size, stat.st_mtime_ns
         if path.endswith(_OPEN):
             start = shipped.grown.get(path, 0)

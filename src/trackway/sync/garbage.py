@@ -27,7 +27,7 @@ def collect(store: Store, dry_run: bool) -> list[StoredObject]:
             if not _ended(store, prefix):
                 continue
             named = _named_blobs(store, prefix)
-            blobs = store.list(f"{prefix}blobs/")
+            blobs = store.list(layout.blobs_prefix(prefix))
             found += [blob for blob in blobs if blob.key.rpartition("/")[2] not in named]
     if not dry_run:
         store.delete([item.key for item in found])

@@ -68,8 +68,12 @@ def number_of(key: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def blobs_prefix(prefix: str) -> str:
+    return f"{prefix}blobs/"
+
+
 def blob_key(prefix: str, sha256: str) -> str:
-    return f"{prefix}blobs/{sha256}"
+    return f"{blobs_prefix(prefix)}{sha256}"
 
 
 def watched_key(prefix: str) -> str:

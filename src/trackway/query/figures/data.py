@@ -161,7 +161,10 @@ def motion(
     found = reader.poll(int(record["length"]))
     kept = found.rows <= int(record["row"])
     if not kept.any():
-        raise QueryError(f"the steps of that episode of {subject.facts.name} are not kept any more")
+        why = "; ".join(["", *reader.faults])
+        raise QueryError(
+            f"the steps of that episode of {subject.facts.name} are not kept any more here{why}"
+        )
     columns = {name: found[name][kept, 0] for name in names}
     rows = found.rows[kept] - first
     each_s = step_s(subject.view, span, Path(subject.facts.path))

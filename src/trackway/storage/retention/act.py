@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,17 @@ from trackway import files
 from trackway.errors import FormatError
 from trackway.storage.archive.compact import compact_attempt
 from trackway.storage.archive.rewrite import rewrite
-from trackway.storage.backup import Backup
 from trackway.storage.parts import open_part
 from trackway.storage.places import PartFile
 from trackway.storage.retention.cuts import Cut, Stage
 
 
-def carry_out(cut: Cut, backup: Path | None) -> tuple[int, list[str]]:
+def carry_out(cut: Cut, held_by: Mapping[str, Callable[[Path], bool]]) -> tuple[int, list[str]]:
     """Let the rows of a stream go.
 
     Args:
         cut: What was planned.
-        backup: Where every file has to be first.
+        held_by: Where every file has to be first: by name of the place, whether it is there.
 
     Returns:
         Bytes freed, and a sentence for everything that stays nevertheless.
@@ -36,12 +36,13 @@ def carry_out(cut: Cut, backup: Path | None) -> tuple[int, list[str]]:
         return 0, [f"{cut.stream.path} stays: it is being compacted"]
     try:
         before = _size(cut)
-        copied = Backup(attempt.run, backup) if backup is not None else None
         for file in cut.stream.contents().files:
             if not isinstance(file, PartFile):
                 said.append(f"{file.path} stays: it is not whole, see `trackway verify`")
-            elif copied is not None and not copied.holds(file.path):
-                said.append(f"{file.path} stays: {backup} does not hold it")
+                continue
+            missing = [place for place, holds in held_by.items() if not holds(file.path)]
+            if missing:
+                said.append(f"{file.path} stays: {' and '.join(missing)} does not hold it")
             else:
                 said += _thin(cut, file)
         return before - _size(cut), said

@@ -155,14 +155,15 @@ def _cuts(run: RunFolder, policy: Policy, stage: Stage, why: str, said: list[str
             said.append(f"{run.name} stays: it is being recorded")
             return []
         kept = pins(run, attempt)
-        for stream in _streams(attempt):
+        for stream in column_streams(attempt):
             cut = _cut(stream, stage, policy.every, why, kept)
             if cut is not None:
                 found.append(cut)
     return found
 
 
-def _streams(attempt: AttemptFolder) -> Iterator[StreamFolder]:
+def column_streams(attempt: AttemptFolder) -> Iterator[StreamFolder]:
+    """Streams that policies may touch; those of records always stay."""
     for stream in attempt.streams():
         try:
             if describe(stream)[2] != pieces.KIND:
