@@ -256,16 +256,27 @@ def list_runs(models: Path) -> list[RunFolder]:
     return [RunFolder(path.parent) for path in sorted(models.glob("*/run.json"))]
 
 
+def check_folder(models: Path) -> None:
+    """Make sure that there is such a folder of runs.
+
+    Raises:
+        RunError: There is none.
+    """
+    if not models.is_dir():
+        raise RunError(f"{models} is not a folder; runs are usually kept in: models")
+
+
 def find_run(models: Path, name: str) -> RunFolder:
     """The run that `name` means: a folder, a run's name, the end of one, or "latest".
 
     Names are looked up among the runs that exist; they are never joined to a path.
 
     Raises:
-        RunError: No run or more than one answers to the name.
+        RunError: No run or more than one answers to the name, or there is no such folder.
     """
     if (Path(name) / "run.json").is_file():
         return RunFolder(Path(name))
+    check_folder(models)
     runs = {run.name: run for run in list_runs(models)}
     return runs[meant(name, list(runs), models)]
 

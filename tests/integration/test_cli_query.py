@@ -61,4 +61,4 @@ def test_a_folder_without_runs_is_said(tmp_path: Path) -> None:
     done = trackway("query", "SELECT 1", tmp_path / "nothing")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert "cannot be looked into" in done.stderr
+    assert "is not a folder" in done.stderr

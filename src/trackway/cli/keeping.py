@@ -16,7 +16,7 @@ from trackway.cli.arguments import command_of_run
 from trackway.cli.completion import names_folder
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import BackupError, RetentionError, RunError
-from trackway.run import RunFolder, find_run, list_runs
+from trackway.run import RunFolder, check_folder, find_run, list_runs
 from trackway.storage.backup import Backup, restore
 from trackway.storage.packs import KEPT, KINDS, pack, unpack
 from trackway.storage.retention.cuts import is_written
@@ -101,6 +101,7 @@ def _told_of_disks(
 
 def clean_runs(args: argparse.Namespace) -> None:
     """Carry out the policies of a folder, or say what they would do."""
+    check_folder(args.models)
     from trackway.storage.retention import cuts as cuts_module
     from trackway.storage.retention.act import carry_out
     from trackway.storage.retention.policy import policy_of

@@ -20,7 +20,7 @@ import orjson
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import RunError
 from trackway.query.facts import NAMES, RunFacts, facts_of
-from trackway.run import RunFolder, meant
+from trackway.run import RunFolder, check_folder, meant
 from trackway.storage.cache import cache_file, keep
 from trackway.storage.places import streams_folder
 
@@ -95,6 +95,7 @@ class Catalog:
 
     def _marks(self) -> dict[str, Mark]:
         """By name of each run, what changes when it does."""
+        check_folder(self.models)
         marks: dict[str, Mark] = {}
         try:
             with os.scandir(self.models) as entries:

@@ -194,5 +194,5 @@ def test_a_name_finds_one_run(models: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot be looked into"):
+    with pytest.raises(RunError, match="is not a folder"):
         Catalog(tmp_path / "nothing")
