@@ -7,7 +7,7 @@ import pytest
 
 from trackway import files
 from trackway.cli.main import main
-from trackway.run import create_run, new_manifest, write_manifest
+from trackway.run import RunFolder, create_run, new_manifest, write_manifest
 
 
 @pytest.fixture
@@ -77,6 +77,24 @@ def test_show_tells_what_one_run_left(models, capsys):
     assert told["manifest"]["config"] == {"seed": 3}
 
 
+def test_show_counts_the_files_of_each_kind(models, capsys):
+    assert main(["show", "first", "--models", str(models)]) == 0
+
+    assert "JSON files  1 episodes" in capsys.readouterr().out
+
+
+def test_a_list_of_runs_fits_a_terminal_of_eighty_columns(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    run = tmp_path / "2025-01-01_12-00-00-my_experiment"
+    write_manifest(RunFolder(run), new_manifest(command=[], config={}) | {"status": "interrupted"})
+
+    assert main(["runs", str(tmp_path)]) == 0
+
+    said = capsys.readouterr().out
+    assert "…" not in said
+    assert "interrupted" in said
+
+
 def test_a_damaged_manifest_is_one_row_and_hides_no_other_run(models, capsys):
     next(models.glob("*first")).joinpath("run.json").write_text("{")
 
@@ -91,13 +109,16 @@ def test_a_damaged_manifest_is_one_row_and_hides_no_other_run(models, capsys):
     ("argv", "sentence"),
     [
         (["runs", "no/such/folder"], "is not a folder"),
+        (["show", "latest", "--models", "no/such/folder"], "is not a folder"),
+        (["plot", "latest", "--models", "no/such/folder"], "is not a folder"),
+        (["clean", "no/such/folder", "--full_days", "1"], "is not a folder"),
         (["show", "third"], "no run in"),
         (["show", "../../etc/passwd"], "no run in"),
     ],
 )
 def test_what_cannot_be_found_is_one_sentence_and_status_1(models, capsys, argv, sentence):
     if argv[0] == "show":
-        argv = [*argv, "--models", str(models)]
+        argv = ["show", "--models", str(models), *argv[1:]]
 
     assert main(argv) == 1
 

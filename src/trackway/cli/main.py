@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="trackway",
         description="Flight recorder for robot reinforcement learning.",
-        epilog="A RUN is a folder, the name of a run in --models, the end of one, or: latest",
+        epilog="A RUN is a folder, the name of a run in --models, how one begins or ends, or: latest",
     )
     top.add_argument("--version", action="version", version=f"trackway {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")

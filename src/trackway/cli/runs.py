@@ -45,8 +45,6 @@ def facts(run: RunFolder) -> dict[str, Any]:
 
 def list_all(models: Path, as_json: bool, everything: bool = False) -> None:
     """Print a table of the runs in a folder, newest last."""
-    if not models.is_dir():
-        raise RunError(f"{models} is not a folder; runs are usually kept in: models")
     found = Catalog(models).runs
     if as_json:
         _print_json([_for_programs(run) for run in found])
@@ -55,12 +53,12 @@ def list_all(models: Path, as_json: bool, everything: bool = False) -> None:
         raise RunError(f"{models} holds no runs; train one with: make train")
     # A table of ten thousand rows takes seconds to lay out, and nobody reads it.
     shown = found if everything else found[-_SHOWN:]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)  # eighty columns hold it
     # A name is there to be copied, whole.
     table.add_column("run", overflow="fold", no_wrap=True)
-    table.add_column("status")
-    for name in ("timesteps", "return", "success", "checkpoints"):
-        table.add_column(name, justify="right")
+    table.add_column("status", no_wrap=True)
+    for name in ("timesteps", "return", "success", "check-\npoints"):
+        table.add_column(name, justify="right", no_wrap=True)
     for run in shown:
         style = _STYLES.get(run.status, "red")
         success = run.success_rate
@@ -107,7 +105,8 @@ def show(models: Path, name: str, as_json: bool) -> None:
     # A path breaks over lines instead of being cut: it is there to be copied.
     table.add_column(overflow="fold")
     for key, value in told.items():
-        table.add_row(key.replace("_", " "), escape(_text(value)))
+        label = "JSON files" if key == "records" else key.replace("_", " ")
+        table.add_row(label, escape(_text(value)))
     Console(highlight=False).print(table)
 
 
@@ -123,7 +122,7 @@ def _resume(run: RunFolder, manifest: dict[str, Any]) -> str | None:
 
 def _text(value: Any) -> str:
     match value:
-        case None | [] | {}:
+        case None | [] | dict() if not value:
             return "-"
         case list():
             return "\n".join(map(str, value))

@@ -185,9 +185,10 @@ def verify_run(run: Path, as_json: bool) -> int:
         return status
     console = Console(highlight=False, soft_wrap=True)
     for report in reports:
-        files_of_it = f"{report.segments} segments"
-        if report.parts:
-            files_of_it = f"{report.parts} parts and {files_of_it}"
+        counts = [_count(report.parts, "part")] if report.parts else []
+        if report.segments or not counts:
+            counts.append(_count(report.segments, "segment"))
+        files_of_it = " and ".join(counts)
         kept = f"{report.rows:,} rows in {files_of_it}"
         if report.records is not None:
             kept = f"{report.records:,} records, {report.rows:,} pieces in {files_of_it}"
@@ -207,6 +208,10 @@ def verify_run(run: Path, as_json: bool) -> int:
             if note["note"] == "waited":
                 console.print(f"  training waited {note['seconds']:.3f} s before row {note['row']}")
     return status
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def repair_run(run: Path, as_json: bool) -> None:
