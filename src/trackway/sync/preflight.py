@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 
-from trackway.errors import UnsuitableStoreError
+from trackway.errors import StoreError, UnsuitableStoreError
 from trackway.sync.store import Store
 
 
@@ -17,18 +18,26 @@ def check_store(store: Store) -> None:
         StoreError: It refuses for want of rights, or cannot be reached.
     """
     prefix = f"preflight/{secrets.token_hex(8)}"
-    key, first, second = f"{prefix}/object", b"first", b"second"
+    key = f"{prefix}/object"
     try:
-        # Something on the way may repeat a request; the second then finds what the first made.
-        if not store.create(key, first) and store.get(key) != first:
-            raise UnsuitableStoreError(store.url, "says that a key is taken which nobody has used")
-        if store.create(key, second):
-            raise UnsuitableStoreError(store.url, "creates an object twice instead of refusing")
-        if store.get(key) != first:
-            raise UnsuitableStoreError(store.url, "does not give back what was created")
-        if [item.key for item in store.list(f"{prefix}/")] != [key]:
-            raise UnsuitableStoreError(store.url, "does not list what was just created")
-        if store.get(f"{prefix}/nothing") is not None:
-            raise UnsuitableStoreError(store.url, "gives an object that nobody has created")
-    finally:
-        store.delete([key])
+        _try(store, prefix, key)
+    except StoreError:
+        with contextlib.suppress(StoreError):  # what went wrong first is what is told
+            store.delete([key])
+        raise
+    store.delete([key])
+
+
+def _try(store: Store, prefix: str, key: str) -> None:
+    first, second = b"first", b"second"
+    # Something on the way may repeat a request; the second then finds what the first made.
+    if not store.create(key, first) and store.get(key) != first:
+        raise UnsuitableStoreError(store.url, "says that a key is taken which nobody has used")
+    if store.create(key, second):
+        raise UnsuitableStoreError(store.url, "creates an object twice instead of refusing")
+    if store.get(key) != first:
+        raise UnsuitableStoreError(store.url, "does not give back what was created")
+    if [item.key for item in store.list(f"{prefix}/")] != [key]:
+        raise UnsuitableStoreError(store.url, "does not list what was just created")
+    if store.get(f"{prefix}/nothing") is not None:
+        raise UnsuitableStoreError(store.url, "gives an object that nobody has created")
