@@ -11,6 +11,9 @@ from trackway.sync.store import Store
 
 
 class StoreContract:
+    # More than a page of any provider's listing.
+    many = 1100
+
     @pytest.fixture
     def store(self) -> Store:
         raise NotImplementedError
@@ -76,7 +79,7 @@ class StoreContract:
         assert list(store.list("nothing/")) == []
 
     def test_more_keys_than_a_page_holds_are_listed(self, store):
-        keys = [f"many/{n:04d}" for n in range(1100)]
+        keys = [f"many/{n:04d}" for n in range(self.many)]
         for key in keys:
             store.put(key, b"")
 
@@ -96,6 +99,15 @@ class StoreContract:
         store.delete(["a/object"])
 
         assert store.get("a/object") is None
+        assert list(store.list("a/")) == []
+
+    def test_what_is_gone_already_does_not_keep_the_others(self, store):
+        keys = [f"a/{n:02d}" for n in range(30)]
+        for key in keys[-3:]:
+            store.create(key, b"data")
+
+        store.delete(keys)
+
         assert list(store.list("a/")) == []
 
     def test_it_passes_the_preflight_and_keeps_nothing_of_it(self, store):

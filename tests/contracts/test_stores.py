@@ -1,4 +1,4 @@
-"""The stores there are, against the contract: a folder, and S3 as a real server speaks it."""
+"""The stores there are, against the contract: a folder, and those of clouds with real servers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import pytest
 from tests.contracts.store_contract import StoreContract
 from tests.support.azurite_server import CONTAINER, AzuriteServer
+from tests.support.google_front import GoogleFront
 from tests.support.memory_store import MemoryStore
 from tests.support.object_server import BUCKET, ObjectServer
 
@@ -20,13 +21,15 @@ _prefixes = itertools.count()
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = ObjectServer(tmp_path_factory.mktemp("weed"))
+    server = ObjectServer(tmp_path_factory.mktemp("weed"), open_to_all=True)
     server.start()
     yield server
     server.remove()
 
 
 class TestFolder(StoreContract):
+    many = 20  # it has no pages, and syncs every file
+
     @pytest.fixture
     def store(self, tmp_path):
         return open_store(str(tmp_path / "한글 폴더"))
@@ -57,11 +60,38 @@ def azurite(tmp_path_factory):
 
 @pytest.mark.skipif(not AzuriteServer.installed, reason="scripts/test-servers installs Azurite")
 class TestAzure(StoreContract):
+    many = 50  # a page holds 5,000
+
     @pytest.fixture
     def store(self, azurite, monkeypatch):
         for name, value in azurite.environment.items():
             monkeypatch.setenv(name, value)
         return open_store(f"az://{CONTAINER}/prefix-{next(_prefixes)}")
+
+
+@pytest.fixture
+def google(server, tmp_path, monkeypatch):
+    front = GoogleFront(server.port, tmp_path)
+    for name, value in front.environment.items():
+        monkeypatch.setenv(name, value)
+    yield front
+    front.close()
+
+
+class TestGoogle(StoreContract):
+    @pytest.fixture
+    def store(self, google):
+        return open_store(f"gs://{BUCKET}/prefix-{next(_prefixes)}")
+
+
+def test_a_server_that_ignores_googles_condition_is_refused(google):
+    google.keeps_conditions = False
+    store = open_store(f"gs://{BUCKET}/prefix-{next(_prefixes)}")
+
+    with pytest.raises(UnsuitableStoreError, match="creates an object twice"):
+        check_store(store)
+
+    assert list(store.list("preflight/")) == []
 
 
 class Forgetful(FolderStore):
@@ -77,6 +107,15 @@ def test_a_store_that_ignores_the_condition_is_refused(tmp_path):
         check_store(Forgetful(tmp_path))
 
     assert list(FolderStore(tmp_path).list("preflight/")) == []
+
+
+def test_what_went_wrong_first_is_told_though_nothing_can_be_deleted(tmp_path):
+    class Stubborn(Forgetful):
+        def delete(self, keys):
+            raise UnreachableError("no right to delete")
+
+    with pytest.raises(UnsuitableStoreError, match="creates an object twice"):
+        check_store(Stubborn(tmp_path))
 
 
 def test_credentials_that_are_wrong_are_told_of_without_showing_them(server, monkeypatch):

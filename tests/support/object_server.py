@@ -18,26 +18,24 @@ ACCESS, SECRET = "tester", "tester-secret"
 
 
 class ObjectServer:
-    """SeaweedFS in one process; its data lie in `folder` and outlive a kill."""
+    """SeaweedFS in one process; its data lie in `folder` and outlive a kill.
 
-    def __init__(self, folder: Path) -> None:
+    With `open_to_all` whoever names no account may do anything; who names one must be it.
+    """
+
+    def __init__(self, folder: Path, *, open_to_all: bool = False) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._ports = _free_ports(9)
         self._process: subprocess.Popen[bytes] | None = None
-        (folder / "s3.json").write_text(
-            json.dumps(
-                {
-                    "identities": [
-                        {
-                            "name": ACCESS,
-                            "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}],
-                            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-                        }
-                    ]
-                }
-            )
-        )
+        everything = ["Admin", "Read", "Write", "List", "Tagging"]
+        credentials = [{"accessKey": ACCESS, "secretKey": SECRET}]
+        identities: list[dict[str, object]] = [
+            {"name": ACCESS, "credentials": credentials, "actions": everything}
+        ]
+        if open_to_all:
+            identities.append({"name": "anonymous", "actions": everything})
+        (folder / "s3.json").write_text(json.dumps({"identities": identities}))
 
     @property
     def port(self) -> int:

@@ -18,6 +18,7 @@ class Proxy:
     """Forwards TCP.
 
     Attributes:
+        target: The server's port.
         fault: None: forwards. `refused`: closes at once. `blackhole`: takes everything, answers
             nothing. `cut`: closes in the middle of what is sent. `lost answers`: sends everything
             on and closes before the answer. `unavailable`, `forbidden`: answers so itself.
@@ -25,7 +26,7 @@ class Proxy:
     """
 
     def __init__(self, port: int) -> None:
-        self._target = port
+        self.target = port
         self.fault: str | None = None
         self.delay_s = 0.0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -35,6 +36,10 @@ class Proxy:
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def translated(self, request: bytes) -> bytes:
+        """What the server is told of what the client said; a piece of it, a request's head whole."""
+        return request
 
     def close(self) -> None:
         self._listener.close()
@@ -61,7 +66,7 @@ class Proxy:
                 if self.fault == "refused":
                     return
                 if client in ready:
-                    data = client.recv(1 << 16)
+                    data = self.translated(client.recv(1 << 16))
                     if not data:
                         return
                     if self.fault in _ANSWERS:
@@ -71,7 +76,7 @@ class Proxy:
                         continue
                     if server is None:
                         server = stack.enter_context(
-                            socket.create_connection(("127.0.0.1", self._target))
+                            socket.create_connection(("127.0.0.1", self.target))
                         )
                     forwarded += len(data)
                     if self.fault == "cut":

@@ -96,7 +96,9 @@ class CloudStore:
             if keys:
                 obstore.delete(self._store, list(keys))
         except FileNotFoundError:
-            return
+            # Google tells of one that is gone, and some of the others are left.
+            for key in keys if len(keys) > 1 else ():
+                self.delete([key])
         except _FAILURES as error:
             raise self._told(error) from error
 
