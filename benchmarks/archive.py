@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pyarrow as pa
-from archive_peers import PEERS, Columns, Result, run
+from peers.archives import PEERS, Columns, Result, run
 from recording_throughput import learner
 
 from go1.vec_env import Go1VecEnv

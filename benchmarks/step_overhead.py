@@ -33,7 +33,8 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from recording_peers import NEEDS, PACKAGES, PEERS, SCHEMA, SLOW
+from peers.known import NEEDS, PACKAGES, PEERS, SLOW
+from peers.peer import SCHEMA
 
 STEP_HZ = {12: 1000.0, 256: 60.0}
 BURST = 25
