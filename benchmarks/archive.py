@@ -1,7 +1,7 @@
 """How small steps become, at what cost, and how fast they are read: the archive beside its peers.
 
     python benchmarks/archive.py                  # trains a Go1 for a few minutes first
-    python benchmarks/archive.py --train 100000 --rows 4000
+    python benchmarks/archive.py --train 100000 --rows 12000
 
 The data are 12 Go1s walking by a policy that was just trained, with its exploration: 67 numbers,
 421 bytes a row. Sizes do not depend on the machine; of times the ratios count.
@@ -88,6 +88,10 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=20_000, help="steps of the 12 robots")
     options.add_argument("--data", type=Path, help="keep the steps here (.npz), and use them again")
     args = options.parse_args()
+    if args.rows < 11_000:
+        options.error(
+            "the episode that is read lies in rows 10,000 to 11,000: --rows 11000 or more"
+        )
     pa.set_cpu_count(1)
     if args.data and args.data.exists():
         columns = dict(np.load(args.data))
