@@ -21,7 +21,8 @@ from trackway.cli.resume import filled_command
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import RunError, StreamError
 from trackway.run import RunFolder, list_runs, read_manifest
-from trackway.storage.compare import Comparison, compare
+from trackway.storage.compare import compare
+from trackway.storage.difference import Comparison
 from trackway.storage.line import Stretch, find_line
 from trackway.storage.reader import describe, end_row
 from trackway.sync.opening import STORE_VARIABLE

@@ -16,7 +16,8 @@ from trackway.cli.arguments import add_models
 from trackway.cli.completion import names_run
 from trackway.cli.recorded import find_recorded
 from trackway.errors import StreamError
-from trackway.storage.compare import Comparison, Difference, compare
+from trackway.storage.compare import compare
+from trackway.storage.difference import Comparison, Difference
 from trackway.storage.line import Stretch, find_line
 
 # What a training makes; `system` and `events` tell of the machine and of the moment.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from trackway.storage.compare import Comparison, compare
+from trackway.storage.compare import compare
+from trackway.storage.difference import Comparison
 from trackway.storage.line import Stretch, begin_timestep
 from trackway.storage.places import AttemptFolder, attempts
 from trackway.storage.reader import describe, end_row
