@@ -19,22 +19,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import marshal
 import math
-import os
 import subprocess
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.columns import Columns
-from trackway.format.message import bundle, encode
-from trackway.recorder.child import start_child
+from trackway.format.message import encode
+from trackway.recorder.inbox_process import InboxProcess
 
 LIMIT_BYTES = 256 << 20
 _STALL_S = 30.0  # a writer silent for so long is as good as a failing disk
@@ -107,7 +104,7 @@ class Outbox:
         self._commits, self._committed_s = 0, -math.inf
         self._hurry = 0  # those who wait
         self._closing = False
-        self._writer: _Writer | None = None
+        self._writer: InboxProcess | None = None
         self._deaths = 0  # in a row, without a message written between them
         self._said: set[str] = set()
         self._lost: set[int] = set()
@@ -267,7 +264,7 @@ class Outbox:
             return
         with self._changed:
             parcels = self._take()
-        writer.send(parcels)
+        writer.send(parcel.data for parcel in parcels)
 
     def _take(self) -> list[_Parcel]:
         """The next parcels, for one trip."""
@@ -299,7 +296,7 @@ class Outbox:
         self._waiting.append(_Parcel(-self._commits, encode(-self._commits, message), 0))
         self._committed, self._committed_s = committed, self._clock.monotonic_s()
 
-    def _replace_writer(self, old: _Writer | None) -> None:
+    def _replace_writer(self, old: InboxProcess | None) -> None:
         if old is not None:
             old.process.kill()
             old.process.wait()
@@ -317,14 +314,14 @@ class Outbox:
                 if self._changed.wait_for(lambda: self._closing, pause_s):
                     return
         try:
-            writer = _Writer(self._module, self._on_report, self._on_death)
+            writer = InboxProcess(self._module, self._on_report, self._on_death)
         except OSError as error:
             with self._changed:
                 self._deaths += 1
                 self._trouble_is(f"no writer process could be started: {error}")
                 self._changed.wait_for(lambda: self._closing, min(0.1 * 2.0**self._deaths, 10.0))
             return
-        writer.send([self._preamble])
+        writer.send([self._preamble.data])
         self._writer = writer
 
     # ── on the thread that listens to the writer ──
@@ -380,54 +377,6 @@ class Outbox:
 
     def _on_death(self) -> None:
         self._nudge()
-
-
-class _Writer:
-    """One life of the writer process, and the thread that listens to it."""
-
-    def __init__(self, module: str, on_report: Any, on_death: Any) -> None:
-        self._connection, theirs = Pipe()
-        try:
-            self.process = start_child(module, str(theirs.fileno()), pass_fds=[theirs.fileno()])
-        except OSError:
-            self._connection.close()
-            raise
-        finally:
-            theirs.close()
-        self.gone = False
-        self._on_report, self._on_death = on_report, on_death
-        threading.Thread(target=self._listen, name="trackway-listener", daemon=True).start()
-
-    def send(self, parcels: list[_Parcel]) -> None:
-        try:
-            self._connection.send_bytes(bundle(parcel.data for parcel in parcels))
-        except OSError:
-            self.gone = True
-
-    def hang_up(self) -> None:
-        """Say that nothing more comes: the writer finishes and ends."""
-        _shut(self._connection)
-
-    def _listen(self) -> None:
-        try:
-            while True:
-                self._on_report(marshal.loads(self._connection.recv_bytes()))
-        except (EOFError, OSError):
-            self.gone = True
-            self._on_death()
-
-
-def _shut(connection: Connection) -> None:
-    # Closing a descriptor does not wake a thread that reads it; a shutdown does.
-    import socket
-
-    duplicate = socket.socket(fileno=os.dup(connection.fileno()))
-    try:
-        duplicate.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-    finally:
-        duplicate.close()
 
 
 def _later(
