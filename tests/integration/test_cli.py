@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trackway import files
+from trackway import Recorder, files
 from trackway.cli.main import main
 from trackway.run import RunFolder, create_run, new_manifest, write_manifest
 
@@ -66,6 +66,16 @@ def test_of_many_runs_the_newest_are_shown_and_the_others_counted(tmp_path, caps
     assert "run102" in newest
     assert "run002" in everything
     assert "not shown" not in everything
+
+
+def test_a_run_that_a_recorder_made_alone_answers_to_its_name(tmp_path, capsys):
+    with Recorder(tmp_path / "my_run") as recorder:
+        recorder.records("events").append({"event": "start"})
+
+    for command in (["streams"], ["tail"], ["show"], ["note", "--tag", "good"], ["pin"]):
+        stream = ["events"] if command == ["tail"] else []
+        assert main([*command, "my_run", *stream, "--models", str(tmp_path)]) == 0, command
+    assert "finished" in capsys.readouterr().out
 
 
 def test_show_tells_what_one_run_left(models, capsys):

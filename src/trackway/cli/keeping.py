@@ -14,9 +14,10 @@ import orjson
 
 from trackway.cli.arguments import command_of_run
 from trackway.cli.completion import names_folder
+from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import BackupError, RetentionError, RunError
-from trackway.run import RunFolder, check_folder, find_run, list_runs
+from trackway.run import RunFolder, check_folder, list_runs
 from trackway.storage.backup import Backup, restore
 from trackway.storage.packs import KEPT, KINDS, pack, unpack
 from trackway.storage.retention.cuts import is_written
@@ -61,7 +62,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     pin.add_argument("--rows", type=int, nargs=2, metavar=("FIRST", "LAST"), help="such as 500 999")
     pin.set_defaults(act=_pin)
     unpin = command_of_run(commands, "unpin", "let the policies decide about a run again")
-    unpin.set_defaults(act=lambda args: pin_run(find_run(args.models, args.run), pinned=False))
+    unpin.set_defaults(
+        act=lambda args: pin_run(RunFolder(find_recorded(args.models, args.run)), pinned=False)
+    )
 
     says = "copy a run's finished files, or those of all runs, to a second folder, and prove them"
     copy = commands.add_parser("backup", help=says, description=says)
@@ -212,7 +215,7 @@ def _sentence(cut: Cut) -> str:
 
 
 def _pin(args: argparse.Namespace) -> None:
-    run = find_run(args.models, args.run)
+    run = RunFolder(find_recorded(args.models, args.run))
     if args.rows is None:
         pin_run(run)
     elif args.attempt is None:
@@ -222,7 +225,7 @@ def _pin(args: argparse.Namespace) -> None:
 
 
 def _pack(args: argparse.Namespace) -> None:
-    run = find_run(args.models, args.run)
+    run = RunFolder(find_recorded(args.models, args.run))
     if is_written(run):
         raise RunError(f"{run.name} is being recorded: pack it when it has ended")
     for kind in KINDS:
@@ -233,7 +236,7 @@ def _pack(args: argparse.Namespace) -> None:
 
 
 def _unpack(args: argparse.Namespace) -> None:
-    run = find_run(args.models, args.run)
+    run = RunFolder(find_recorded(args.models, args.run))
     count = sum(unpack(run.realtime_data / kind) for kind in KINDS)
     sys.stdout.write(f"{count} files\n")
 

@@ -10,8 +10,9 @@ import orjson
 
 from trackway import files
 from trackway.cli.arguments import command_of_run
+from trackway.cli.recorded import find_recorded
 from trackway.errors import RunError
-from trackway.run import RunFolder, find_run
+from trackway.run import RunFolder
 
 _LONGEST = 10_000
 
@@ -24,7 +25,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     note.add_argument("--untag", action="append", default=[], metavar="TAG", help="take one away")
     note.set_defaults(
         act=lambda args: write_note(
-            find_run(args.models, args.run), args.text, args.tag, args.untag
+            RunFolder(find_recorded(args.models, args.run)), args.text, args.tag, args.untag
         )
     )
 

@@ -14,10 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from trackway import run as run_folder
-from trackway.clock import iso
+from trackway.cli.recorded import find_recorded
+from trackway.clock import SYSTEM_CLOCK, iso
 from trackway.errors import RunError
 from trackway.query.catalog import Catalog
-from trackway.query.facts import RunFacts
+from trackway.query.facts import RunFacts, facts_of
 from trackway.run import RunFolder
 from trackway.storage.packs import count_files
 
@@ -25,18 +26,20 @@ _SHOWN = 100
 _STYLES = {"running": "green", "finished": "cyan", "interrupted": "yellow", "stalled": "yellow"}
 
 
-def facts(run: RunFolder) -> dict[str, Any]:
-    """What a row of the list tells of one run; a damaged manifest is told, not raised."""
-    try:
-        manifest = run_folder.read_manifest(run)
-    except RunError as error:
-        return {"name": run.name, "status": "damaged", "path": str(run.path), "error": str(error)}
+def _facts(run: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
     checkpoints = sorted(run.checkpoints.glob("checkpoint_*.zip"))
+    if manifest:
+        status, created = run_folder.status(manifest), manifest.get("created")
+        timesteps = manifest.get("timesteps")
+    else:  # a recorder alone leaves none: its streams tell
+        known = facts_of(run, SYSTEM_CLOCK)
+        status, timesteps = known.status, known.timesteps
+        created = None if known.created_unix is None else iso(known.created_unix)
     return {
         "name": run.name,
-        "status": run_folder.status(manifest),
-        "created": manifest.get("created"),
-        "timesteps": manifest.get("timesteps"),
+        "status": status,
+        "created": created,
+        "timesteps": timesteps,
         "checkpoints": len(checkpoints),
         "newest_checkpoint": str(checkpoints[-1]) if checkpoints else None,
         "path": str(run.path),
@@ -85,9 +88,9 @@ def _for_programs(run: RunFacts) -> dict[str, Any]:
 
 def show(models: Path, name: str, as_json: bool) -> None:
     """Print what one run is, how it stands, and where its files lie."""
-    run = run_folder.find_run(models, name)
-    manifest = run_folder.read_manifest(run)
-    told = facts(run) | {
+    run = RunFolder(find_recorded(models, name))
+    manifest = run_folder.read_manifest(run) if run.manifest.exists() else {}
+    told = _facts(run, manifest) | {
         "command": " ".join(manifest.get("command", [])),
         "videos": [str(path) for path in sorted(run.videos.glob("*.mp4"))],
         "records": {
