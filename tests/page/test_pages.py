@@ -62,3 +62,4 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(visit, address):
     page = window.open(address, PAGES[address][0])
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.querySelector('header.bar').offsetHeight") < 50  # one line

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { tickLabels } from '../src/charts/plot'
 import { bytes, compact, duration, figure } from '../src/shell/format'
 import { language } from '../src/shell/words'
 
@@ -42,4 +43,10 @@ describe('numbers for people', () => {
     [900, '900 B'],
     [1_500_000, '1.5 MB'],
   ])('bytes(%s) is %s', (value, text) => expect(bytes(value)).toBe(text))
+
+  test('an axis tells its ticks apart', () => {
+    expect(tickLabels([80.7e9, 80.75e9, null, 80.8e9], bytes)).toEqual(['80.7 GB', '80.75 GB', '', '80.8 GB'])
+    expect(tickLabels([1.0001, 1.0002], figure)).toEqual(['1.0001', '1.0002'])
+    expect(tickLabels([0, 20], figure)).toEqual(['0', '20'])
+  })
 })

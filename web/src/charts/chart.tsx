@@ -8,7 +8,7 @@ import { dark } from '../shell/theme'
 import { indexAt, lastOf } from './curve'
 import { layerAt, showEpisodes } from './pick'
 import { csv, png, save, svg } from './export'
-import { Plot, type Drawing, type Line } from './plot'
+import { Plot, type Drawing, type Format, type Line } from './plot'
 import type { Stack } from './stack'
 import { brush, cursor, setBrush, setZoom, xAxis, type Stretch } from './view'
 import { t } from './words'
@@ -28,7 +28,9 @@ export interface ChartProps {
   /** What the vertical axis always spans. */
   bounds?: readonly [number, number] | undefined
   wide?: boolean
-  format?: ((value: number | null) => string) | undefined
+  /** Wide where nothing stands beside it. */
+  fills?: boolean
+  format?: Format | undefined
   children?: ComponentChildren
 }
 
@@ -94,7 +96,7 @@ export function Chart(props: ChartProps) {
     csv: () => save(new Blob([csv(latest.current, names)], { type: 'text/csv' }), `${title}.csv`),
   }
   return (
-    <section class={`chart ${wide || large.value ? 'wide' : ''}`}>
+    <section class={`chart ${wide || large.value ? 'wide' : ''} ${props.fills ? 'fills' : ''}`}>
       <header>
         <h3 title={hint}>{title}</h3>
         {props.unit && props.unit !== '1' && <small>{props.unit}</small>}

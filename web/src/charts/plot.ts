@@ -13,6 +13,9 @@ export interface Line {
   colour: string
 }
 
+/** A number for people; with more digits where those that it takes by itself do not tell two apart. */
+export type Format = (value: number | null, digits?: number) => string
+
 export interface Drawing {
   x: XAxis
   lines: Line[]
@@ -21,7 +24,7 @@ export interface Drawing {
   brush: Stretch | null
   range: Stretch
   log: boolean
-  format: (value: number | null) => string
+  format: Format
   bounds?: readonly [number, number]
 }
 
@@ -127,11 +130,11 @@ export class Plot {
           stroke: ink.soft,
           grid: { stroke: ink.line, width: 1 },
           ticks: { show: false },
-          size: 46,
+          size: (_, labels) => Math.max(46, 10 + LETTER * Math.max(...(labels ?? []).map((label) => label.length))),
           gap: 4,
           font: FONT,
           space: 26,
-          values: (_, splits) => splits.map((value) => (value === null ? '' : this.drawing!.format(value))),
+          values: (_, splits) => tickLabels(splits, this.drawing!.format),
         },
       ],
       hooks: {
@@ -226,6 +229,15 @@ export class Plot {
   }
 }
 
+/** Labels of an axis with as many digits as it takes for no two to be alike. */
+export function tickLabels(splits: readonly (number | null)[], format: Format): string[] {
+  const known = splits.filter((value) => value !== null)
+  const alike = (digits?: number) => new Set(known.map((value) => format(value, digits))).size < known.length
+  const digits = alike() ? [4, 5, 6, 7, 8, 9].find((more) => !alike(more)) : undefined
+  return splits.map((value) => (value === null ? '' : format(value, digits)))
+}
+
+const LETTER = 6.4 // of FONT, px
 const FONT = '11px ui-sans-serif, system-ui, sans-serif'
 
 const gaps = (values: Float64Array): (number | null)[] => Array.from(values, (value) => (Number.isFinite(value) ? value : null))

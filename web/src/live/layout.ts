@@ -49,5 +49,5 @@ export const plainName = (key: string): string =>
 export function bucketsFor(key: string, overview: Overview): number {
   if (!key.startsWith('episodes:')) return 400
   // In steps, so that a growing run is not asked for anew at each episode.
-  return [320, 160, 80].find((n) => overview.episodes >= n * 10) ?? 40
+  return [320, 160, 80, 40, 20].find((n) => overview.episodes >= n * 5) ?? 10
 }

@@ -3,7 +3,7 @@ import { useEffect, useMemo } from 'preact/hooks'
 import { Chart } from '../charts/chart'
 import { smoothed, type Curve } from '../charts/curve'
 import { colour } from '../charts/palette'
-import type { Line } from '../charts/plot'
+import type { Format, Line } from '../charts/plot'
 import { RunCurves } from '../charts/run-curves'
 import { shared, stacked } from '../charts/stack'
 import { Toolbar } from '../charts/toolbar'
@@ -12,7 +12,7 @@ import type { Overview } from '../messages'
 import type { PageProps } from '../pages'
 import { bytes, compact, duration, figure, percent, whole } from '../shell/format'
 import { Failure, Notice } from '../shell/notices'
-import { param, route, setParams } from '../shell/route'
+import { href, param, route, setParams } from '../shell/route'
 import { bucketsFor, components, groups, isCost, keyOf, plainName, TIMES } from './layout'
 import { Alerts } from './alerts'
 import { Explain } from './explain'
@@ -65,7 +65,7 @@ function Charts({ data, overview }: { data: RunCurves; overview: Overview }) {
   const single = (key: string, wide = false) => {
     const found = data.curve(key).value
     return (
-      <Chart key={key} title={titleOf(key)} hint={hint.maybe(key)} unit={SCALED.has(key) ? undefined : found?.unit} names={[titleOf(key)]} wide={wide}
+      <Chart key={key} title={titleOf(key)} hint={hint.maybe(key)} unit={formatOf(key) ? undefined : found?.unit} names={[titleOf(key)]} wide={wide}
         lines={found ? [line(found, 0, key)] : []} markers={markers} range={range} format={formatOf(key)} bounds={key === 'episodes:is_success' ? [0, 1] : undefined} height={wide ? 200 : 150}>
         {more.includes(key) && (
           <button class="quiet" aria-label={t('remove', { name: titleOf(key) })} onClick={() => setParams({ more: more.filter((each) => each !== key).join() })}>×</button>
@@ -112,13 +112,13 @@ function Section({ title, tools, children }: { title: string; tools?: preact.Com
 
 /** Marks that stand on the curves; others are told on their own pages. */
 const SHOWN = new Set(['begin', 'checkpoint', 'not_finite', 'simulation_diverged', 'signal', 'end', 'phase'])
-const SCALED = new Set(['system:memory_bytes', 'system:memory_free_bytes', 'system:disk_free_bytes', 'system:gpu_memory_bytes', 'episodes:is_success'])
+const BYTES = new Set(['system:memory_bytes', 'system:memory_free_bytes', 'system:disk_free_bytes', 'system:gpu_memory_bytes'])
 
 const titleOf = (key: string): string => metric.maybe(key) ?? plainName(key)
 
-function formatOf(key: string): ((value: number | null) => string) | undefined {
+function formatOf(key: string): Format | undefined {
   if (key === 'episodes:is_success') return percent
-  if (SCALED.has(key)) return bytes
+  if (BYTES.has(key)) return bytes
   if (key === 'system:cpu_percent') return (value) => (value === null ? '–' : `${whole(value)} %`)
   return undefined
 }
@@ -168,7 +168,7 @@ function Shares({ data, range, markers }: PartProps) {
   const x = Float64Array.from(shares.x)
   const parts = Object.entries(shares.reasons).map(([name, counts]) => ({ name: reason(name), values: smoothed(Float64Array.from(counts), smoothing.value) }))
   const stack = { stack: shared(x, parts), colours: parts.map((_, i) => colour(i)), share: true, keys: Object.keys(shares.reasons) }
-  return <Chart title={t('shares')} hint={t('sharesSays')} names={parts.map((part) => part.name)} stack={stack} range={range} markers={markers} format={percent} height={150} />
+  return <Chart title={t('shares')} hint={t('sharesSays')} names={parts.map((part) => part.name)} stack={stack} range={range} markers={markers} format={percent} fills height={150} />
 }
 
 function Times({ data, keys, range, markers }: PartProps & { keys: readonly string[] }) {
@@ -178,6 +178,8 @@ function Times({ data, keys, range, markers }: PartProps & { keys: readonly stri
   const stack = { stack: stacked(x, parts), colours: parts.map((_, i) => colour(i)), share: false }
   return <Chart title={t('time')} hint={t('timeSays')} unit="s" names={parts.map((part) => part.name)} stack={stack} range={range} markers={markers} />
 }
+
+const STOPPED: ReadonlySet<string> = new Set(['interrupted', 'crashed', 'failed'])
 
 /** One line that says how the training stands. */
 function Status({ data, overview }: { data: RunCurves; overview: Overview }) {
@@ -192,6 +194,7 @@ function Status({ data, overview }: { data: RunCurves; overview: Overview }) {
       {row.steps_per_s !== null && <span>{t('perSecond', { speed: whole(row.steps_per_s) })}</span>}
       <span>{[row.algorithm, row.environment].filter(Boolean).join(' · ')}</span>
       {overview.num_envs > 0 && <span>{t('envs', { count: overview.num_envs })}</span>}
+      {STOPPED.has(row.state) && <a href={href('checkpoints', row.id)}>{t('goOn')}</a>}
       {row.attempts > 1 && <span>{t('attempt', { count: row.attempts })}</span>}
       <span class="grow" />
       <Pulse data={data} running={running} />

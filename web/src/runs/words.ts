@@ -3,7 +3,7 @@ import { words } from '../shell/words'
 export const t = words(
   {
     search: 'Search by name, state, tag or algorithm',
-    found: '{count} of {all} runs in {folder}',
+    found: '{count} of {all} shown, in {folder}',
     run: 'Run',
     state: 'State',
     return: 'Return',

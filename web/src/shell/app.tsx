@@ -56,13 +56,15 @@ export function App() {
   useEffect(() => {
     document.title = `${run === null ? title : `${run} · ${title}`} — Trackway`
   }, [title, run])
+  // On a phone the tabs are wider than the screen.
+  useEffect(() => document.querySelector('.tabs [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [page, run])
   return (
     <>
       <a class="skip" href="#content" onClick={focusContent}>{t('skip')}</a>
       <header class="bar">
         <a class="brand" href={href('runs')}>
           <img src="./icon.svg" alt="" width="22" height="22" />
-          Trackway
+          <span>Trackway</span>
         </a>
         <nav aria-label={t('allPages')}>
           {overall.map(([name, each]) => (

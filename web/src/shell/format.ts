@@ -33,17 +33,17 @@ export function compact(value: number | null | undefined): string {
   return trim(value)
 }
 
-const trim = (value: number): string => String(Number(value.toPrecision(3)))
+const trim = (value: number, digits = 3): string => String(Number(value.toPrecision(digits)))
 
 export const percent = (share: number | null | undefined, digits = 0): string =>
   share == null || !Number.isFinite(share)
     ? '–'
     : format({ style: 'percent', maximumFractionDigits: digits }).format(share)
 
-export function bytes(count: number | null | undefined): string {
+export function bytes(count: number | null | undefined, digits = 3): string {
   if (count == null || !Number.isFinite(count)) return '–'
   for (const [unit, name] of [[1e12, 'TB'], [1e9, 'GB'], [1e6, 'MB'], [1e3, 'kB']] as const)
-    if (Math.abs(count) >= unit) return `${trim(count / unit)} ${name}`
+    if (Math.abs(count) >= unit) return `${trim(count / unit, digits)} ${name}`
   return `${Math.round(count)} B`
 }
 
