@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Final, cast
@@ -16,7 +17,8 @@ from starlette.routing import BaseRoute, Route
 from trackway.dashboard.answers import NO_STORE, Answer, names, number, whole
 from trackway.dashboard.messages import EpisodeList, EpisodeRow
 from trackway.dashboard.runs import Runs
-from trackway.replay.episodes import EpisodeIndex, Window
+from trackway.errors import DashboardError
+from trackway.replay.episodes import Command, EpisodeIndex, Window
 from trackway.replay.library import Library
 from trackway.replay.web_episode import episode_row, web_columns, web_episode
 from trackway.run import RunFolder
@@ -25,7 +27,7 @@ _MOST: Final = 500
 _MOST_CLIPS: Final = 60
 _LIBRARIES: Final = 16
 _FOREVER: Final = {"cache-control": "private, max-age=31536000, immutable"}
-_ORDERS: Final = ("newest", "oldest", "worst", "best")
+_COMMAND: Final = re.compile(r"([0-2]):([-+.\deE]*?)\.\.([-+.\deE]*)")
 
 
 class Libraries:
@@ -64,15 +66,15 @@ def _window(request: Request) -> Window:
 
 
 async def answer_list(request: Request) -> Response:
-    """`/api/runs/{run}/episodes?from&to&reason&order&limit&offset`: an `EpisodeList`."""
+    """`/api/runs/{run}/episodes?from&to&reason&env&command&order&limit&offset`: an `EpisodeList`."""
     limit = whole(request, "limit", 50, 0, _MOST)
     offset = whole(request, "offset", 0, 0, 1 << 40)
-    window, params = _window(request), request.query_params
 
     def work() -> EpisodeList:
         index = _library(request).index
-        chosen = _ordered(index, window, params.get("reason"), params.get("order", "newest"))
-        told, counts = np.unique(index.column("reason")[index.numbers(window)], return_counts=True)
+        chosen = _ordered(request, index)
+        of_all = index.column("reason")[_chosen(request, index)]
+        told, counts = np.unique(of_all, return_counts=True)
         return {
             "total": len(chosen),
             "reasons": dict(zip(told.tolist(), counts.tolist(), strict=True)),
@@ -82,11 +84,38 @@ async def answer_list(request: Request) -> Response:
     return Answer(await asyncio.to_thread(work))
 
 
-def _ordered(index: EpisodeIndex, window: Window, reason: str | None, order: str) -> Any:
-    numbers = index.numbers(window, reason or None)
+def _chosen(request: Request, index: EpisodeIndex, reason: str | None = None) -> Any:
+    """Numbers of the episodes that `from`, `to`, `env` and `command` leave, oldest first."""
+    env = whole(request, "env", 0, 0, 1 << 40) if request.query_params.get("env") else None
+    return index.numbers(_window(request), reason or None, env, _command(request))
+
+
+def _ordered(request: Request, index: EpisodeIndex) -> Any:
+    """Of these, those that `reason` leaves, in `order`."""
+    numbers = _chosen(request, index, request.query_params.get("reason"))
+    order = request.query_params.get("order", "newest")
     if order in ("worst", "best"):
         numbers = numbers[np.argsort(index.column("return")[numbers], kind="stable")]
     return numbers[::-1] if order in ("newest", "best") else numbers
+
+
+def _command(request: Request) -> Command | None:
+    """`command=0:0.25..0.5`: the first number of the command, from 0.25 to below 0.5; either end may be open.
+
+    Raises:
+        DashboardError: It says something else.
+    """
+    text = request.query_params.get("command")
+    if not text:
+        return None
+    match = _COMMAND.fullmatch(text)
+    try:
+        if match:
+            low, high = float(match[2] or -np.inf), float(match[3] or np.inf)
+            return Command(int(match[1]), low, high)
+    except ValueError:
+        pass
+    raise DashboardError("command must be such as 0:0.25..0.5")
 
 
 def _row(index: EpisodeIndex, number_: int) -> EpisodeRow:
@@ -114,10 +143,9 @@ async def answer_evolution(request: Request) -> Response:
 
 
 async def answer_clips(request: Request) -> Response:
-    """`…/episodes/clips?from&to&reason&order&limit&steps`: a gallery's motion, in one answer."""
+    """`…/episodes/clips?from&to&reason&env&command&order&limit&steps`: a gallery's motion, in one answer."""
     limit = whole(request, "limit", 24, 1, _MOST_CLIPS)
     steps = whole(request, "steps", 50, 1, 500)
-    window, params = _window(request), request.query_params
     keys = names(request, "keys", _MOST_CLIPS)
 
     def work() -> bytes:
@@ -125,7 +153,7 @@ async def answer_clips(request: Request) -> Response:
         index = library.index
         if keys:
             return library.web_clips([index.find(key) for key in keys], steps)
-        chosen = _ordered(index, window, params.get("reason"), params.get("order", "newest"))
+        chosen = _ordered(request, index)
         return library.web_clips([index[int(n)] for n in chosen[:limit]], steps)
 
     return await _binary(request, work, NO_STORE)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackway.format import pieces
+from trackway.format.schema import Field
 from trackway.replay import kept
 from trackway.replay.kept import Table
 from trackway.storage.cache import cache_file, identity_of
@@ -21,6 +22,9 @@ _BATCH: Final = 1 << 13
 _WORTH_KEEPING: Final = 500
 # `piece` is the row of the stream in which a record begins, `row` the row of `steps` that it tells of.
 _WHERE: Final = {"piece": np.int64, "row": np.int64, "env": np.int64, "episode": np.int64}
+# What a robot was asked for as it began; NaN where nobody says.
+COMMANDS: Final = ("command.0", "command.1", "command.2")
+_BEGUN: Final = _WHERE | dict.fromkeys(COMMANDS, np.float64)
 _ENDED: Final = _WHERE | {
     "timestep": np.int64,
     "return": np.float64,
@@ -91,7 +95,7 @@ def _record(folder: StreamFolder, piece: int) -> dict[str, Any]:
 
 def new_tables() -> dict[str, Table]:
     """What is taken in of each stream; nothing yet."""
-    return {"episodes": Table(_ENDED), "starts": Table(_WHERE)}
+    return {"episodes": Table(_ENDED), "starts": Table(_BEGUN)}
 
 
 class AttemptEpisodes:
@@ -100,11 +104,13 @@ class AttemptEpisodes:
     Attributes:
         begin_timestep: Timesteps that were made before its first row.
         num_envs: Environments in a row of `steps`.
+        fields: Of a row of `steps`.
     """
 
     def __init__(self, folder: AttemptFolder) -> None:
         self.folder = folder
         self.begin_timestep, self.num_envs = 0, 0
+        self.fields: tuple[Field, ...] = ()
         self._scenes: list[dict[str, Any]] = []
         self._tables = new_tables()
         self._identity = identity_of(folder)
@@ -125,13 +131,17 @@ class AttemptEpisodes:
     def refresh(self) -> None:
         """Take in what was recorded since."""
         if self.num_envs == 0 and self.steps.path.is_dir():
-            self.num_envs = describe(self.steps)[1]
+            schema, self.num_envs, _ = describe(self.steps)
+            self.fields = schema.fields
         for _, event in self._events.poll():
             if event.get("event") == "begin":
                 self.begin_timestep = int(event["timestep"])
             elif event.get("event") == "scene":
                 self._scenes.append(event)
-        self._begun.extend((p, *_where(start)) for p, start in self._followers["starts"].poll())
+        self._begun.extend(
+            (piece, *_where(start), *_asked(start))
+            for piece, start in self._followers["starts"].poll()
+        )
         self._ended.extend(
             (piece, *_where(record), *self._told(record))
             for piece, record in self._followers["episodes"].poll()
@@ -163,8 +173,18 @@ class AttemptEpisodes:
         return bool(found) and _where(found) == wanted
 
     def column(self, name: str) -> NDArray[Any]:
-        """One fact of every ended episode, in the order of their ends."""
-        return self._ended[name]
+        """One fact of every ended episode, in the order of their ends; of `COMMANDS`, as it began."""
+        return self._as_begun(name) if name in COMMANDS else self._ended[name]
+
+    def _as_begun(self, name: str) -> NDArray[np.float64]:
+        # Environment and episode as one number; of two that are named alike, the later counts.
+        begun, ended = ((t["env"] << 40) + t["episode"] for t in (self._begun, self._ended))
+        order = np.argsort(begun, kind="stable")
+        at = np.searchsorted(begun[order], ended, side="right") - 1
+        found = order[at.clip(0)] if len(order) else np.empty(0, np.int64)
+        if not len(found):
+            return np.full(len(ended), np.nan)
+        return np.where(begun[found] == ended, self._begun[name][found], np.nan)
 
     def ended(self, position: int, number: int) -> Episode:
         """The episode that ended at this position."""
@@ -233,6 +253,13 @@ class AttemptEpisodes:
 
 def _where(record: Mapping[str, Any]) -> tuple[int, int, int]:
     return record["row"], record["env"], record["episode"]
+
+
+def _asked(start: Mapping[str, Any]) -> list[float]:
+    told = (start.get("start") or {}).get("command")
+    numbers = told[: len(COMMANDS)] if isinstance(told, list) else []
+    known = [float(v) if isinstance(v, int | float) else np.nan for v in numbers]
+    return known + [np.nan] * (len(COMMANDS) - len(known))
 
 
 def _find(table: Table, env: int, episode: int) -> int | None:

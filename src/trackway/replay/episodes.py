@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import EpisodeError, StreamError
-from trackway.replay.attempt import AttemptEpisodes, Episode
+from trackway.replay.attempt import COMMANDS, AttemptEpisodes, Episode
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import attempts
 
@@ -33,6 +33,15 @@ class Window:
 
     begin: float = -np.inf
     end: float = np.inf
+
+
+@dataclass(frozen=True)
+class Command:
+    """What robots were asked for: number `number` of their command from `low` to below `high`."""
+
+    number: int
+    low: float = -np.inf
+    high: float = np.inf
 
 
 class EpisodeIndex:
@@ -151,16 +160,34 @@ class EpisodeIndex:
         picked = (order[0], order[(len(order) - 1) // 2], order[-1])
         return {name: self[int(n)] for name, n in zip(_EXTREMES, picked, strict=True)}
 
-    def numbers(self, window: Window, reason: str | None = None) -> NDArray[np.intp]:
-        """Numbers of the episodes that ended in a window, in order; only those of a reason."""
+    def numbers(
+        self,
+        window: Window,
+        reason: str | None = None,
+        env: int | None = None,
+        command: Command | None = None,
+    ) -> NDArray[np.intp]:
+        """Numbers of the episodes that ended in a window, in order.
+
+        Args:
+            window: The stretch of training.
+            reason: Only those that ended so.
+            env: Only those of this environment.
+            command: Only those that were asked for it as they began.
+        """
         timestep = self.column("timestep")
         chosen = (timestep > window.begin) & (timestep <= window.end)
         if reason is not None:
             chosen &= self.column("reason") == reason
+        if env is not None:
+            chosen &= self.column("env") == env
+        if command is not None:
+            asked = self.column(COMMANDS[command.number])
+            chosen &= (asked >= command.low) & (asked < command.high)
         return np.flatnonzero(chosen)
 
     def column(self, name: str) -> NDArray[Any]:
-        """One fact of every ended episode: `timestep`, `return`, `length`, `env` or `reason`."""
+        """One fact of every ended episode: `timestep`, `return`, `length`, `env`, `reason` or one of `COMMANDS`."""
         return np.concatenate([attempt.column(name) for attempt in self._attempts.values()])
 
     def evolution(self, parts: Sequence[float] = (0.01, 0.1, 0.3, 0.6, 1.0)) -> list[Episode]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -13,7 +13,7 @@ from trackway.replay.attempt import AttemptEpisodes, Episode
 from trackway.replay.episodes import EpisodeIndex, Window
 from trackway.replay.model import RecordedModel
 from trackway.replay.trajectory import Trajectory, load
-from trackway.replay.web_episode import Models, models_of, web_clips, web_episode
+from trackway.replay.web_episode import CLIP_COLUMNS, Models, models_of, web_clips, web_episode
 from trackway.replay.web_scene import web_scene
 from trackway.storage.places import scenes_folder
 
@@ -58,13 +58,15 @@ class Library:
             found = self._models[digest] = RecordedModel(scenes_folder(self.run), digest)
         return found
 
-    def trajectory(self, episode: Episode, last: int | None = None) -> Trajectory:
-        """An episode's rows; with `last`, only so many of the last.
+    def trajectory(
+        self, episode: Episode, last: int | None = None, names: Collection[str] | None = None
+    ) -> Trajectory:
+        """An episode's rows; with `last`, only so many of the last; with `names`, only these columns.
 
         Raises:
             EpisodeError: They are not kept any more.
         """
-        return load(self._attempt(episode), episode, last)
+        return load(self._attempt(episode), episode, last, names)
 
     def models(self, trajectory: Trajectory) -> Models:
         """The models that a trajectory moves, or why there are none."""
@@ -84,7 +86,7 @@ class Library:
         kept = []
         for episode in episodes:
             try:
-                kept.append(self.trajectory(episode, steps))
+                kept.append(self.trajectory(episode, steps, CLIP_COLUMNS))
             except EpisodeError:
                 continue  # a gallery shows what is left
         return web_clips([(each, self.models(each)) for each in kept])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +74,19 @@ class Trajectory:
         return np.array([np.nan if v is None else v for v in begun], np.float64)
 
 
-def load(attempt: AttemptEpisodes, episode: Episode, last: int | None = None) -> Trajectory:
-    """Read an episode's rows, of its environment alone; with `last`, only so many of the last.
+def load(
+    attempt: AttemptEpisodes,
+    episode: Episode,
+    last: int | None = None,
+    names: Collection[str] | None = None,
+) -> Trajectory:
+    """Read an episode's rows, of its environment alone.
+
+    Args:
+        attempt: Its attempt.
+        episode: Where it lies.
+        last: Only so many of its last rows.
+        names: Only these columns, as far as there are such; a part reads no other.
 
     Raises:
         EpisodeError: None of its rows is kept any more.
@@ -83,7 +95,8 @@ def load(attempt: AttemptEpisodes, episode: Episode, last: int | None = None) ->
     first = episode.first_row
     if last is not None:
         first = max(first, episode.last_row - last + 1)
-    reader = Reader(attempt.steps, first=first, env=episode.env)
+    wanted = [f.name for f in attempt.fields if names is None or f.name in names]
+    reader = Reader(attempt.steps, wanted, first, episode.env)
     found = []
     left = episode.last_row - first + 1
     while left > 0 and len(batch := reader.poll(limit=left)):
@@ -94,15 +107,16 @@ def load(attempt: AttemptEpisodes, episode: Episode, last: int | None = None) ->
     if not kept.any():
         why = "; ".join(reader.faults) or "its record is in `episodes`"
         raise EpisodeError(episode.key, f"its steps are not kept any more here; {why}")
+    fields = tuple(field for field in reader.schema if field.name in wanted)
     columns = {
         field.name: np.concatenate([batch[field.name][:, 0] for batch in found])[kept]
-        for field in reader.schema
+        for field in fields
     }
     return Trajectory(
         episode,
         rows[kept],
         columns,
-        reader.schema.fields,
+        fields,
         attempt.start(episode),
         attempt.scene_of(episode.env),
     )

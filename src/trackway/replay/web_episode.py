@@ -117,6 +117,10 @@ def web_columns(trajectory: Trajectory, names: Iterable[str]) -> bytes:
     return _pack({}, [_column(trajectory, name) for name in names])
 
 
+# What `web_clips` needs of an episode.
+CLIP_COLUMNS: Final = ("qpos", "time")
+
+
 def web_clips(opened: Iterable[tuple[Trajectory, Models]]) -> bytes:
     """The motion alone of several episodes, a channel each, named by its key.
 

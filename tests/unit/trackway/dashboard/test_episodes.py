@@ -13,9 +13,10 @@ from trackway.replay.container import unpack
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    short_go1_run(folder / "models" / "walk")
+    run = short_go1_run(folder / "models" / "walk")
     with serving(folder / "models", built_page(folder / "page")) as site:
-        site.records = read_records(folder / "models" / "walk", "episodes")
+        site.run = run
+        site.records = read_records(run, "episodes")
         yield site
 
 
@@ -33,6 +34,32 @@ def test_episodes_are_listed_by_window_reason_and_order(site):
     assert [e["return"] for e in fell["episodes"]] == returns[:3]
     assert fell["total"] == len(returns)
     assert min(e["timestep"] for e in late["episodes"]) > 400
+
+
+def test_episodes_are_listed_by_environment_and_by_what_was_asked(site):
+    starts = read_records(site.run, "starts")
+    asked = {(s["env"], s["episode"]): s["start"]["command"][0] for s in starts}
+    middle = sorted(asked.values())[len(asked) // 2]
+    of_env = [n for n, r in enumerate(site.records) if r["env"] == 2]
+    slow = [n for n, r in enumerate(site.records) if asked[r["env"], r["episode"]] < middle]
+
+    assert _numbers(site, "env=2") == of_env
+    assert _numbers(site, f"command=0:..{middle}") == slow
+    assert len(_numbers(site, f"command=0:{middle}..")) == len(site.records) - len(slow)
+    assert _numbers(site, f"env=2&command=0:..{middle}") == sorted({*of_env} & {*slow})
+    assert sum(site.get(f"{BELOW}?env=2&reason=fell").json()["reasons"].values()) == len(of_env)
+    clips, _ = unpack(site.get(f"{BELOW}/clips?env=2&limit=3&order=oldest").body, b"TWEP", 1)
+    assert [clip["number"] for clip in clips["clips"]] == of_env[:3]
+
+
+@pytest.mark.parametrize("wrong", ["env=x", "command=0", "command=7:1..2", "command=0:1..e"])
+def test_what_cannot_be_meant_is_refused(site, wrong):
+    assert site.get(f"{BELOW}?{wrong}").status == 400
+
+
+def _numbers(site, query):
+    listed = site.get(f"{BELOW}?limit=500&order=oldest&{query}").json()["episodes"]
+    return [episode["number"] for episode in listed]
 
 
 def test_an_episode_is_played_with_its_scene_and_columns(site):
