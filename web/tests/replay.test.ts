@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { Episode, type Facts } from '../src/replay/episode'
-import { quantities } from '../src/replay/fall'
+import { quantities, type Quantity } from '../src/replay/fall'
 import { firstTouchdown, gaitOf } from '../src/replay/gait'
 import { Player } from '../src/replay/player'
 import type { Scene } from '../src/replay/scene'
-import { hull } from '../src/replay/track'
+import { valueOf } from '../src/replay/fall-strip'
+import { hull, speedAt, type Track } from '../src/replay/track'
 
 const column = (name: string, values: number[], lead: number, width = 1) =>
   [name, { name, count: values.length / width, width, lead, values: Float64Array.from(values) }] as const
@@ -69,6 +70,25 @@ describe('why it ended', () => {
     const calm = episode({}, { limits: [{ name: 'height', unit: 'm', qpos: 0, low: 0.05 }] })
     calm.columns.set(...column('qpos', states, 1, 2))
     expect(quantities(calm, null, null)).toMatchObject([{ name: 'height', crossed: null }])
+  })
+})
+
+describe('what is told of a limit', () => {
+  const told: Omit<Quantity, 'unit' | 'values' | 'low'> = { kind: 'limit', name: 'height', times: [], crossed: null, high: null }
+
+  it('is how it stood in the end, with its unit', () => {
+    expect(valueOf({ ...told, unit: 'm', values: [0.3, 0.23, NaN], low: 0.14 })).toBe('0.23 m, limit 0.14')
+  })
+  it('is the tilt in degrees where a cosine was recorded', () => {
+    expect(valueOf({ ...told, unit: 'cos', values: [1, Math.SQRT1_2], low: 0.5 })).toBe('tilt 45°, limit 60°')
+  })
+})
+
+describe('the speed at an instant', () => {
+  it('is ahead and to the left of where the robot looks', () => {
+    const moved = { velocity: Float32Array.of(0, 0, 0, 0, 1, 0), heading: Float32Array.of(1, 0, 0, 0, 1, 0) } as unknown as Track
+    expect(speedAt(moved, 1)).toEqual([1, 0])
+    expect(speedAt({ ...moved, heading: Float32Array.of(1, 0, 0, 1, 0, 0) }, 1)).toEqual([0, 1])
   })
 })
 

@@ -29,18 +29,31 @@ export function FallStrip({ loaded, player }: { loaded: Loaded; player: Player }
   return (
     <section class="fall">
       <h2>{t('why')}: {reasonWord(episode.facts.reason)}</h2>
-      <p>{!ready.value ? t('loading') : first ? t('whyFirst', { name: nameOf(first), s: figure(first.crossed, 2) }) : t('whyNone')}</p>
+      <p>{!ready.value ? t('loading') : !first ? t('whyNone') : first.crossed ? t('whyFirst', { name: nameOf(first), s: figure(first.crossed, 2) }) : t('whyLast', { name: nameOf(first) })}</p>
       <div class="strips">
         {told.slice(0, MOST).map((each) => (
           <button key={`${each.kind}${each.name}`} class="strip" onClick={() => player.seek(episode.duration - (each.crossed ?? LAST_S))}>
             <span>{nameOf(each)}</span>
             <Spark quantity={each} />
-            <small>{each.crossed === null ? t('never') : t('crossed', { s: figure(each.crossed, 2) })}</small>
+            <small class="ends" aria-hidden="true"><i>−{LAST_S} s</i><i>0 s</i></small>
+            <small>{valueOf(each)}</small>
+            <small>{each.crossed === null ? t('never') : each.crossed ? t('crossed', { s: figure(each.crossed, 2) }) : t('lastStep')}</small>
           </button>
         ))}
       </div>
     </section>
   )
+}
+
+/** How it stood in the end, and the limit that it crossed or came nearest to. */
+export function valueOf({ values, low, high, unit }: Quantity): string {
+  const value = values.findLast(Number.isFinite)
+  const limit = [low, high].filter((each) => each !== null).sort((a, b) => Math.abs(a - (value ?? 0)) - Math.abs(b - (value ?? 0)))[0]
+  if (value === undefined || limit === undefined) return ''
+  // The cosine of a tilt tells nobody anything.
+  const degrees = (cosine: number) => figure((Math.acos(Math.max(-1, Math.min(1, cosine))) * 180) / Math.PI, 2)
+  if (unit === 'cos') return t('tiltIs', { value: degrees(value), limit: degrees(limit) })
+  return t('limitIs', { value: figure(value, 2), unit, limit: figure(limit, 2) })
 }
 
 function Spark({ quantity }: { quantity: Quantity }) {

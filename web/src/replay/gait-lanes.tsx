@@ -37,7 +37,7 @@ export function GaitLanes({ loaded, player }: { loaded: Loaded; player: Player }
                 </svg>
               </td>
               <td class="num">{percent(foot.duty)}</td>
-              <td class="num">{Number.isFinite(foot.frequency) ? t('perSecond', { n: figure(foot.frequency, 2) }) : '–'}</td>
+              <td class="num">{Number.isFinite(foot.frequency) ? t('hertz', { n: figure(foot.frequency, 2) }) : '–'}</td>
             </tr>
           ))}
         </tbody>

@@ -142,9 +142,9 @@ export class Marks extends Group {
     if (!shown) return
     const scale = 0.5 * this.size
     this.actual.point(x, y, z, reach.set(velocity[i]!, velocity[i + 1]!, 0).multiplyScalar(scale))
-    const command = this.episode.columns.get('command')
-    if (!command || command.width < 2) return
-    const [ahead, left] = [this.episode.value('command', Math.max(frame, this.episode.frames - command.count), 0), this.episode.value('command', Math.max(frame, this.episode.frames - command.count), 1)]
+    const asked = commandedAt(this.episode, frame)
+    if (!asked) return
+    const [ahead, left] = asked
     const [hx, hy] = [heading[i]!, heading[i + 1]!]
     this.wanted.point(x, y, z + 0.035 * this.size, reach.set(ahead * hx - left * hy, ahead * hy + left * hx, 0).multiplyScalar(scale))
   }
@@ -189,6 +189,15 @@ export class Marks extends Group {
       ball.material.color.setHex(margin <= 0 ? 0xff2a1f : 0xff9f1a)
     })
   }
+}
+
+/** What the robot was asked for: speed ahead and to the left, m/s; null where nobody recorded it. */
+export function commandedAt(episode: Episode, frame: number): [number, number] | null {
+  const command = episode.columns.get('command')
+  if (!command || command.width < 2) return null
+  // Before the first step it was asked for what it was asked for then.
+  const at = Math.max(frame, episode.frames - command.count)
+  return [episode.value('command', at, 0), episode.value('command', at, 1)]
 }
 
 /** How far a joint is from its nearer limit, as part of its range; 1 where it has none. */

@@ -123,6 +123,8 @@ class Actor extends Group {
 export const ALL_SHOWN: Shown = { forces: true, velocity: true, trails: true, balance: true, limits: true, collision: false }
 /** Fewer pixels than this part of the screen's are never drawn. */
 const LEAST_RATIO = 0.4
+/** A picture that is this old stands still. */
+const SETTLED_MS = 250
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i
 
 export class Stage {
@@ -140,6 +142,9 @@ export class Stage {
   /** How far away the camera begins: further where robots stand beside each other. */
   private apart = 1
   private slow = 0
+  /** When it was drawn last; and whether with all its pixels, though it is drawn with fewer while it moves. */
+  private drawnMs = 0
+  private sharp = false
   private readonly resized: ResizeObserver
   /** Something has changed since the last picture. */
   private stale = true
@@ -276,8 +281,9 @@ export class Stage {
 
   /** Draw, if there is anything new; seconds that it took. */
   render(): number {
-    if (!this.stale) return 0
-    this.stale = false
+    if (!this.stale) return this.sharpen()
+    if (this.sharp) this.resize()
+    this.stale = this.sharp = false
     const began = performance.now()
     this.controls.update()
     this.renderer.render(this.world, this.camera)
@@ -285,7 +291,22 @@ export class Stage {
     const seconds = (performance.now() - began) / 1000
     this.adapt(seconds)
     this.stale = false
+    this.drawnMs = began
     return seconds
+  }
+
+  /** What stands still is looked at closely: once more, with all its pixels. */
+  private sharpen(): number {
+    const full = Math.min(2, devicePixelRatio)
+    if (this.sharp || this.fixed || this.ratio >= full || performance.now() - this.drawnMs < SETTLED_MS) return 0
+    const kept = this.ratio
+    this.ratio = full
+    this.resize()
+    this.renderer.render(this.world, this.camera)
+    this.ratio = kept
+    this.sharp = true
+    this.stale = false
+    return 0
   }
 
   /** Fewer pixels where pictures take too long. */

@@ -104,6 +104,13 @@ function groundBelow(scene: Scene, episode: Episode, made: Track): number {
   return Number.isFinite(lowest) ? lowest - radius : 0
 }
 
+/** Velocity of the root over ground where it looks: ahead and to the left, m/s. */
+export function speedAt({ velocity, heading }: Track, frame: number): [number, number] {
+  const i = 3 * frame
+  const [vx, vy, hx, hy] = [velocity[i]!, velocity[i + 1]!, heading[i]!, heading[i + 1]!]
+  return [vx * hx + vy * hy, vy * hx - vx * hy]
+}
+
 /** Newtons on a foot in a frame; NaN where nothing was recorded. */
 export function footForce(episode: Episode, k: number, frame: number): number {
   const foot = episode.facts.feet[k]

@@ -5,7 +5,8 @@ import type { Player } from './player'
 import { t } from './replay-words'
 import type { Loaded } from './source'
 import { Stage, type Cast, type Shift } from './stage'
-import type { Shown } from './marks'
+import { commandedAt, type Shown } from './marks'
+import { speedAt } from './track'
 
 export interface Part {
   loaded: Loaded
@@ -102,13 +103,25 @@ export function Viewer({ parts, player, name }: { parts: Part[]; player: Player;
         <label>
           <input type="checkbox" checked={follow.value} onChange={(event) => (follow.value = event.currentTarget.checked)} /> {t('follow')}
         </label>
-        <span class="legend">
-          <i style={{ background: '#7b4de0' }} /> {t('commanded')} <i style={{ background: '#12a150' }} /> {t('actual')}
-        </span>
+        {parts[0] && <Speeds loaded={parts[0].loaded} player={player} />}
         <span class="grow" />
         <button onClick={save}>{t('picture')}</button>
       </div>
     </section>
+  )
+}
+
+/** The arrows' legend, with what they show at the playhead. */
+function Speeds({ loaded: { episode, track }, player }: { loaded: Loaded; player: Player }) {
+  if (!track?.frames) return null
+  const told = (name: string, colour: string, speeds: [number, number] | null) => speeds && (
+    <><i style={{ background: colour }} /> {name} <b>{speeds.map((speed) => speed.toFixed(2).replace('-', '−')).join(', ')}</b> m/s </>
+  )
+  const frame = episode.frameAt(player.time.value)
+  return (
+    <span class="legend" title={t('speeds')}>
+      {told(t('commanded'), '#7b4de0', commandedAt(episode, frame))}{told(t('actual'), '#12a150', speedAt(track, frame))}
+    </span>
   )
 }
 
