@@ -107,6 +107,8 @@ class EpisodeIndex:
             EpisodeError: There is none.
         """
         if wanted == "latest":
+            if len(self) == 0:
+                raise EpisodeError("to show", "none has ended yet")
             return self[-1]
         if wanted in _EXTREMES:
             return self.extremes(window)[wanted]

@@ -197,6 +197,7 @@ function Status({ data, overview }: { data: RunCurves; overview: Overview }) {
       {STOPPED.has(row.state) && <a href={href('checkpoints', row.id)}>{t('goOn')}</a>}
       {row.attempts > 1 && <span>{t('attempt', { count: row.attempts })}</span>}
       <span class="grow" />
+      {running && <a href={href('episode', data.run, { live: '1' }, ['latest'])}>{t('watchNewest')}</a>}
       <Pulse data={data} running={running} />
     </p>
   )

@@ -14,7 +14,7 @@ import type { Loaded } from './source'
 import { together } from './together'
 import { changesOf, WhatIf } from './what-if'
 
-const LOOK_S = 3
+const LOOK_S = 2
 
 export default function EpisodePage({ run }: PageProps) {
   const { rest, params } = route.value
@@ -75,16 +75,23 @@ export default function EpisodePage({ run }: PageProps) {
   useEffect(() => {
     if (!live) return undefined
     let newest: Loaded | null = null
+    const show = (next: Loaded) => {
+      player.open(next.episode.duration, next.episode.stepS)
+      found.value = [next]
+      error.value = newest = null
+    }
     const look = setInterval(async () => {
       const next = await loadEpisode(run, 'latest', {}).catch(() => null)
-      if (next && next.episode.facts.key !== found.value[0]?.episode.facts.key) newest = next
+      if (!next || next.episode.facts.key === found.value[0]?.episode.facts.key) return
+      newest = next
+      if (found.value.length) return
+      // The first that ends: nothing was there to be shown before.
+      show(next)
+      player.playing.value = true
     }, LOOK_S * 1000)
     player.atEnd = () => {
       player.time.value = 0
-      if (!newest) return
-      player.open(newest.episode.duration, newest.episode.stepS)
-      found.value = [newest]
-      newest = null
+      if (newest) show(newest)
     }
     return () => {
       clearInterval(look)
