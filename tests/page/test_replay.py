@@ -15,8 +15,11 @@ import pytest
 from tests.support.browser import AXE, CHROMIUM, axe_violations, chromium, until
 from tests.support.dashboard import serving
 from tests.support.go1_runs import short_go1_run
+from tests.support.sliding_ball import SlidingBall
 
+from trackway import Recorder, read_records
 from trackway.dashboard.static import BUILT, StaticFiles
+from trackway.gymnasium import RecordEnv
 from trackway.replay.episodes import EpisodeIndex, Window
 from trackway.replay.film import posed
 from trackway.replay.library import Library
@@ -38,7 +41,7 @@ STAGE = "document.querySelector('.viewer canvas')"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    path = short_go1_run(tmp_path_factory.mktemp("models") / "walk")
+    path = short_go1_run(tmp_path_factory.mktemp("models") / "walk", checkpoint_every=256)
     write_manifest(RunFolder(path), new_manifest(command=["train.py"], config={}))
     return path
 
@@ -168,6 +171,86 @@ def test_a_gallery_shows_those_that_ended_so(page, site, run):
     page.locator(".gallery a").first.click()
     page.wait_for_selector(".fall h2", timeout=60_000)
     assert "fell" in page.locator(".fall h2").inner_text()
+
+
+def test_a_cell_of_the_terminations_leads_to_its_gallery(page, site, run):
+    records = read_records(run, "episodes")
+    fell = [r for r in records if r["termination_reason"] == "fell"]
+    env = fell[0]["env"]
+    page.goto(f"{site.url}#/run/walk/terminations?reason=fell")
+    page.locator(".cells li").nth(env).locator("a").click()
+    page.wait_for_selector(".gallery li", timeout=60_000)
+
+    assert page.locator(".gallery li").count() == sum(r["env"] == env for r in fell)
+    page.get_by_role("button", name=f"environment {env}").click()
+    until(page, f"document.querySelectorAll('.gallery li').length === {min(50, len(fell))}")
+
+    shown = 0
+    page.goto(f"{site.url}#/run/walk/terminations?reason=fell")
+    page.wait_for_selector(".bars a")
+    for way in [a.get_attribute("href") for a in page.locator(".bars").first.locator("a").all()]:
+        page.goto(site.url + way)
+        page.wait_for_selector(".gallery li", timeout=60_000)
+        shown += page.locator(".gallery li").count()
+    assert shown == len(fell)
+
+
+def test_a_checkpoint_leads_to_the_episodes_it_produced(page, site, run):
+    page.goto(f"{site.url}#/run/walk/checkpoints")
+    page.locator("td.name button").last.click()
+    row = page.locator("tr.current .num").first.inner_text()
+    page.locator(".ways").get_by_text("Gallery").click()
+    page.wait_for_selector(".gallery li", timeout=60_000)
+    window = re.search(r"from=(\d+)&to=(\d+)", page.url)
+    begin, end = int(window[1]), int(window[2])
+
+    assert begin == int(row)
+    assert end - begin == 256
+    produced = EpisodeIndex(run).numbers(Window(begin, end))
+    assert page.locator(".gallery li").count() == len(produced) > 0
+    page.go_back()
+    page.locator(".ways").get_by_text("Worst").click()
+    page.wait_for_selector(".viewer canvas[data-drawn]", timeout=60_000)
+    worst = EpisodeIndex(run).extremes(Window(begin, end))["worst"]
+    assert worst.key in page.locator(".facts").inner_text()
+
+
+def test_live_shows_the_newest_episode_as_soon_as_it_has_ended(page, site, run):
+    env = RecordEnv(SlidingBall(), Recorder(run.parent / "ball"))
+    write_manifest(RunFolder(run.parent / "ball"), new_manifest(command=["ball.py"], config={}))
+    try:
+        env.reset()
+        page.goto(f"{site.url}#/run/ball/episode/latest?live=1")
+        page.get_by_text("none has ended yet").wait_for(timeout=60_000)
+        for number in range(2):
+            ended = False
+            while not ended:
+                *_, terminated, truncated, _ = env.step(np.array([1.0], np.float32))
+                ended = terminated or truncated
+            env.reset()
+            page.locator(".facts dd", has_text=re.compile(f"^#{number}$")).wait_for(timeout=60_000)
+        assert page.get_by_role("button", name="Pause").is_visible()
+    finally:
+        env.close()
+
+
+def test_a_phone_shows_an_episode_without_scrolling_sideways(browser, site):
+    context = browser.new_context(locale="ko-KR", viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    _open(page, site, "episode/worst?t=0.2")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_what_stands_still_is_drawn_sharp(page, site):
+    _open(page, site, "episode/0?t=0.1")
+    width = page.locator(".viewer canvas").bounding_box()["width"]
+
+    until(page, f"{STAGE}.width >= {int(width)}")
+    page.keyboard.press("ArrowRight")
+    until(page, f"{STAGE}.width < {int(width)}")
+    until(page, f"{STAGE}.width >= {int(width)}")
 
 
 def test_without_its_model_the_columns_are_shown(page, site, run, tmp_path):

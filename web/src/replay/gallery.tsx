@@ -30,6 +30,7 @@ interface Shot {
 export default function GalleryPage({ run }: PageProps) {
   const { params } = route.value
   const [reason, from, to] = [params.get('reason'), params.get('from'), params.get('to')]
+  const [env, command] = [params.get('env'), params.get('command')]
   const order = params.get('order') ?? 'newest'
   const shots = useSignal<Shot[] | null>(null)
   const reasons = useSignal<Record<string, number>>({})
@@ -38,18 +39,20 @@ export default function GalleryPage({ run }: PageProps) {
     const aborted = new AbortController()
     shots.value = null
     error.value = null
-    const window = { from, to }
+    const window = { from, to, env, command }
     listEpisodes(run, { ...window, limit: 0 }).then((list) => (reasons.value = list.reasons), () => undefined)
     loadClips(run, { ...window, reason, order, limit: LIMIT, steps: 50 }, aborted.signal)
       .then((clips) => Promise.all(clips.map((clip) => shotOf(run, clip))))
       .then((all) => (shots.value = all), (why) => aborted.signal.aborted || (error.value = why))
     return () => aborted.abort()
-  }, [run, reason, from, to, order])
+  }, [run, reason, from, to, env, command, order])
   const total = Object.values(reasons.value).reduce((a, b) => a + b, 0)
   return (
     <div class="page">
       <div class="tools">
         <span class="muted">{from || to ? t('window', { from: compact(Number(from ?? 0)), to: to ? compact(Number(to)) : '…' }) : t('whole')}</span>
+        {env && <button onClick={() => setParams({ env: null })} title={t('widen')}>{t('ofEnv', { env })} ×</button>}
+        {command && <button onClick={() => setParams({ command: null })} title={t('widen')}>{commandWords(command)} ×</button>}
         <button aria-pressed={!reason} onClick={() => setParams({ reason: null })}>{t('all')} <small>{compact(total)}</small></button>
         {Object.entries(reasons.value).map(([name, count]) => (
           <button key={name} aria-pressed={reason === name} onClick={() => setParams({ reason: name })}>{reasonWord(name)} <small>{compact(count)}</small></button>
@@ -65,6 +68,14 @@ export default function GalleryPage({ run }: PageProps) {
       {error.value ? <Failure error={error.value} /> : shots.value === null ? <p class="waiting">{t('loading')}</p> : shots.value.length === 0 ? <Notice title={t('gallery')}>{t('galleryEmpty')}</Notice> : <Cards run={run} shots={shots.value} />}
     </div>
   )
+}
+
+/** `0:0.25..0.5` as people say it. */
+function commandWords(command: string): string {
+  const [number = '', range = ''] = command.split(':')
+  const [low = '', high = ''] = range.split('..')
+  const name = t((['askedForward', 'askedSideways', 'askedTurning'] as const)[Number(number)] ?? 'askedForward')
+  return `${name} ${low ? `≥ ${figure(Number(low), 2)}` : ''} ${high ? `< ${figure(Number(high), 2)}` : ''}`
 }
 
 async function shotOf(run: string, clip: Clip): Promise<Shot> {

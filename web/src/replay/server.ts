@@ -45,11 +45,17 @@ export interface Window {
   to?: string | null
 }
 
-export const listEpisodes = (run: string, query: Window & { reason?: string | null; order?: string; limit?: number; offset?: number }) =>
+/** Of a window, those of one environment, or that were asked for something (`0:0.25..0.5`). */
+export interface Choice extends Window {
+  env?: string | null
+  command?: string | null
+}
+
+export const listEpisodes = (run: string, query: Choice & { reason?: string | null; order?: string; limit?: number; offset?: number }) =>
   getJson<EpisodeList>(at`runs/${run}/episodes`, query as Record<string, string>)
 
 /** The last steps of many episodes in one answer. */
-export async function loadClips(run: string, query: Window & { reason?: string | null; order?: string; limit?: number; steps?: number }, signal?: AbortSignal): Promise<Clip[]> {
+export async function loadClips(run: string, query: Choice & { reason?: string | null; order?: string; limit?: number; steps?: number }, signal?: AbortSignal): Promise<Clip[]> {
   const { header, data } = unpack<{ clips: ClipTold[]; channels: ChannelHeader[] }>(await getBinary(at`runs/${run}/episodes/clips`, query as Record<string, string>, signal), 'TWEP')
   return header.clips.map((told): Clip => {
     const channel = header.channels.find(({ name }) => name === told.key)

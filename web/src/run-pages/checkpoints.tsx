@@ -5,7 +5,8 @@ import { useAnswer } from '../shell/ask'
 import { Command } from '../shell/copy'
 import { bytes, figure, moment, whole } from '../shell/format'
 import { Failure, Notice, Waiting } from '../shell/notices'
-import { param, setParams } from '../shell/route'
+import { href, param, setParams } from '../shell/route'
+import { producedBy } from './produced'
 import { checkpoint as t } from './words'
 import './run-pages.css'
 
@@ -50,6 +51,7 @@ export default function CheckpointsPage({ run }: PageProps) {
           <h2>{t('commands')}</h2>
           <p><b>{shown.name}</b></p>
           {shown.error && <p class="bad">{shown.error}</p>}
+          <Produced run={run} row={shown} rows={rows} />
           <h3>{t('resume')} <small>{t('resumeSays')}</small></h3>
           <Command text={shown.resume} />
           <h3>{t('fork')} <small>{t('forkSays')}</small></h3>
@@ -64,6 +66,22 @@ export default function CheckpointsPage({ run }: PageProps) {
         </aside>
       )}
     </div>
+  )
+}
+
+/** The way to what a model did: its policy acted from its timestep on. */
+function Produced({ run, row, rows }: { run: string; row: CheckpointRow; rows: readonly CheckpointRow[] }) {
+  const made = producedBy(row, rows)
+  if (!made) return null
+  const window = { from: String(made.from), to: String(made.to) }
+  return (
+    <>
+      <h3>{t('watch')} <small>{t(made.last ? 'watchLast' : 'watchSays')}</small></h3>
+      <p class="ways">
+        <a href={href('gallery', run, window)}>{t('gallery')}</a>
+        {(['worst', 'median', 'best'] as const).map((name) => <a key={name} href={href('episode', run, window, [name])}>{t(name)}</a>)}
+      </p>
+    </>
   )
 }
 

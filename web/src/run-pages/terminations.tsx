@@ -12,7 +12,7 @@ import { at } from '../shell/api'
 import { useAnswer } from '../shell/ask'
 import { figure, percent, whole } from '../shell/format'
 import { Failure, Notice, Waiting } from '../shell/notices'
-import { param, setParams } from '../shell/route'
+import { href, param, setParams, type Params } from '../shell/route'
 import { termination as t } from './words'
 import './run-pages.css'
 
@@ -34,8 +34,13 @@ export default function TerminationsPage({ run }: PageProps) {
   // The colours of the reasons are the same on every page: by how frequent they are.
   const parts = reasons.map((name) => ({ name: reason(name), values: smoothed(Float64Array.from(shares.value?.reasons[name] ?? []), smoothing.value) }))
   const range = { from: zoom.value?.from ?? (xAxis.value === 'time' ? (x[0] ?? 0) : 0), to: zoom.value?.to ?? x.at(-1) ?? 1 }
-  const stack = { stack: shared(x, x.length ? parts : []), colours: parts.map((_, i) => colour(i)), share: true }
+  const stack = { stack: shared(x, x.length ? parts : []), colours: parts.map((_, i) => colour(i)), share: true, keys: Object.keys(shares.value?.reasons ?? {}) }
   const index = reasons.indexOf(shown)
+  // Only timesteps are known to the episodes of every attempt.
+  const reachable = xAxis.value === 'timestep' || !zoom.value
+  // A stretch has both its ends, a window leaves out where it begins.
+  const window = zoom.value ? { from: String(Math.ceil(zoom.value.from) - 1), to: String(Math.floor(zoom.value.to)) } : {}
+  const gallery = (of: Params) => (reachable ? href('gallery', run, { ...window, reason: shown, ...of }) : undefined)
   return (
     <div class="page">
       <Toolbar />
@@ -43,7 +48,7 @@ export default function TerminationsPage({ run }: PageProps) {
       <div class="charts">
         <Chart title={t('over')} names={parts.map((part) => part.name)} stack={stack} range={range} format={percent} wide height={240} />
         <section class="chart">
-          <header><h3>{t('episodes', { count: whole(all) })}</h3></header>
+          <header><h3>{t('episodes', { count: whole(all) })}</h3> <span class="grow" />{reachable && <Way to={gallery({})}>{t('watch', { reason: reason(shown) })}</Way>}</header>
           <ul class="reasons">
             {reasons.map((name, i) => (
               <li key={name}>
@@ -59,35 +64,47 @@ export default function TerminationsPage({ run }: PageProps) {
         {told.commands.map((command, n) => (
           <section class="chart" key={command}>
             <header><h3>{t('byCommand', { command: t.maybe(command) ?? command })}</h3> <small>{t('share', { reason: reason(shown) })}</small></header>
-            <Bars counts={told.by_command[n] ?? []} index={index} colour={colour(index)}
+            <Bars counts={told.by_command[n] ?? []} index={index} colour={colour(index)} to={(bin) => gallery({ command: commandOf(n, told.edges[n] ?? [], bin) })}
               labels={(told.edges[n] ?? []).slice(0, -1).map((low, i) => t('range', { low: figure(low, 2), high: figure(told.edges[n]?.[i + 1], 2) }))} />
           </section>
         ))}
         <section class="chart wide">
           <header><h3>{t('byEnv')}</h3> <small>{t('share', { reason: reason(shown) })}</small></header>
-          <Cells counts={told.by_env} index={index} colour={colour(index)} />
+          <Cells counts={told.by_env} index={index} colour={colour(index)} to={(env) => (env < MOST_ENVS - 1 ? gallery({ env: String(env) }) : undefined)} />
         </section>
       </div>
     </div>
   )
 }
 
+/** The server tells environments beyond these together, in the last cell. */
+const MOST_ENVS = 256
+
+/** A bin as the gallery is asked for it: the outermost are open, so that none is lost to rounding. */
+const commandOf = (n: number, edges: readonly number[], bin: number): string =>
+  `${n}:${bin > 0 ? edges[bin] : ''}..${bin < edges.length - 2 ? edges[bin + 1] : ''}`
+
 interface CountsProps {
   counts: number[][]
   index: number
   colour: string
+  /** The gallery of those that a row tells of; none where they cannot be reached. */
+  to: (row: number) => string | undefined
 }
 
 const sum = (row: readonly number[]) => row.reduce((all, count) => all + count, 0)
 
-function Bars({ counts, labels, index, colour: ink }: CountsProps & { labels: string[] }) {
+/** A link, where it leads somewhere. */
+const Way = ({ to, children }: { to: string | undefined; children: preact.ComponentChildren }) => (to ? <a href={to}>{children}</a> : <>{children}</>)
+
+function Bars({ counts, labels, index, colour: ink, to }: CountsProps & { labels: string[] }) {
   const shares = counts.map((row) => (row[index] ?? 0) / (sum(row) || 1))
   const most = Math.max(...shares, 1e-9)
   return (
     <ul class="bars">
       {counts.map((row, i) => (
         <li key={labels[i]}>
-          <span>{labels[i]}</span>
+          <span>{row[index] ? <Way to={to(i)}>{labels[i]}</Way> : labels[i]}</span>
           <span class="bar-track"><i style={{ width: `${((shares[i] ?? 0) / most) * 100}%`, background: ink }} /></span>
           <span class="num">{percent(shares[i])} <small>{whole(sum(row))}</small></span>
         </li>
@@ -96,13 +113,14 @@ function Bars({ counts, labels, index, colour: ink }: CountsProps & { labels: st
   )
 }
 
-function Cells({ counts, index, colour: ink }: CountsProps) {
+function Cells({ counts, index, colour: ink, to }: CountsProps) {
   return (
     <ul class="cells">
       {counts.map((row, env) => {
         const share = (row[index] ?? 0) / (sum(row) || 1)
         const label = t('cell', { label: t('env', { env }), share: percent(share), count: sum(row) })
-        return <li key={env} title={label}><i style={{ background: ink, opacity: share }} /><span class="unseen">{label}</span></li>
+        const cell = <><i style={{ background: ink, opacity: share }} /><span class="unseen">{label}</span></>
+        return <li key={env} title={label}>{row[index] ? <Way to={to(env)}>{cell}</Way> : cell}</li>
       })}
     </ul>
   )

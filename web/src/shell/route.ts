@@ -51,7 +51,7 @@ export function href(page: string, run: string | null = null, params: Params = {
   return formatRoute({ page, run, rest, params: query })
 }
 
-type Params = Record<string, string | null | undefined>
+export type Params = Record<string, string | null | undefined>
 
 /** Change parts of the view; `null` or '' takes a parameter away. */
 export function setParams(changes: Params, how: 'replace' | 'push' = 'replace'): void {
