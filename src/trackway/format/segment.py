@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -277,10 +277,11 @@ def split(schema: Schema, num_envs: int, frame: Frame) -> dict[str, Array]:
     return columns
 
 
-def field_digest(previous: str, data: bytes | memoryview) -> str:
+def field_digest(previous: str, blocks: Iterable[bytes | memoryview]) -> str:
     """The digest of a field's raw bytes, after that of the segment before (hexadecimal)."""
     value = hashlib.blake2b(bytes.fromhex(previous), digest_size=16)
-    value.update(data)
+    for block in blocks:
+        value.update(block)
     return value.hexdigest()
 
 

@@ -61,9 +61,16 @@ class Cursor:
         self._at: int | None = None  # the segment that it stands in
         self._opening: Opening | None = None
         self._offset = 0
+        self._most: int | None = None
 
-    def read(self, wanted: int) -> Iterator[Block | Mapping[str, Any]]:
-        """Rows and notes that are new, in order; what ends before row `wanted` is left out."""
+    def read(self, wanted: int, most: int | None = None) -> Iterator[Block | Mapping[str, Any]]:
+        """Rows and notes that are new, in order; what ends before row `wanted` is left out.
+
+        Args:
+            wanted: Number of a row.
+            most: How many rows of a part to put together at once, for who may stop there.
+        """
+        self._most = most
         while True:
             # Listed before the rest is read: with a successor, that rest is complete.
             contents = self._folder.contents()
@@ -138,20 +145,24 @@ class Cursor:
         return True
 
     def _rows(self, part: ColumnPart | TextPart, wanted: int) -> Iterator[Block]:
-        for start, end in part.stripes():
+        num_envs = len(range(part.header.num_envs)[self._envs])
+        row_bytes = sum(f.value_bytes for f in part.header.schema if f.name in self._fields)
+        most = max(1, _BLOCK_BYTES // max(1, num_envs * row_bytes))
+        if self._most is not None:
+            most = max(1, min(most, self._most))
+        for start, end in part.stripes(self._envs):
             try:
                 begin = max(start, part.place(wanted))
                 if begin >= end:
                     continue
-                columns = part.values(self._fields, slice(begin, end), self._envs)
+                told = list(runs(part.numbers(slice(begin, end)), most))
+                ends = itertools.accumulate((count for _, count in told), initial=begin)
+                places = [slice(*place) for place in itertools.pairwise(ends)]
+                blocks = part.blocks(self._fields, places, self._envs)
+                for (first, _), columns in zip(told, blocks, strict=True):
+                    yield Block(first, columns)
             except FormatError as error:
                 self._fault(error)
-                continue
-            row_bytes = sum(column[:1].nbytes for column in columns)
-            most = max(1, _BLOCK_BYTES // max(1, row_bytes))
-            for first, count in runs(part.numbers(slice(begin, end)), most):
-                at = part.place(first) - begin
-                yield Block(first, [column[at : at + count] for column in columns])
 
     def _fault(self, error: FormatError) -> None:
         _log.warning("%s; its rows are left out", error)

@@ -106,7 +106,7 @@ class Reader:
         # Once its pointer is gone, everything is in the journal, and it is sealed.
         if behind or not self._folder.ring_pointer.exists():
             # What a poll with a limit left unread, then what was written since.
-            for unread in (self._unread, self._cursor.read(self._next)):
+            for unread in (self._unread, self._cursor.read(self._next, limit)):
                 for block in unread:
                     if isinstance(block, Block):
                         count += self._take(found, block.first_row, block.columns)

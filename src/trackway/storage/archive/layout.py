@@ -83,14 +83,21 @@ class Layout:
         return values.astype(told.dtype, copy=False)
 
     def lines(
-        self, rows: npt.NDArray[np.int64], columns: Mapping[str, Array], first_env: int = 0
+        self, rows: npt.NDArray[np.int64], columns: Mapping[str, Array], chosen: slice
     ) -> pa.Table:
-        """Columns as a table, sorted by environment and row."""
-        num_envs = len(next(iter(columns.values())))
-        envs = np.arange(first_env, first_env + num_envs, dtype=np.int32)
-        arrays = [pa.array(np.tile(rows, num_envs)), pa.array(np.repeat(envs, len(rows)))]
+        """Some of the lines of a part: columns as a table, sorted by environment and row.
+
+        Args:
+            rows: Numbers of the rows.
+            columns: `[num_envs, rows, …]`.
+            chosen: Which lines.
+        """
+        lines = np.arange(chosen.start, chosen.stop)
+        envs, places = np.divmod(lines, len(rows))
+        arrays = [pa.array(rows[places]), pa.array(envs.astype(np.int32))]
         for column in self.arrow.names[2:]:
-            flat = pa.array(np.ascontiguousarray(columns[column]).ravel())
+            values = np.ascontiguousarray(columns[column])
+            flat = pa.array(values.reshape(-1, *values.shape[2:])[chosen].ravel())
             kind = self.arrow.field(column).type
             if pa.types.is_fixed_size_list(kind):
                 flat = pa.FixedSizeListArray.from_arrays(flat, type=kind)
@@ -125,7 +132,18 @@ def to_table(schema: Schema, rows: npt.NDArray[np.int64], columns: Mapping[str, 
     room = layout.empty(num_envs, len(rows))
     for field, values in columns.items():
         layout.put(field, values, room, 0)
-    return layout.lines(rows, room)
+    return layout.lines(rows, room, slice(0, num_envs * len(rows)))
+
+
+def plain(column: pa.ChunkedArray) -> Array:
+    """A column as one array; `[n, numbers]` for lists."""
+    width = column.type.list_size if pa.types.is_fixed_size_list(column.type) else 0
+    arrays = [
+        (chunk.flatten() if width else chunk).to_numpy(zero_copy_only=False)
+        for chunk in column.chunks
+    ]
+    joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return joined.reshape(-1, width) if width else joined
 
 
 def stored_dtype(field: Field) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
-import zlib
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,52 +19,17 @@ import pyarrow.parquet as pq
 
 from trackway.errors import FormatError
 from trackway.format import pieces
-from trackway.format.part import END_BYTES, KEY, MAGIC, PartHeader, read_checks
+from trackway.format.part import KEY, PartHeader
+from trackway.format.schema import Field
 from trackway.format.segment import field_digest
 from trackway.storage.archive import texts
-from trackway.storage.archive.layout import Array, Columns, Layout
+from trackway.storage.archive.checked import CheckedFile
+from trackway.storage.archive.layout import Array, Columns, Layout, plain
 
 _KEPT: Final = 64
+_FEW: Final = 4
+_HASHED_BYTES: Final = 1 << 18
 ALL: Final = slice(None)
-
-
-class _CheckedFile(io.FileIO):
-    """A file of which a column chunk is given only when it is what was written.
-
-    Attributes:
-        chunks: By offset, size and CRC of every column chunk.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._path = path
-        self.chunks: dict[int, tuple[int, int]] = {}
-
-    def read_checks(self) -> None:
-        """Prove the footer, and learn what the chunks have to be.
-
-        Raises:
-            FormatError: They are not as they were written.
-        """
-        size = self.seek(0, os.SEEK_END)
-        self.seek(max(0, size - END_BYTES))
-        try:
-            checks = read_checks(super().read())
-        except FormatError:
-            # The block may be larger than what was looked at.
-            self.seek(0)
-            checks = read_checks(super().read())
-        starts = itertools.accumulate(checks.sizes, initial=len(MAGIC))
-        told = zip(checks.sizes, checks.crcs, strict=True)
-        self.chunks = dict(zip(starts, told, strict=False))
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        start = self.tell()
-        data = super().read(-1 if size is None else size) or b""
-        known = self.chunks.get(start)
-        if known is not None and size == known[0] and zlib.crc32(data) != known[1]:
-            raise FormatError(f"{self._path}: bytes {start} to {start + known[0] - 1} are damaged")
-        return data
 
 
 class Part:
@@ -76,7 +39,7 @@ class Part:
         header: What it says of itself.
     """
 
-    def __init__(self, path: Path, known: _Known, file: _CheckedFile) -> None:
+    def __init__(self, path: Path, known: _Known, file: CheckedFile) -> None:
         self.path, self.header = path, known.header
         self._known, self._file = known, file
         self._parquet = pq.ParquetFile(file, metadata=known.metadata, pre_buffer=False)
@@ -112,8 +75,19 @@ class Part:
         """
         raise NotImplementedError
 
-    def stripes(self) -> list[tuple[int, int]]:
-        """Places of rows that are best read together."""
+    def blocks(
+        self, fields: Sequence[str], places: Sequence[slice], envs: slice = ALL
+    ) -> Iterator[list[Array]]:
+        """As `values`, of neighbouring places one after the other: decoded once, and at first.
+
+        Raises:
+            FormatError: A chunk is damaged.
+        """
+        for place in places:
+            yield self.values(fields, place, envs)
+
+    def stripes(self, envs: slice = ALL) -> list[tuple[int, int]]:
+        """Places of rows that are best read together, of these environments."""
         return [(0, self.header.rows)]
 
     def wrong_fields(self) -> tuple[list[str], list[str]]:
@@ -127,25 +101,31 @@ class Part:
         """
         wrong, damaged = [], []
         for field in self.header.schema:
+            given_up = self.header.sampled_rows is not None or field.name in self.header.bounds
             try:
-                (values,) = self.values([field.name], slice(0, self.header.rows))
+                if given_up:
+                    self.values([field.name], slice(0, self.header.rows))
+                elif not self._sealed_so(field):
+                    wrong.append(field.name)
             except FormatError as error:
                 damaged.append(f"{error} (field {field.name})")
-                continue
-            if self.header.sampled_rows is not None or field.name in self.header.bounds:
-                continue
-            if not self._sealed_so(field.name, values):
-                wrong.append(field.name)
         return wrong, damaged
 
-    def _sealed_so(self, field: str, values: Array) -> bool:
-        digest, at = self.header.previous.get(field, ""), 0
-        for segment in self.header.segments:
-            end = at + segment.rows
-            digest = field_digest(digest, np.ascontiguousarray(values[at:end]).data)
-            if digest != segment.digests[field]:
+    def _sealed_so(self, field: Field) -> bool:
+        # A few rows at a time: what is put together is hashed while the processor still has it.
+        most = max(1, _HASHED_BYTES // (self.header.num_envs * field.value_bytes))
+        starts = itertools.accumulate((s.rows for s in self.header.segments), initial=0)
+        places = [
+            [slice(at, min(at + most, end)) for at in range(start, end, most)]
+            for start, end in itertools.pairwise(starts)
+        ]
+        blocks = self.blocks([field.name], [place for some in places for place in some])
+        digest = self.header.previous.get(field.name, "")
+        for segment, some in zip(self.header.segments, places, strict=True):
+            found = itertools.islice(blocks, len(some))
+            digest = field_digest(digest, (np.ascontiguousarray(v).data for (v,) in found))
+            if digest != segment.digests[field.name]:
                 return False
-            at = end
         return True
 
     def _read(self, groups: Sequence[int], names: Sequence[str] | None = None) -> pa.Table:
@@ -157,7 +137,7 @@ class Part:
 
 
 class ColumnPart(Part):
-    """Line n is row `n % len(rows)` of environment `n // len(rows)`."""
+    """Line n is row `n % len(rows)` of environment `n // len(rows)`; row groups end anywhere."""
 
     @property
     def layout(self) -> Layout:
@@ -192,14 +172,31 @@ class ColumnPart(Part):
             return self.header.first_row + np.arange(places.start, places.stop)
         return super().numbers(places)
 
-    def stripes(self) -> list[tuple[int, int]]:
-        count = self.header.rows
-        return list(itertools.pairwise([*(edge for edge in self._edges if edge < count), count]))
+    def stripes(self, envs: slice = ALL) -> list[tuple[int, int]]:
+        count, chosen = self.header.rows, range(self.header.num_envs)[envs]
+        begin = chosen.start * count
+        edges = [edge - begin for edge in self._edges if begin < edge < begin + count]
+        if len(chosen) > 1:
+            # Elsewhere in each environment: the row groups at an edge are decoded twice.
+            edges = edges[_FEW - 1 :: _FEW]
+        return list(itertools.pairwise([0, *edges, count]))
 
     def values(self, fields: Sequence[str], places: slice, envs: slice = ALL) -> list[Array]:
-        names = self.layout.names
-        columns = self.columns([name for field in fields for name in names[field]], places, envs)
-        return [self.layout.values(field, columns) for field in fields]
+        (values,) = self.blocks(fields, [places], envs)
+        return values
+
+    def blocks(
+        self, fields: Sequence[str], places: Sequence[slice], envs: slice = ALL
+    ) -> Iterator[list[Array]]:
+        if not places:
+            return
+        begin, names = places[0].start, [n for field in fields for n in self.layout.names[field]]
+        columns = self.columns(names, slice(begin, places[-1].stop), envs)
+        for place in places:
+            # Rows are put together where they are wanted: a row group has twenty episodes.
+            near = slice(place.start - begin, place.stop - begin)
+            part = {name: column[:, near] for name, column in columns.items()}
+            yield [self.layout.values(field, part) for field in fields]
 
     def columns(self, names: Sequence[str], places: slice, envs: slice = ALL) -> Columns:
         """Columns `[environments, n, …]` of the rows at these places.
@@ -221,7 +218,7 @@ class ColumnPart(Part):
             starts.append(begins[group] + part.start - self._edges[group])
         found = {}
         for name in names:
-            flat = _plain(table[name])
+            flat = plain(table[name])
             if len(flat) == len(chosen) * size:
                 found[name] = flat.reshape(len(chosen), size, *flat.shape[1:])
             else:
@@ -277,7 +274,7 @@ def open_part(path: Path) -> ColumnPart | TextPart:
         FileNotFoundError: It is not there (any more).
         FormatError: It is damaged, or no part.
     """
-    file = _CheckedFile(path)
+    file = CheckedFile(path)
     try:
         told = os.fstat(file.fileno())
         key = path, told.st_ino, told.st_size, told.st_mtime_ns
@@ -293,21 +290,10 @@ def open_part(path: Path) -> ColumnPart | TextPart:
         raise FormatError(f"{path}: {error}") from error
 
 
-def _look(file: _CheckedFile) -> _Known:
+def _look(file: CheckedFile) -> _Known:
     file.read_checks()
     metadata = pq.read_metadata(file)
     header = PartHeader.decode((metadata.metadata or {}).get(KEY))
     counts = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     edges = [0, *itertools.accumulate(counts)]
     return _Known(file.chunks, metadata, header, Layout(header.schema), edges)
-
-
-def _plain(column: pa.ChunkedArray) -> Array:
-    """A column as one array; `[n, numbers]` for lists."""
-    width = column.type.list_size if pa.types.is_fixed_size_list(column.type) else 0
-    arrays = [
-        (chunk.flatten() if width else chunk).to_numpy(zero_copy_only=False)
-        for chunk in column.chunks
-    ]
-    joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-    return joined.reshape(-1, width) if width else joined

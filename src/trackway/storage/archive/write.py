@@ -29,10 +29,8 @@ def write_columns(
         layout.arrow, [("env", "ascending"), ("row", "ascending")]
     )
     with _writer(path, layout.arrow, choose(layout.arrow, columns), order) as writer:
-        env_bytes = header.schema.row_bytes(1)
-        for envs, part in row_groups(header.num_envs, len(rows), env_bytes):
-            group = {name: column[envs, part] for name, column in columns.items()}
-            writer.write_table(layout.lines(rows[part], group, envs.start), 1 << 30)
+        for chosen in row_groups(header.num_envs * len(rows), header.schema.row_bytes(1)):
+            writer.write_table(layout.lines(rows, columns, chosen), 1 << 30)
         writer.add_key_value_metadata({KEY: header.encode()})
     add_checks(path)
 
@@ -58,6 +56,7 @@ def _writer(
         column_encoding=encodings.encodings,
         data_page_version="2.0",
         data_page_size=64 << 20,  # a chunk is one page: byte planes stay together
+        max_rows_per_page=1 << 30,
         write_batch_size=1 << 20,
         sorting_columns=order,
     )

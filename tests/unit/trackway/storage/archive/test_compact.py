@@ -107,6 +107,25 @@ def test_many_environments_share_a_row_group_and_long_runs_are_split(tmp_path, m
         assert pq.read_metadata(made.path).num_row_groups == groups
         assert_same(read(recorded.run, "steps"), recorded)
         assert_same(read(recorded.run, "steps", first=7), recorded, 7)
+        given = recorded.everything()
+        for env in range(NUM_ENVS):
+            found = Reader(recorded.folder, ["qpos", "camera"], first=5, env=env).poll()
+            for field in ("qpos", "camera"):
+                np.testing.assert_array_equal(found[field], given[field][5:, env : env + 1])
+
+
+def test_a_limit_gives_so_many_rows_and_the_next_poll_the_following(tmp_path, monkeypatch):
+    monkeypatch.setattr("trackway.storage.archive.encoding.GROUP_ROWS", 40)
+    recorded = Recorded(tmp_path, FakeClock())
+    recorded.batch(100)
+    recorded.finish()
+    compact_run(tmp_path)
+    for env in (None, 1):
+        reader = Reader(recorded.folder, ["row"], first=33, env=env)
+        found = [reader.poll(limit=30) for _ in range(4)]
+
+        assert all(len(records) < 2 * 30 for records in found)
+        assert np.concatenate([records.rows for records in found]).tolist() == list(range(33, 100))
 
 
 def test_a_reader_stands_where_segments_become_a_part(tmp_path):
