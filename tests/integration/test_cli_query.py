@@ -1,13 +1,24 @@
 """`trackway query`, as a person runs it."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pytest
 from tests.support.recorded import make_run, record_attempt
+
+from trackway.cli.main import main
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +31,18 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trackway(*args: str | Path) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from trackway.cli.main import main; sys.exit(main())"
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, timeout=60
-    )
+@pytest.fixture
+def trackway(capsys: pytest.CaptureFixture[str]) -> Command:
+    def run(*args: str | Path) -> Done:
+        status = main([*map(str, args)])
+        return Done(status, *capsys.readouterr())
+
+    return run
 
 
-def test_an_answer_is_printed_as_a_table_and_who_is_left_out_is_said(models: Path) -> None:
+def test_an_answer_is_printed_as_a_table_and_who_is_left_out_is_said(
+    models: Path, trackway: Command
+) -> None:
     done = trackway("query", "SELECT run, count(*) AS steps FROM steps GROUP BY run", models)
 
     assert done.returncode == 0
@@ -37,7 +52,9 @@ def test_an_answer_is_printed_as_a_table_and_who_is_left_out_is_said(models: Pat
     assert done.stderr.count("\n") == 1
 
 
-def test_an_answer_is_written_in_the_format_of_the_files_name(models: Path, tmp_path: Path) -> None:
+def test_an_answer_is_written_in_the_format_of_the_files_name(
+    models: Path, tmp_path: Path, trackway: Command
+) -> None:
     for name in ("a.csv", "a.json", "a.parquet"):
         path = tmp_path / name
         done = trackway("query", "SELECT run, env FROM episodes", models, "--out", path)
@@ -49,7 +66,7 @@ def test_an_answer_is_written_in_the_format_of_the_files_name(models: Path, tmp_
     assert (refused.returncode, "--format" in refused.stderr) == (1, True)
 
 
-def test_a_wrong_question_gets_one_sentence(models: Path) -> None:
+def test_a_wrong_question_gets_one_sentence(models: Path, trackway: Command) -> None:
     done = trackway("query", "SELECT nothing FROM runs", models)
 
     assert done.returncode == 1
@@ -57,7 +74,7 @@ def test_a_wrong_question_gets_one_sentence(models: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_folder_without_runs_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_runs_is_said(tmp_path: Path, trackway: Command) -> None:
     done = trackway("query", "SELECT 1", tmp_path / "nothing")
 
     assert (done.returncode, done.stdout) == (1, "")
