@@ -89,7 +89,7 @@ class Oracle:
 
 def ship_through_faults(path: Path, seed: int) -> FaultyStore:
     """Record, ship, kill the shipper, lose the network; then let all of it arrive."""
-    chance = random.Random(seed)
+    chance, looks = random.Random(seed), random.Random(f"looks {seed}")
     bench = Bench(path / "run", capacity=64, segment_rows=chance.choice([15, 40, 200]))
     store = MemoryStore()
     faulty = FaultyStore(store, seed)
@@ -107,7 +107,7 @@ def ship_through_faults(path: Path, seed: int) -> FaultyStore:
             shipper = Shipper(RunFolder(bench.run), faulty, clock=bench.clock)
         for _ in range(chance.randrange(1, 12)):
             with contextlib.suppress(UnreachableError):
-                shipper.ship()
+                shipper.ship(thorough=looks.random() < 0.3)
             if chance.random() < 0.5:
                 oracle.look(afresh=chance.random() < 0.3)
         if chance.random() < 0.6:

@@ -14,6 +14,8 @@ LOOK_S: Final = 5.0
 # A watcher says so every few seconds; after that long without a word it is gone.
 _FORGET_S: Final = 20.0
 _WORST_BACKOFF_S: Final = 30.0
+# Every awakening costs some 0.1 ms.
+_LONGEST_PAUSE_S: Final = 0.2
 
 
 class Cadence:
@@ -52,8 +54,16 @@ class Cadence:
 
     def due(self) -> bool:
         """Whether it is time to ship."""
-        wait_s = self._watched_s if self.watched else self._idle_s
-        return self._clock.monotonic_s() - self._shipped_s >= max(wait_s, self._backoff_s)
+        return self._clock.monotonic_s() - self._shipped_s >= self._wait_s()
+
+    def pause_s(self) -> float:
+        """How long nothing is to be done, as far as is known now; at most a fifth of a second."""
+        now_s = self._clock.monotonic_s()
+        left_s = min(self._shipped_s + self._wait_s(), self._looked_s + LOOK_S) - now_s
+        return min(max(left_s, 0.0), _LONGEST_PAUSE_S)
+
+    def _wait_s(self) -> float:
+        return max(self._watched_s if self.watched else self._idle_s, self._backoff_s)
 
     def went_well(self) -> None:
         self._shipped_s, self._backoff_s = self._clock.monotonic_s(), 0.0

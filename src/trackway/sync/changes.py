@@ -7,9 +7,10 @@ being written). Nothing is told of files that are gone: a store keeps them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from trackway.storage.file_names import segments_in
 _LOCAL = frozenset({"lock", "writer.lock", "archive.lock", "training.lock", "ring", "ring.json"})
 _SET_ASIDE = re.compile(r"(realtime_data)/set_aside/\d+/(.+/.+)")
 _LIVE_STREAMS = frozenset({"episodes", "starts", "updates", "system", "events"})
+_GROWING = (".open", ".log")
 _OPEN, _SEALED, _PART, _STORED = ".open", ".seg", ".parquet", ".stored"
 
 
@@ -93,57 +95,93 @@ def lane_of(path: str) -> str:
     return "models" if first in ("checkpoints", "videos") or path.endswith(".zip") else "live"
 
 
+@dataclass(frozen=True)
+class _Folder:
+    """A folder as it was at the last look.
+
+    Attributes:
+        rests: Whether it has not changed since the look before, and nothing of it waits.
+        folders, growing: What below it is looked at nevertheless.
+    """
+
+    mtime_ns: int
+    rests: bool
+    folders: Sequence[str]
+    growing: Sequence[str]
+
+
 class Scanner:
     """Looks through one run's folder, again and again."""
 
     def __init__(self, run: Path) -> None:
         self._run = run
         self._salts: dict[str, tuple[int, int]] = {}
+        self._folders: dict[str, _Folder] = {}
 
-    def changes(self, shipped: Shipped, most_bytes: int) -> dict[str, list[Change]]:
+    def changes(
+        self, shipped: Shipped, most_bytes: int, thorough: bool = True
+    ) -> dict[str, list[Change]]:
         """What is new, by lane, in an order in which no record comes before what it names.
 
         Args:
             shipped: What the store has.
             most_bytes: About as much of a growing file is told of at once.
+            thorough: Whether every file is looked at. A run has thousands, published by renames,
+                which their folder's time tells of; what a program changes in place is seen only so.
         """
         found: dict[str, list[Change]] = {}
         # Records are listed before the models that they name: whatever a record that was seen
         # names is seen as well.
-        tops = [path.name for path in self._run.iterdir()]
-        tops.sort(key=lambda name: name != "realtime_data")
-        for path, entry in (item for top in tops for item in self._walk(top)):
-            change = self._change(path, entry, shipped, most_bytes)
-            if change is not None and change.end >= change.start:
-                found.setdefault(lane_of(path), []).append(change)
+        tops = sorted(os.scandir(self._run), key=lambda entry: entry.name != "realtime_data")
+        for entry in tops:
+            for path, stat in self._below(entry, shipped, thorough):
+                change = self._change(path, stat, shipped, most_bytes)
+                if change is not None and change.end >= change.start:
+                    found.setdefault(lane_of(path), []).append(change)
         for changes in found.values():
             changes.sort(key=_rank)
         return found
 
-    def _walk(self, name: str) -> Iterator[tuple[str, os.stat_result]]:
-        if name.startswith(".") or name == "sync":
+    def _below(
+        self, top: os.DirEntry[str], shipped: Shipped, thorough: bool
+    ) -> Iterator[tuple[str, os.stat_result]]:
+        """Files that may have changed, of a folder or a file at the top of the run."""
+        if top.name.startswith(".") or top.name == "sync":
             return
-        stack = [name]
+        if not top.is_dir():
+            with contextlib.suppress(FileNotFoundError):
+                yield top.name, top.stat()
+            return
+        stack = [top.name]
         while stack:
-            path = stack.pop()
-            full = self._run / path
+            folder = stack.pop()
+            full = self._run / folder
             try:
-                if full.is_dir():
-                    stack += [
-                        f"{path}/{below.name}"
-                        for below in full.iterdir()
-                        if not below.name.startswith(".") and below.name not in _LOCAL
-                    ]
-                else:
-                    yield path, full.stat()
+                mtime_ns = full.stat().st_mtime_ns
+                known = self._folders.get(folder)
+                same = known is not None and known.mtime_ns == mtime_ns
+                if known is not None and same and known.rests and not thorough:
+                    stack += known.folders
+                    for path in known.growing:
+                        with contextlib.suppress(FileNotFoundError):
+                            yield path, (self._run / path).stat()
+                    continue
+                files, folders = _listed(folder, full)
             except FileNotFoundError:
-                continue  # renamed or packed meanwhile: seen under its new name the next time
+                continue
+            growing = [path for path, _ in files if path.endswith(_GROWING)]
+            settled = all(
+                path.endswith(_GROWING) or _is_there(path, stat, shipped) for path, stat in files
+            )
+            # Within one tick of the clock a folder may change twice: it has to be seen alike twice.
+            rests = same and settled and _may_rest(folder)
+            self._folders[folder] = _Folder(mtime_ns, rests, folders, growing)
+            stack += folders
+            yield from files
 
     def _change(
         self, path: str, stat: os.stat_result, shipped: Shipped, most_bytes: int
     ) -> Change | None:
-        if path.endswith(_STORED):
-            return None  # of what lies there, and not here
         size, mtime_ns = stat.st_size, stat.st_mtime_ns
         if path.endswith(_OPEN):
             start = shipped.grown.get(path, 0)
@@ -153,7 +191,7 @@ class Scanner:
             start = shipped.grown.get(path, 0)
             end = min(size, start + most_bytes)
             return Change(path, start, end, grows=True) if size > start else None
-        if shipped.files.get(path) == (size, mtime_ns) or shipped.has_rows_of(path):
+        if _is_there(path, stat, shipped):
             return None
         moved = _SET_ASIDE.fullmatch(path)
         old = f"{moved[1]}/{moved[2]}" if moved else ""
@@ -189,6 +227,37 @@ class Scanner:
         if end == 0 and len(data) == most_bytes:
             return self._whole_frames(path, start, size, 2 * most_bytes)
         return offset + end
+
+
+def _listed(folder: str, full: Path) -> tuple[list[tuple[str, os.stat_result]], list[str]]:
+    """A folder's files as they are, and the folders in it; without what is nobody else's business."""
+    files, folders = [], []
+    with os.scandir(full) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in _LOCAL:
+                continue
+            path = f"{folder}/{entry.name}"
+            if entry.is_dir():
+                folders.append(path)
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                # Renamed or packed meanwhile: seen under its new name the next time.
+                files.append((path, entry.stat()))
+    return files, folders
+
+
+def _is_there(path: str, stat: os.stat_result, shipped: Shipped) -> bool:
+    """Whether the store has a whole file as it is, or its rows, or is not told of it."""
+    return (
+        shipped.files.get(path) == (stat.st_size, stat.st_mtime_ns)
+        or path.endswith(_STORED)
+        or shipped.has_rows_of(path)
+    )
+
+
+def _may_rest(folder: str) -> bool:
+    """Not those of models and their records: nothing may be overlooked that a record names."""
+    return folder.startswith("realtime_data/") and lane_of(f"{folder}/x") != "models"
 
 
 def _rank(change: Change) -> tuple[bool, str]:

@@ -33,8 +33,11 @@ _log = logging.getLogger(__name__)
 _LIVE_BYTES = 8 << 20
 _BACKLOG_BYTES = 32 << 20
 _NAP_S = 0.02
+# How long what a program changes in place, rather than by a rename, may stay unseen.
+_THOROUGH_S = 30.0
 # How long a shipper may go on that has been fenced; what it ships meanwhile does not count.
 _CHECK_S = 1.0
+_CHECK_END_S = 0.5
 
 
 class Shipper:
@@ -76,7 +79,7 @@ class Shipper:
         self._sender: Sender | None = None
         self._parcel: Parcel | None = None
         self._trouble: str | None = None
-        self._checked_s = -1e9
+        self._checked_s = self._thorough_s = self._ended_s = -1e9
         self.shipments = self.behind_bytes = 0
         files.make_folder(run.sync)
         lock = files.lock(run.sync / "lock")
@@ -102,15 +105,19 @@ class Shipper:
             if ended and left == 0:
                 self._tell("finished")
                 return
-            self._clock.sleep_s(_NAP_S)
+            # A backlog is left for something more urgent only.
+            self._clock.sleep_s(0.0 if left else self._cadence.pause_s())
 
     def close(self) -> None:
         if self._sender is not None:
             self._acknowledgements.close()
         self._lock.release()
 
-    def ship(self) -> int:
+    def ship(self, thorough: bool = True) -> int:
         """Ship what there is now, once; how many bytes are still waiting.
+
+        Args:
+            thorough: Whether every file is looked at, rather than those whose folder tells of news.
 
         Raises:
             UnreachableError: Try again later: nothing is lost, nothing will be there twice.
@@ -118,7 +125,7 @@ class Shipper:
         if self._sender is None:
             self._begin()
         self._finish_parcel()
-        found = self._scanner.changes(self._shipped, _BACKLOG_BYTES)
+        found = self._scanner.changes(self._shipped, _BACKLOG_BYTES, thorough)
         self.behind_bytes = sum(c.end - c.start for changes in found.values() for c in changes)
         # What is looked at first goes first, so that after days without a network the live view is
         # back before the backlog.
@@ -140,7 +147,11 @@ class Shipper:
             self._cadence.look(self._store, layout.watched_key(self._prefix))
             if not at_once and not self.behind_bytes and not self._cadence.due():
                 return None
-            left = self.ship()
+            now_s = self._clock.monotonic_s()
+            thorough = at_once or now_s - self._thorough_s >= _THOROUGH_S
+            left = self.ship(thorough)
+            if thorough:
+                self._thorough_s = now_s
         except (UnreachableError, OSError) as error:
             if not self._run.path.is_dir():
                 raise SyncError(
@@ -157,7 +168,7 @@ class Shipper:
 
     def _wait_out(self) -> None:
         while not self._cadence.due():
-            self._clock.sleep_s(_NAP_S)
+            self._clock.sleep_s(max(self._cadence.pause_s(), _NAP_S))
 
     def _begin(self) -> None:
         """Ask the store how things stand; take the run, or go on with it."""
@@ -227,7 +238,14 @@ class Shipper:
         self.shipments += 1
 
     def _ended(self) -> bool:
-        """Whether nothing more will come: no process trains or records into this run."""
+        """Whether nothing more will come: no process trains or records into this run.
+
+        It takes a look at many files, so not at every awakening.
+        """
+        now_s = self._clock.monotonic_s()
+        if now_s - self._ended_s < _CHECK_END_S:
+            return False
+        self._ended_s = now_s
         try:
             running = status(read_manifest(self._run)) == "running"
         except RunError:

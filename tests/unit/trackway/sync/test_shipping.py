@@ -19,6 +19,7 @@ from trackway.storage.places import attempts
 from trackway.storage.reader import Reader, read
 from trackway.sync import layout, lease
 from trackway.sync.acknowledged import acknowledged_file
+from trackway.sync.changes import Scanner, Shipped
 from trackway.sync.folder_store import FolderStore
 from trackway.sync.follower import Follower
 from trackway.sync.mirror import Mirror, runs
@@ -262,6 +263,33 @@ def test_a_replaced_file_is_shipped_again_and_only_then(bench, store, tmp_path):
     there = mirror(store, tmp_path)
 
     assert orjson.loads((there.path / "run.json").read_bytes())["status"] == "finished"
+
+
+def test_a_quick_look_sees_what_is_published_and_a_thorough_one_what_is_changed_in_place(bench):
+    folder = bench.run / "realtime_data" / "episodes"
+    for number in range(3):
+        files.publish(folder / f"episodes_{number}.json", b"[]")
+    scanner, told = Scanner(bench.run), Shipped()
+
+    def look(thorough=False):
+        found = scanner.changes(told, 1 << 20, thorough).values()
+        changes = [change for lane in found for change in lane if "episodes" in change.path]
+        for change in changes:
+            told.take(change)
+        return [change.path.rpartition("/")[2] for change in changes]
+
+    assert len(look()) == 3
+    assert [look(), look(), look()] == [[], [], []]
+    (folder / "episodes_1.json").write_bytes(b"[1, 2]")
+    assert look() == []
+    assert look(thorough=True) == ["episodes_1.json"]
+    assert [look(), look()] == [[], []]
+    # Twice within what may be one tick of the folder's clock.
+    files.publish(folder / "episodes_3.json", b"[]")
+    assert look() == ["episodes_3.json"]
+    files.publish(folder / "episodes_4.json", b"[]")
+    files.publish(folder / "episodes_0.json", b"[3]")
+    assert sorted(look()) == ["episodes_0.json", "episodes_4.json"]
 
 
 @pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b"])
