@@ -24,6 +24,7 @@ FACTOR: Final = 8
 # So many buckets of a level become one that is asked for, at least: their edges are then at most
 # a quarter of its width from where they were asked to be.
 _FINE: Final = 4
+_RARE: Final = ("nan", "inf")
 
 
 class Pyramid:
@@ -110,17 +111,20 @@ class Pyramid:
 
 
 class _Level:
-    """Buckets of one width, in arrays `[series, capacity]` that grow by doubling."""
+    """Buckets of one width, in arrays `[series, capacity]` that grow by a quarter.
+
+    A server holds the pyramids of all that is looked at, so they are small: how many values there
+    are is held once for all series, and what is not finite only where there was something so.
+    """
 
     def __init__(self, series: int, dtype: np.dtype[Any], rows_each: int) -> None:
         self.rows_each, self.size = rows_each, 0
-        kinds = dict.fromkeys(("min", "max", "first", "last"), dtype) | {"sum": np.float64}
-        self._parts = {
-            name: np.empty(
-                (series, 0), kinds.get(name, np.int32 if rows_each < 2**24 else np.int64)
-            )
-            for name in PARTS
-        }
+        self.series = series
+        self._nothing = np.zeros((1, 1), np.int32 if rows_each < 2**24 else np.int64)
+        self._parts: dict[str, Array | None] = {n: np.empty((series, 0), dtype) for n in PARTS}
+        self._parts["sum"] = np.empty((series, 0))
+        self._parts["count"] = self._nothing[:, :0]
+        self._parts |= dict.fromkeys(_RARE)  # None stands for zeros
         self._index = np.empty(0, np.int64)
 
     @property
@@ -129,11 +133,16 @@ class _Level:
 
     @property
     def nbytes(self) -> int:
-        return sum(part.nbytes for part in self._parts.values()) + self._index.nbytes
+        held = (part for part in self._parts.values() if part is not None)
+        return sum(part.nbytes for part in held) + self._index.nbytes
 
     def buckets(self, first: int, end: int, series: Any) -> Buckets:
         rows = self._index[first:end] * self.rows_each
-        chosen = (self._parts[name][:, first:end] for name in PARTS)
+        shape = self.series, len(rows)
+        chosen = (
+            np.broadcast_to(self._nothing if part is None else part[:, first:end], shape)
+            for part in self._parts.values()
+        )
         return Buckets(rows, rows + self.rows_each, *(part[series] for part in chosen))
 
     def add(self, index: Ints, made: Buckets) -> int:
@@ -181,15 +190,21 @@ class _Level:
         self.size = begin + len(index)
         self._index = _grown(self._index, begin, self.size)
         self._index[begin : self.size] = index
-        for name in PARTS:
-            part = self._parts[name] = _grown(self._parts[name], begin, self.size)
-            part[:, begin : self.size] = getattr(made, name)
+        for name, part in self._parts.items():
+            values = getattr(made, name)
+            if part is None:
+                if not values.any():
+                    continue
+                part = np.zeros((self.series, self.size), self._nothing.dtype)
+            part = self._parts[name] = _grown(part, begin, self.size)
+            part[:, begin : self.size] = values[: len(part)]
 
 
 def _grown(array: Array, kept: int, size: int) -> Array:
     if array.shape[-1] >= size:
         return array
-    larger = np.empty((*array.shape[:-1], max(size, 2 * array.shape[-1])), array.dtype)
+    capacity = max(size, array.shape[-1] * 5 // 4)
+    larger = np.empty((*array.shape[:-1], capacity), array.dtype)
     larger[..., :kept] = array[..., :kept]
     return larger
 
