@@ -24,6 +24,7 @@ from trackway.format.message import Message
 from trackway.legacy.snapshots import Derivation, Snapshot, records_of
 from trackway.legacy.summaries import summaries
 from trackway.recorder.inbox import Done, UnwritableError, WrittenFile, serve
+from trackway.recorder.packer import Packing
 
 EPISODES, STATES, METRICS = "episodes", "environment_states", "learning_metrics"
 CHECKPOINTS, HYPERPARAMETERS, MODELS, SUMMARIES = (
@@ -57,6 +58,7 @@ class JsonLayout:
         self._last_checkpoint: str | None = None
         self._finished_s: float | None = None
         self._lock: disk.Lock | None = None
+        self.packing: Packing | None = None
         # Per folder: the stem, number and content of the newest file.
         self._latest: dict[Path, tuple[str, int, bytes]] = {}
 
@@ -69,6 +71,8 @@ class JsonLayout:
             self._derivation = None if told is None else Derivation.load(told)
             self._folder = Path(message["recording"]["folder"])
             self._zip_folder = Path(message["recording"]["zip_folder"])
+            keep = message["recording"].get("keep_files")
+            self.packing = None if keep is None else Packing(keep)
             self._hold_folder()
             return Done()
         self._totals = message.get("totals", self._totals)
@@ -159,6 +163,8 @@ class JsonLayout:
         data = json_bytes(records)
         stem = f"{_PREFIXES[kind]}_{file_stamp(unix_s)}"
         path = self._publish_once(self._folder / kind, stem, data)
+        if self.packing is not None:
+            self.packing.added(path.parent)
         return WrittenFile(kind, path, len(records))
 
     def _document(self, message: Message) -> WrittenFile:

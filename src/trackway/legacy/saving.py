@@ -75,6 +75,9 @@ class RealTimeSavingCallback(BaseCallback):
         record_steps: Keep the streams of a `RecorderCallback` as well, every step of every
             environment, in `realtime_data/streams/` beside `checkpoints/`; unless the training has
             a `RecorderCallback` of its own.
+        keep_files: How many of the newest JSON files of a kind always stay files: once there are
+            twice as many, the older ones become a zip (`trackway unpack` makes them again). None:
+            all stay.
     """
 
     _comprehensive = False
@@ -96,6 +99,7 @@ class RealTimeSavingCallback(BaseCallback):
         config: Mapping[str, Any] | None = None,
         close_timeout_s: float = 60.0,
         record_steps: bool = True,
+        keep_files: int | None = 200,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(verbose)
@@ -105,6 +109,9 @@ class RealTimeSavingCallback(BaseCallback):
         ):
             if value < 1:
                 raise ValueError(f"{name} is {value}; give a number of timesteps, at least 1")
+        if keep_files is not None and keep_files < 1:
+            raise ValueError(f"keep_files is {keep_files}; give 1 or more, or None for all")
+        self.keep_files = keep_files
         self.save_dir = Path(save_dir).absolute()
         beside = self.save_dir.name == "realtime_data"
         self.zip_folder = (self.save_dir.parent if beside else self.save_dir) / "checkpoints"
@@ -254,6 +261,7 @@ class RealTimeSavingCallback(BaseCallback):
             resume_command=self._resume_command,
             config=self._config,
             close_timeout_s=self._close_timeout_s,
+            keep_files=self.keep_files,
         )
 
     def _collect_updates(self) -> None:

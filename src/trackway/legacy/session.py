@@ -43,6 +43,7 @@ class Options:
     resume_command: Callable[[Path], str] | None
     config: Mapping[str, Any] | None
     close_timeout_s: float
+    keep_files: int | None
 
 
 class Session:
@@ -70,6 +71,7 @@ class Session:
             "zip_folder": str(options.zip_folder),
             "started_unix_s": observer.started_unix_s,
             "comprehensive": options.comprehensive,
+            "keep_files": options.keep_files,
             "compatibility": compatibility(),
         }
         opening = {

@@ -1,4 +1,4 @@
-"""JSON files of a run that has ended, many in one zip; a tenth of the size, and a tenth of the files.
+"""JSON files of a run, many in one zip; a tenth of the size, and a hundredth of the files.
 
     episodes/episodes_20250101_120000--episodes_20250101_180000.zip
              episodes_20250101_180001.json …     the newest stay as they are
@@ -10,6 +10,8 @@ before what the pack holds of it.
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import re
 import zipfile
 import zlib
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from trackway import files
+from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import FormatError
 
 KEPT: Final = 20
@@ -26,6 +29,7 @@ KEPT: Final = 20
 KINDS: Final = ("episodes", "environment_states", "learning_metrics")
 _MEMBER: Final = re.compile(r"[^/\\\0.][^/\\\0]*\.json")
 _LEVEL: Final = 6
+_PATIENCE_S: Final = 60.0
 # A wrong size in a damaged pack must not fill the memory.
 _MOST_BYTES: Final = 1 << 30
 
@@ -43,15 +47,35 @@ class Packed:
 def pack(folder: Path, keep: int = KEPT) -> Packed | None:
     """Put all but the newest files of a folder into one pack; each is read back before it goes.
 
-    For folders that nobody writes into.
+    New files may come meanwhile. Who dies in the middle loses and doubles nothing: the next one
+    goes on.
+
+    Returns:
+        What was packed, or None for nothing; also where another process is at it.
 
     Raises:
         OSError: The disk refused; all files are as they were.
         FormatError: What was read back is not what was written; all files are as they were.
     """
-    _finish(folder)
-    found = sorted(folder.glob("*.json"))
-    chosen = found[: max(0, len(found) - keep)]
+    held = files.lock(folder) if folder.is_dir() else None
+    if held is None:
+        return None
+    try:
+        files.remove_leftovers(folder, ".zip")
+        _finish(folder)
+        return _pack(folder, _older(folder, keep))
+    finally:
+        held.release()
+
+
+def _older(folder: Path, keep: int) -> list[Path]:
+    """All files but the newest, by name; nor those last written, where a clock was set back."""
+    by_name = sorted(folder.glob("*.json"))
+    newest = set(sorted(by_name, key=lambda path: path.stat().st_mtime_ns)[-keep:] if keep else [])
+    return [path for path in by_name[: max(0, len(by_name) - keep)] if path not in newest]
+
+
+def _pack(folder: Path, chosen: list[Path]) -> Packed | None:
     if len(chosen) < 2:
         return None
     path = folder / f"{chosen[0].stem}--{chosen[-1].stem}.zip"
@@ -72,21 +96,46 @@ def pack(folder: Path, keep: int = KEPT) -> Packed | None:
     return Packed(path, len(chosen), before, path.stat().st_size)
 
 
-def unpack(folder: Path) -> int:
+def unpack(folder: Path, clock: Clock = SYSTEM_CLOCK) -> int:
     """Make the files of all packs of a folder again; how many they were.
 
     Raises:
         FormatError: A pack is damaged. It stays, and so do the files that were made.
-        OSError: The disk refused.
+        OSError: The disk refused, or another process goes on packing.
     """
-    count = 0
-    for path in packs(folder):
-        for name in _names(path):
-            with contextlib.suppress(FileExistsError):
-                files.publish_new(folder / name, _read(path, name))
-            count += 1
-        files.remove(path)
-    return count
+    if not packs(folder):
+        return 0
+    deadline_s = clock.monotonic_s() + _PATIENCE_S
+    while (held := files.lock(folder)) is None:
+        if clock.monotonic_s() >= deadline_s:
+            raise BlockingIOError(errno.EAGAIN, "another process packs its files", str(folder))
+        clock.sleep_s(0.1)
+    try:
+        return sum(_unpack(folder, path) for path in packs(folder))
+    finally:
+        held.release()
+
+
+def _unpack(folder: Path, path: Path) -> int:
+    names = _names(path)
+    for name in names:
+        _make(folder / name, _read(path, name))
+    files.remove(path)
+    return len(names)
+
+
+def _make(path: Path, data: bytes) -> None:
+    """Publish a file; beside another one of this name, of a clock that was set back."""
+    stem = path.stem
+    for number in itertools.count(2):
+        try:
+            files.publish_new(path, data)
+        except FileExistsError:
+            if path.read_bytes() == data:
+                return
+            path = path.with_name(f"{stem}_{number}.json")
+        else:
+            return
 
 
 def packs(folder: Path) -> list[Path]:

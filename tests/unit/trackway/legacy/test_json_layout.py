@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.support.trainings import strict_loads
 from trackway.clock import file_stamp
 from trackway.legacy.json_layout import JsonLayout
 from trackway.recorder.inbox import Done, UnwritableError
+from trackway.storage.packs import packs, read_files
 
 NOW_S = 1_735_700_000.0
 STAMP = file_stamp(NOW_S)
@@ -27,7 +29,9 @@ def layout(folder: Path) -> JsonLayout:
     return opened(folder)
 
 
-def opened(folder: Path, comprehensive: bool = False, derivation: Any = None) -> JsonLayout:
+def opened(
+    folder: Path, comprehensive: bool = False, derivation: Any = None, keep: int | None = None
+) -> JsonLayout:
     layout = JsonLayout(FakeClock(NOW_S))
     recording = {
         "folder": str(folder),
@@ -35,6 +39,7 @@ def opened(folder: Path, comprehensive: bool = False, derivation: Any = None) ->
         "started_unix_s": NOW_S - 60,
         "comprehensive": comprehensive,
         "compatibility": {},
+        "keep_files": keep,
     }
     totals = {"timestep": 0, "episodes": 0, "successes": None}
     opening = {
@@ -279,3 +284,22 @@ def test_the_writer_does_without_torch_and_simulator():
     )
 
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_older_files_are_packed_while_a_training_writes_and_the_newest_stay(folder):
+    layout, metrics, number = opened(folder, keep=5), folder / "learning_metrics", 0
+    while not packs(metrics):
+        number += 1
+        assert number < 3000, "nobody packs"
+        layout.handle(2 * number, save(number), {})
+        layout.handle(2 * number + 1, {"kind": "commit", "unix_s": NOW_S + number}, {})
+        if number > 10:
+            time.sleep(0.02)
+    while layout.packing.busy:
+        time.sleep(0.02)  # it is removing what it packed
+
+    names = sorted(name for name, _ in read_files(metrics))
+    assert len(names) == number
+    assert {path.name for path in metrics.glob("*.json")} >= set(names[-5:])
+    records = [record for _, data in read_files(metrics) for record in strict_loads(data)]
+    assert [record["timestep"] for record in records] == list(range(1, number + 1))

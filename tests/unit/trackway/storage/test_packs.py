@@ -7,6 +7,7 @@ import numpy as np
 import orjson
 import pytest
 
+from trackway import files
 from trackway.cli.main import main
 from trackway.errors import FormatError
 from trackway.run import create_run, new_manifest, write_manifest
@@ -127,3 +128,37 @@ def test_old_runs_are_packed_by_policy(tmp_path, capsys):
     assert main(["clean", str(tmp_path)]) == 0
     assert len(packs(folder)) == 1
     assert dict(read_files(folder)) == given
+
+
+def test_what_was_last_written_stays_though_its_name_is_old(tmp_path):
+    folder = tmp_path / "episodes"
+    given = fill(folder)
+    set_back = folder / sorted(given)[4]
+    os.utime(set_back, (2e9, 2e9))
+    pack(folder, keep=20)
+
+    assert set_back.exists()
+    assert len(list(folder.glob("*.json"))) == 21
+
+
+def test_a_name_that_came_twice_keeps_both_contents(tmp_path):
+    folder = tmp_path / "episodes"
+    given = fill(folder)
+    name = sorted(given)[3]
+    pack(folder)
+    (folder / name).write_bytes(b"[]")
+    unpack(folder)
+
+    assert (folder / name).read_bytes() == b"[]"
+    assert (folder / name.replace(".json", "_2.json")).read_bytes() == given[name]
+
+
+def test_only_one_packs_at_a_time_and_a_killed_one_leaves_nothing(tmp_path):
+    folder = tmp_path / "episodes"
+    fill(folder)
+    (folder / ".a--b.zip.1-0.tmp").write_bytes(b"half")
+    held = files.lock(folder)
+    assert pack(folder) is None
+    held.release()
+    assert pack(folder).files == 30
+    assert not (folder / ".a--b.zip.1-0.tmp").exists()
