@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from trackway.checkpoint import mujoco_objects
+from trackway.checkpoint.layout import address_of, attributes_of, has_plain_layout
 from trackway.checkpoint.rules import is_kept, is_left_alone
 from trackway.checkpoint.stateful import is_stateful
 
@@ -41,8 +42,23 @@ _CODE = (
 )
 
 
+# A place, from the outside in: (the place around it, how it is written, the key); spelled when it must be told.
+Path = str | tuple["Path", str, object]
+
+
 class OpaqueError(Exception):
-    """A part whose state cannot be taken; args: path, why."""
+    """A part whose state cannot be taken; its text says where and why."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{spelled(path)} {why}")
+
+
+def spelled(path: Path) -> str:
+    """As Python writes it: `env.env.items[3]`."""
+    if isinstance(path, str):
+        return path
+    around, form, key = path
+    return spelled(around) + form.format(key)
 
 
 @dataclass
@@ -89,10 +105,12 @@ class Capture:
         adapters: Mapping[type, Callable[[Any], Any]] | None = None,
     ) -> None:
         self.graph = Graph()
-        self._externals = {id(thing): name for name, thing in (externals or {}).items()}
+        # By id: how an object is referred to.
+        self._known: dict[int, dict[str, Any]] = {
+            id(thing): {"x": name} for name, thing in (externals or {}).items()
+        }
         self._boundaries, self._adapters = boundaries, dict(adapters or {})
-        self._numbers: dict[int, int] = {}
-        self._foreign: list[tuple[dict[str, Any], dict[str, Any], int, str]] = []
+        self._foreign: list[tuple[dict[str, Any], dict[str, Any], int, Path]] = []
         self._told = False
         self.originals: list[Any] = []  # of each node; so no id is given away meanwhile
 
@@ -121,85 +139,95 @@ class Capture:
                         node |= {"k": "simulation's", "of": {"r": number}, **place}
                         break
                 else:
-                    message = f"{path} is a view of memory that belongs to nobody here"
+                    message = f"{spelled(path)} is a view of memory that belongs to nobody here"
                     self.graph.unsupported.append(message)
             self._foreign.clear()
         return self.graph
 
     # -- values -----------------------------------------------------------------------------
 
-    def _value(self, x: Any, path: str) -> Any:
+    def _value(self, x: Any, path: Path) -> Any:
         kind = type(x)
-        if x is None or kind is bool or kind is int or kind is str:
+        if kind in _AS_IT_IS:
             return x
         if kind is float:
             return x if math.isfinite(x) else {"f": repr(x)}
-        if (name := self._externals.get(id(x))) is not None:
-            return {"x": name}
-        if isinstance(x, np.generic) and x.dtype.kind in "biuf":
-            return {"s": x.dtype.str, "v": x.tobytes().hex()}
-        if (number := self._numbers.get(id(x))) is not None:
-            return {"r": number}
-        if isinstance(x, enum.Enum):
-            return {"e": code_name(kind, path), "v": x.name}
-        if isinstance(x, _CODE):
-            return {"c": code_name(x, path)}
-        return {"r": self._node(x, kind, path)}
-
-    def _node(self, x: Any, kind: type, path: str) -> int:
-        number = len(self.graph.nodes)
-        self._numbers[id(x)] = number
+        if (known := self._known.get(id(x))) is not None:
+            return known
+        if (take := _TAKERS.get(kind)) is None:
+            if isinstance(x, np.generic) and x.dtype.kind in "biuf":
+                return {"s": x.dtype.str, "v": x.tobytes().hex()}
+            if isinstance(x, enum.Enum):
+                return {"e": code_name(kind, path), "v": x.name}
+            if isinstance(x, _CODE):
+                return {"c": code_name(x, path)}
+            take = Capture._other
+        nodes = self.graph.nodes
+        number = len(nodes)
+        self._known[id(x)] = reference = {"r": number}
         self.originals.append(x)
-        self.graph.nodes.append(None)
-        self.graph.nodes[number] = self._content(x, kind, path)
-        return number
+        nodes.append(None)
+        nodes[number] = take(self, x, path)
+        return reference
 
-    def _content(self, x: Any, kind: type, path: str) -> dict[str, Any]:
-        value = self._value
+    def _other(self, x: Any, path: Path) -> dict[str, Any]:
+        kind = type(x)
         for base, adapter in self._adapters.items():
             if isinstance(x, base):
                 told = self._telling(adapter(x), path)
                 return {"k": "adapted", "c": code_name(kind, path), "v": told}
-        if kind in (set, frozenset) and not _order_returns(x):
-            raise OpaqueError(path, "is a set whose order is another one in another process")
-        if kind is list or kind is tuple or kind is set or kind is frozenset:
-            return {"k": kind.__name__, "v": [value(v, f"{path}[{i}]") for i, v in enumerate(x)]}
-        if kind is collections.deque:
-            items = [value(v, f"{path}[{i}]") for i, v in enumerate(x)]
-            return {"k": "deque", "v": items, "max": x.maxlen}
-        if kind in _DICTS:
-            content = {"k": kind.__name__, "v": self._pairs(x, path)}
-            if kind is collections.defaultdict:
-                content["default"] = value(x.default_factory, path)
-            return content
         if isinstance(x, tuple) and hasattr(kind, "_fields"):
-            items = [value(v, f"{path}.{f}") for f, v in zip(kind._fields, x, strict=True)]
+            items = [self._value(v, (path, ".{}", f)) for f, v in zip(kind._fields, x, strict=True)]
             return {"k": "namedtuple", "c": code_name(kind, path), "v": items}
-        if kind is np.ndarray:
-            return self._array(x, path)
-        if kind is bytes or kind is bytearray:
-            return {"k": kind.__name__, "a": self._keep(np.frombuffer(bytes(x), np.uint8))}
-        if kind is range or kind is slice or isinstance(x, np.dtype):
-            return {"k": "plain", **_plain(x)}
+        if isinstance(x, np.dtype):
+            return {"k": "plain", "t": "dtype", "v": x.str}
         if isinstance(x, pathlib.PurePath):
             return {"k": "path", "v": str(x)}
-        if _is_generator(x):
+        if isinstance(x, np.random.Generator | np.random.RandomState | random.Random):
             return self._generator(x, path)
-        if kind is types.FunctionType:
-            return self._function(x, path)
-        if kind is types.MethodType:
-            return {"k": "method", "of": value(x.__self__, path), "name": x.__func__.__name__}
-        if kind is functools.partial:
-            parts = [value(v, path) for v in (x.func, x.args, x.keywords)]
-            return {"k": "partial", "v": parts}
         if mujoco_objects.is_one(x):
             return self._simulation(x, path)
         if _is_tensor(x):
             return self._tensor(x)
         return self._object(x, kind, path)
 
-    def _pairs(self, x: Mapping[Any, Any], path: str) -> list[list[Any]]:
-        return [[self._value(k, path), self._value(v, f"{path}[{k!r:.40}]")] for k, v in x.items()]
+    # -- containers ---------------------------------------------------------------------------
+
+    def _sequence(self, x: Any, path: Path) -> dict[str, Any]:
+        value = self._value
+        # Most items are plain values: it pays not to call for them.
+        items = [
+            v if type(v) in _AS_IT_IS else value(v, (path, "[{}]", i)) for i, v in enumerate(x)
+        ]
+        return {"k": type(x).__name__, "v": items}
+
+    def _set(self, x: Any, path: Path) -> dict[str, Any]:
+        if not _order_returns(x):
+            raise OpaqueError(path, "is a set whose order is another one in another process")
+        return self._sequence(x, path)
+
+    def _deque(self, x: Any, path: Path) -> dict[str, Any]:
+        return {**self._sequence(x, path), "max": x.maxlen}
+
+    def _mapping(self, x: Any, path: Path) -> dict[str, Any]:
+        value = self._value
+        pairs = [
+            [
+                k if type(k) in _AS_IT_IS else value(k, path),
+                v if type(v) in _AS_IT_IS else value(v, (path, "[{!r:.40}]", k)),
+            ]
+            for k, v in x.items()
+        ]
+        content = {"k": type(x).__name__, "v": pairs}
+        if type(x) is collections.defaultdict:
+            content["default"] = value(x.default_factory, path)
+        return content
+
+    def _bytes(self, x: Any, path: Path) -> dict[str, Any]:
+        return {"k": type(x).__name__, "a": self._keep(np.frombuffer(bytes(x), np.uint8))}
+
+    def _steps(self, x: Any, path: Path) -> dict[str, Any]:
+        return {"k": "plain", "t": type(x).__name__, "v": [x.start, x.stop, x.step]}
 
     # -- arrays -----------------------------------------------------------------------------
 
@@ -208,25 +236,26 @@ class Capture:
         self.graph.arrays[name] = array
         return name
 
-    def _array(self, x: np.ndarray[Any, Any], path: str) -> dict[str, Any]:
-        if x.dtype.kind == "O":
-            items = [self._value(v, f"{path}.flat[{i}]") for i, v in enumerate(x.flat)]
+    def _array(self, x: np.ndarray[Any, Any], path: Path) -> dict[str, Any]:
+        kind = x.dtype
+        if kind not in _NUMBERS:
+            if kind.kind != "O":
+                raise OpaqueError(path, f"is an array of {kind}")
+            items = [self._value(v, (path, ".flat[{}]", i)) for i, v in enumerate(x.flat)]
             return {"k": "objects", "shape": list(x.shape), "v": items}
-        if x.dtype.kind not in "biuf" or x.dtype.itemsize > 8 or not x.dtype.isnative:
-            raise OpaqueError(path, f"is an array of {x.dtype}")
         base: Any = x
         while isinstance(base.base, np.ndarray):
             base = base.base
         own = (base is x and x.base is None) or isinstance(base.base, bytes)
         # What torch made of a tensor counts by its values, as it does in `telling`.
         if own or self._told or _is_tensor(base.base):
-            writeable = {} if x.flags.writeable else {"readonly": True}
-            return {"k": "array", "a": self._keep(np.array(x, order="C")), **writeable}
+            node: dict[str, Any] = {"k": "array", "a": self._keep(x.copy())}
+            return node if x.flags.writeable else {**node, "readonly": True}
         offset = address_of(x) - address_of(base)
-        layout = {"t": x.dtype.str, "shape": list(x.shape), "strides": list(x.strides)}
+        layout = {"t": kind.str, "shape": list(x.shape), "strides": list(x.strides)}
         if base.base is None and type(base) is np.ndarray and base.flags.c_contiguous:
             return {"k": "view", "of": self._value(base, path), "offset": offset, **layout}
-        node = {"k": "array", "a": self._keep(np.array(x, order="C"))}
+        node = {"k": "array", "a": self._keep(x.copy())}
         self._foreign.append((node, layout, address_of(x), path))
         return node
 
@@ -238,7 +267,7 @@ class Capture:
         learns = {"learns": True} if x.requires_grad else {}
         return {"k": "tensor", "a": self._keep(copied), "t": kind, **learns}
 
-    def _generator(self, x: Any, path: str) -> dict[str, Any]:
+    def _generator(self, x: Any, path: Path) -> dict[str, Any]:
         if isinstance(x, random.Random):
             if type(x) is not random.Random:
                 raise OpaqueError(path, f"is a {type(x).__name__}, which keeps no state")
@@ -256,12 +285,12 @@ class Capture:
 
     # -- objects ----------------------------------------------------------------------------
 
-    def _function(self, x: types.FunctionType, path: str) -> dict[str, Any]:
+    def _function(self, x: types.FunctionType, path: Path) -> dict[str, Any]:
         cells = x.__closure__ or ()
         contents = []
         for name, cell in zip(x.__code__.co_freevars, cells, strict=True):
             try:
-                contents.append(self._value(cell.cell_contents, f"{path}.<{name}>"))
+                contents.append(self._value(cell.cell_contents, (path, ".<{}>", name)))
             except ValueError:
                 contents.append({"empty": True})
         own = self._value(dict(vars(x)), path) if vars(x) else None
@@ -272,14 +301,21 @@ class Capture:
             "d": own,
         }
 
-    def _simulation(self, x: Any, path: str) -> dict[str, Any]:
+    def _method(self, x: types.MethodType, path: Path) -> dict[str, Any]:
+        return {"k": "method", "of": self._value(x.__self__, path), "name": x.__func__.__name__}
+
+    def _partial(self, x: functools.partial[Any], path: Path) -> dict[str, Any]:
+        parts = [self._value(v, path) for v in (x.func, x.args, x.keywords)]
+        return {"k": "partial", "v": parts}
+
+    def _simulation(self, x: Any, path: Path) -> dict[str, Any]:
         try:
             kind, arrays = mujoco_objects.take(x)
         except ValueError as error:
             raise OpaqueError(path, str(error)) from error
         return {"k": kind, "arrays": {name: self._keep(a) for name, a in arrays.items()}}
 
-    def _object(self, x: Any, kind: type, path: str) -> dict[str, Any]:
+    def _object(self, x: Any, kind: type, path: Path) -> dict[str, Any]:
         if is_stateful(x) and not _is_torch(kind):
             return {
                 "k": "own",
@@ -297,16 +333,16 @@ class Capture:
             if is_left_alone(kind, name):
                 left_out.append(name)
             elif strict:
-                attributes[name] = self._value(part, f"{path}.{name}")
+                attributes[name] = self._value(part, (path, ".{}", name))
             else:
-                taken, node = self._attempt(part, f"{path}.{name}")
+                taken, node = self._attempt(part, (path, ".{}", name))
                 if taken:
                     attributes[name] = node
                 else:
                     left_out.append(name)
         return {"k": "object", "c": code_name(kind, path), "d": attributes, "kept": left_out}
 
-    def _telling(self, state: Any, path: str) -> Any:
+    def _telling(self, state: Any, path: Path) -> Any:
         """Take what an object tells of itself: arrays count by their values, wherever they lie."""
         before, self._told = self._told, True
         try:
@@ -314,33 +350,43 @@ class Capture:
         finally:
             self._told = before
 
-    def _attempt(self, part: Any, path: str) -> tuple[bool, Any]:
+    def _attempt(self, part: Any, path: Path) -> tuple[bool, Any]:
         """Take a part, or leave no trace of it but a sentence."""
         nodes, arrays = len(self.graph.nodes), len(self.graph.arrays)
         foreign = len(self._foreign)
         try:
             return True, self._value(part, path)
         except OpaqueError as error:
-            self.graph.unsupported.append(" ".join(map(str, error.args)))
+            self.graph.unsupported.append(str(error))
         except RecursionError:
-            self.graph.unsupported.append(f"{path} is nested too deeply")
+            self.graph.unsupported.append(f"{spelled(path)} is nested too deeply")
         del self.graph.nodes[nodes:], self.originals[nodes:], self._foreign[foreign:]
-        self._numbers = {key: number for key, number in self._numbers.items() if number < nodes}
+        self._known = {key: at for key, at in self._known.items() if at.get("r", -1) < nodes}
         for name in list(self.graph.arrays)[arrays:]:
             del self.graph.arrays[name]
         return False, None
 
 
-_DICTS = (dict, collections.OrderedDict, collections.Counter, collections.defaultdict)
+_AS_IT_IS = frozenset({type(None), bool, int, str})
+_NUMBERS = frozenset(map(np.dtype, "?bBhHiIlLqQefd"))
+_TAKERS: dict[type, Callable[[Capture, Any, Path], dict[str, Any]]] = {
+    **dict.fromkeys((list, tuple), Capture._sequence),
+    **dict.fromkeys((set, frozenset), Capture._set),
+    collections.deque: Capture._deque,
+    **dict.fromkeys(
+        (dict, collections.OrderedDict, collections.Counter, collections.defaultdict),
+        Capture._mapping,
+    ),
+    **dict.fromkeys((bytes, bytearray), Capture._bytes),
+    **dict.fromkeys((range, slice), Capture._steps),
+    np.ndarray: Capture._array,
+    types.FunctionType: Capture._function,
+    types.MethodType: Capture._method,
+    functools.partial: Capture._partial,
+}
 
 
-def _plain(x: Any) -> dict[str, Any]:
-    if isinstance(x, np.dtype):
-        return {"t": "dtype", "v": x.str}
-    return {"t": type(x).__name__, "v": [x.start, x.stop, x.step]}
-
-
-def code_name(x: Any, path: str) -> str:
+def code_name(x: Any, path: Path) -> str:
     """`module:qualname` of a class or function; of a module its name."""
     if isinstance(x, types.ModuleType):
         return x.__name__
@@ -355,55 +401,9 @@ def code_name(x: Any, path: str) -> str:
     return f"{module}:{name}"
 
 
-def attributes_of(x: Any) -> list[tuple[str, Any]]:
-    """Its attributes: those of its `__dict__`, and those in slots."""
-    found = list(vars(x).items()) if hasattr(x, "__dict__") else []
-    for name in slots_of(type(x)):
-        try:
-            found.append((name, object.__getattribute__(x, name)))
-        except AttributeError:
-            continue
-    return found
-
-
-def slots_of(kind: type) -> list[str]:
-    """Names of the slots, as attributes are called."""
-    names = []
-    for base in kind.__mro__:
-        slots = base.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__"):
-                private = name.startswith("__") and not name.endswith("__")
-                names.append(f"_{base.__name__.lstrip('_')}{name}" if private else name)
-    return names
-
-
-def has_plain_layout(kind: type) -> bool:
-    """Whether attributes are all there is: nothing below Python keeps state of its own.
-
-    The sum that `object.__reduce_ex__` does in C before it agrees to pickle.
-    """
-    if kind is types.SimpleNamespace:
-        return True
-    if not kind.__flags__ & (1 << 9) or kind.__itemsize__ or issubclass(kind, type):  # heap type
-        return False
-    size = object.__basicsize__ + 8 * len(slots_of(kind))
-    size += 8 * (kind.__dictoffset__ > 0) + 8 * (kind.__weakrefoffset__ > 0)
-    return kind.__basicsize__ <= size
-
-
-def address_of(array: np.ndarray[Any, Any]) -> int:
-    """Where its first element lies."""
-    return int(array.__array_interface__["data"][0])
-
-
 def _order_returns(x: Any) -> bool:
     """Whether a set with these elements is gone through in the same order elsewhere."""
     return len(x) < 2 or (all(type(v) is int for v in x) and list(type(x)(list(x))) == list(x))
-
-
-def _is_generator(x: Any) -> bool:
-    return isinstance(x, np.random.Generator | np.random.RandomState | random.Random)
 
 
 def _is_tensor(x: Any) -> bool:

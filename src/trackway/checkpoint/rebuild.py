@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from trackway.checkpoint import mujoco_objects
-from trackway.checkpoint.graph import FORMAT, attributes_of, has_plain_layout, slots_of
+from trackway.checkpoint.graph import FORMAT
+from trackway.checkpoint.layout import attributes_of, has_plain_layout, slots_of
 from trackway.checkpoint.rules import is_left_alone
 
 _NOTHING: Any = object()
@@ -376,7 +377,8 @@ def _is_global(x: Any) -> bool:
 
 
 def _set_attributes(made: Any, attributes: Mapping[str, Any]) -> None:
-    slots = set(slots_of(type(made)))
+    kind: type = type(made)
+    slots = set(slots_of(kind))
     if hasattr(made, "__dict__"):
         own = vars(made)
         own.clear()

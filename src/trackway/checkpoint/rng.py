@@ -14,9 +14,13 @@ def capture_rng() -> dict[str, Any]:
     version, key, gauss = random.getstate()
     numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - SB3 draws from it
     state: dict[str, Any] = {
-        "python": {"version": version, "key": np.array(key, np.uint32), "gauss": gauss},
+        "python": {
+            "version": version,
+            "key": np.fromiter(key, np.uint32, len(key)),
+            "gauss": gauss,
+        },
         "numpy": {
-            "key": numpy_state["state"]["key"].copy(),
+            "key": numpy_state["state"]["key"],  # a copy, as torch's
             "pos": int(numpy_state["state"]["pos"]),
             "has_gauss": int(numpy_state["has_gauss"]),
             "gauss": float(numpy_state["gauss"]),
@@ -24,9 +28,9 @@ def capture_rng() -> dict[str, Any]:
     }
     torch: Any = sys.modules.get("torch")
     if torch is not None:
-        state["torch"] = torch.get_rng_state().numpy().copy()
+        state["torch"] = torch.get_rng_state().numpy()
         if torch.cuda.is_available():
-            state["cuda"] = [s.numpy().copy() for s in torch.cuda.get_rng_state_all()]
+            state["cuda"] = [s.numpy() for s in torch.cuda.get_rng_state_all()]
     return state
 
 

@@ -50,6 +50,7 @@ _NOT_STATE = frozenset(
         "exploration_schedule",
         "lr_schedule",
         "n_envs",
+        "observation_space",
         "target_entropy",
     }
 )
@@ -98,7 +99,7 @@ def capture(
         try:
             taker.add(name, part)
         except OpaqueError as error:
-            inexact.append(" ".join(map(str, error.args)))
+            inexact.append(str(error))
     elapsed_s = clock.unix_s() - model.start_time / 1e9
     taker.add("loop", {"iteration": iteration, "elapsed_s": elapsed_s, "point": point})
     taker.add("replay", replay)

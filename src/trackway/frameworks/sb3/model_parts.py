@@ -11,7 +11,6 @@ import io
 import json
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ _STORAGES = {
     torch.bool: "BoolStorage",
 }
 _KINDS: dict[Any, str] = {dict: "D", OrderedDict: "O", list: "L", tuple: "U"}
+_PLAIN = frozenset({int, float, bool, str, type(None)})
 # Of the training, not of the model: `load` makes them anew, and they would be stale here.
 _PASSING = ("_last_obs", "_last_original_obs", "_last_episode_starts", "_last_lstm_states")
 _WINDOWS = ("ep_info_buffer", "ep_success_buffer")
@@ -64,15 +64,24 @@ class ModelParts:
         Raises:
             TypeError: A state holds something that is neither a tensor nor a plain value.
         """
-        model, arrays = self._model, self._free.pop() if self._free else {}
+        model, live = self._model, list[np.ndarray[Any, Any]]()
         files: dict[str, Any] = {}
         variables = model._get_torch_save_params()[1]
         held = {name: getattr(model, name) for name in variables} if variables else {}
         for name, state in {"pytorch_variables": held, **model.get_parameters()}.items():
-            files[name + _PTH] = _take(state, name, arrays)
+            files[name + _PTH] = _take(state, name, live)
         numbers = {name: getattr(model, name) for name in self._numbers}
         others = {"data": self._data, "numbers": numbers, "others": self._others}
-        return {"files": files, **others}, arrays
+        return {"files": files, **others}, self._copied(live)
+
+    def _copied(self, live: list[np.ndarray[Any, Any]]) -> Arrays:
+        if self._free:
+            arrays = self._free.pop()
+            if [(a.shape, a.dtype) for a in arrays.values()] == [(a.shape, a.dtype) for a in live]:
+                for own, values in zip(arrays.values(), live, strict=True):
+                    np.copyto(own, values)
+                return arrays
+        return {str(i): np.array(values, order="C") for i, values in enumerate(live)}
 
     def give_back(self, arrays: Arrays) -> None:
         """The copy has been passed on; its memory may be used again."""
@@ -80,24 +89,21 @@ class ModelParts:
             self._free.append(arrays)
 
 
-def _take(x: Any, path: str, arrays: Arrays) -> Any:
+def _take(x: Any, name: str, live: list[np.ndarray[Any, Any]]) -> Any:
+    """The form that `torch_file` knows; the values of tensors, not copied, go to `live`."""
     kind = type(x)
-    if kind in (int, float, bool, str) or x is None:
+    if kind in _PLAIN:
         return x
+    if (tag := _KINDS.get(kind)) is not None:
+        if kind is list or kind is tuple:
+            return [tag, [_take(v, name, live) for v in x]]
+        return [tag, [[k, _take(v, name, live)] for k, v in x.items()]]
     if isinstance(x, torch.Tensor):
-        if x.dtype not in _STORAGES:
-            raise TypeError(f"{path} is a tensor of {x.dtype}")
-        values = x.detach().cpu().numpy()
-        own = arrays.get(path)
-        if own is None or own.shape != values.shape or own.dtype != values.dtype:
-            arrays[path] = np.array(values, order="C")
-        else:
-            np.copyto(own, values)
-        return ["T", path, _STORAGES[x.dtype], list(x.shape), x.requires_grad]
-    if isinstance(x, Mapping) and kind in _KINDS:
-        return [_KINDS[kind], [[k, _take(v, f"{path}/{k}", arrays)] for k, v in x.items()]]
-    if kind in _KINDS:
-        return [_KINDS[kind], [_take(v, f"{path}/{i}", arrays) for i, v in enumerate(x)]]
+        if (storage := _STORAGES.get(x.dtype)) is None:
+            raise TypeError(f"{name} holds a tensor of {x.dtype}")
+        values = x.numpy(force=True)
+        live.append(values)
+        return ["T", str(len(live) - 1), storage, list(values.shape), x.requires_grad]
     if isinstance(x, float):
         return float(x)  # NumPy's
-    raise TypeError(f"{path} is a {kind.__name__}")
+    raise TypeError(f"{name} holds a {kind.__name__}")

@@ -78,7 +78,7 @@ class Shadow:
         try:
             taker.add("env", env)
         except OpaqueError as error:
-            self._reasons.append(" ".join(map(str, error.args)))
+            self._reasons.append(str(error))
             return
         graph = taker.finish()
         self._document, self._arrays = graph.document(), graph.arrays

@@ -1,0 +1,55 @@
+"""What an object is made of, below its methods: attributes, slots, memory."""
+
+from __future__ import annotations
+
+import types
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+
+def attributes_of(x: Any) -> list[tuple[str, Any]]:
+    """Its attributes: those of its `__dict__`, and those in slots."""
+    found = list(vars(x).items()) if hasattr(x, "__dict__") else []
+    kind: type = type(x)
+    for name in slots_of(kind):
+        try:
+            found.append((name, object.__getattribute__(x, name)))
+        except AttributeError:
+            continue
+    return found
+
+
+@cache
+def slots_of(kind: type) -> tuple[str, ...]:
+    """Names of the slots, as attributes are called."""
+    names = []
+    for base in kind.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__"):
+                private = name.startswith("__") and not name.endswith("__")
+                names.append(f"_{base.__name__.lstrip('_')}{name}" if private else name)
+    return tuple(names)
+
+
+@cache
+def has_plain_layout(kind: type) -> bool:
+    """Whether attributes are all there is: nothing below Python keeps state of its own.
+
+    The sum that `object.__reduce_ex__` does in C before it agrees to pickle.
+    """
+    slots = slots_of(kind)
+    if kind is types.SimpleNamespace:
+        return True
+    if not kind.__flags__ & (1 << 9) or kind.__itemsize__ or issubclass(kind, type):  # heap type
+        return False
+    size = object.__basicsize__ + 8 * len(slots)
+    size += 8 * (kind.__dictoffset__ > 0) + 8 * (kind.__weakrefoffset__ > 0)
+    return kind.__basicsize__ <= size
+
+
+def address_of(array: np.ndarray[Any, Any]) -> int:
+    """Where its first element lies."""
+    return int(array.__array_interface__["data"][0])

@@ -1,0 +1,97 @@
+"""Objects taken apart and put together again are the same values, shared where they were shared."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import json
+import math
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trackway.checkpoint.graph import Capture, OpaqueError
+from trackway.checkpoint.rebuild import Rebuild
+
+Pair = collections.namedtuple("Pair", "left right")
+
+
+@dataclass
+class Ball:
+    height: float = 1.0
+    parts: dict[str, Any] = field(default_factory=dict)
+
+
+def there_and_back(thing: Any, fresh: Any) -> Any:
+    taker = Capture()
+    taker.add("it", thing)
+    graph = taker.finish()
+    assert graph.unsupported == []
+    rebuild = Rebuild(json.loads(json.dumps(graph.document())), graph.arrays)
+    made = rebuild.root("it", fresh)
+    rebuild.write()
+    return made
+
+
+VALUES = [
+    [None, True, 2**80, "é", -0.0, math.inf, b"\0\1", bytearray(b"2")],
+    (1, (2.5, [3]), {"a": {"b": ()}}, frozenset({1, 2}), range(3), slice(1, None, 2)),
+    {1: "one", None: 2, "nested": collections.OrderedDict(b=1, a=2)},
+    collections.deque([{"r": -1.5, "l": 3}, {"r": 0.5, "l": 4}], maxlen=7),
+    collections.Counter("banana"),
+    [np.float32(1.5), np.int64(-3), np.bool_(True), np.dtype("<f4")],
+    Pair([1], Pair(2, 3)),
+    np.arange(6, dtype=np.float16).reshape(2, 3).T,
+    np.array([{"a": 1}, None], dtype=object),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_value_comes_back_as_it_was(value: Any) -> None:
+    found = there_and_back(value, None)
+
+    assert type(found) is type(value)
+    assert repr(found) == repr(value)
+
+
+def test_what_was_shared_is_shared_and_a_circle_is_one() -> None:
+    ball, row = Ball(), np.arange(4.0)
+    ball.parts = {"row": row, "view": row[1:3], "again": row, "self": ball}
+    found = there_and_back(ball, fresh := Ball(9.0))
+
+    assert found is fresh
+    assert found.parts["self"] is found
+    assert found.parts["row"] is found.parts["again"]
+    found.parts["row"][1] = 7.0
+    assert found.parts["view"].tolist() == [7.0, 2.0]
+
+
+def test_what_is_taken_is_a_copy() -> None:
+    rows, names = np.zeros(3), ["a"]
+    taker = Capture()
+    taker.add("it", [rows, names])
+    rows[:], names[:] = 1.0, ["b"]
+
+    assert taker.finish().arrays["0"].tolist() == [0.0, 0.0, 0.0]
+    assert taker.graph.nodes[-1]["v"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("thing", "where"),
+    [
+        ({"a": [0, {"x", "y"}]}, "it['a'][1] is a set"),
+        (Pair(1, np.zeros(1, "M8[s]")), "it.right is an array of datetime64[s]"),
+        (SimpleNamespace(inner=Ball(parts={2: iter(())})), "it.inner.parts[2] is a "),
+        (np.array([object.__new__(type("C", (), {})), {"x", "y"}], dtype=object), "it.flat[1] is"),
+        (functools.partial(max, {"x", "y"}), "it[0] is a set"),
+    ],
+    ids=lambda x: str(x)[:12],
+)
+def test_what_cannot_be_taken_is_named_with_its_place(thing: Any, where: str) -> None:
+    with pytest.raises(OpaqueError) as caught:
+        Capture().add("it", thing)
+
+    assert str(caught.value).startswith(where)
