@@ -55,6 +55,11 @@ class Checkpoint:
         return [] if exact is True else list(exact)
 
     @property
+    def begins_anew(self) -> bool:
+        """Whether its environments do not come back, so that new episodes begin where it is resumed."""
+        return bool(self.manifest.get("begins_anew", False))
+
+    @property
     def timestep(self) -> int | None:
         """Timesteps trained, where the checkpoint says so."""
         timestep = self.manifest.get("timestep")

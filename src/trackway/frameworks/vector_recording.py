@@ -98,6 +98,8 @@ class VectorRecording:
     def _begin(self, envs: list[int]) -> None:
         facts = {"timestep": self.timestep, "unix_s": self._clock.unix_s()}
         for env in envs:
+            if (cut := self.episodes.interrupt(env)) is not None:
+                self._tell("episode_interrupted", **cut)
             self.episodes.started(env, self.rows, self._source.start(env), **facts)
 
     def _add(self, step: VecStep) -> None:

@@ -21,7 +21,7 @@ from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import MismatchError, RecordingError
 from trackway.frameworks.sb3.callbacks import callbacks_of
 from trackway.frameworks.sb3.episodes import Episodes
-from trackway.frameworks.sb3.exact import restore
+from trackway.frameworks.sb3.exact import restore, told_of
 from trackway.frameworks.sb3.recorder_callback import RecorderCallback
 from trackway.legacy.json_layout import CHECKPOINTS, MODELS
 from trackway.legacy.observer import Observer
@@ -280,7 +280,7 @@ class RealTimeSavingCallback(BaseCallback):
             self._session.resumed(origin)
         for hook in self.after_restore:
             hook()
-        self._say(f"goes on exactly where {origin.path} was taken")
+        self._say(told_of(origin))
 
     def _rollout_starts(self) -> None:
         if self._session is not None and self._session.rollout_starts(

@@ -218,9 +218,15 @@ class Session:
         return self._checkpoint_seq
 
     def resumed(self, checkpoint: Checkpoint) -> None:
-        """The training goes on exactly where the checkpoint was taken."""
+        """The training goes on where the checkpoint was taken."""
         self._snapshots.resumed(checkpoint, self.options.zip_folder)
         self._snapshots.watch()
+        observer = self.observer
+        if checkpoint.begins_anew and observer.episodes is not None:
+            timestep = observer.model.num_timesteps
+            cut = observer.episodes.interrupt(timestep, self._clock.unix_s())
+            if cut and self.options.episodes:
+                self._put_episodes(cut)
 
     def _put_segment(self, segment: Segment) -> None:
         # Its arrays are a copy already.
@@ -253,6 +259,7 @@ class Session:
             guard.run(
                 "save the end", lambda: self.checkpoint(status, timestep, seen, point=point), 0
             )
+        self._snapshots.close()
         outbox.wait(timeout_s=options.close_timeout_s)
         self._put_summaries(status, timestep)
         hopeless = outbox.delivery.trouble is not None

@@ -158,6 +158,15 @@ class EpisodeLog:
         self._forget(env)
         return record
 
+    def interrupt(self, env: int) -> dict[str, Any] | None:
+        """What has run of an episode that a reset cuts short; None where none ran."""
+        length = self._taken - self._before[env]
+        if length == 0:
+            return None
+        cut = {"env": env, "episode": self._counts[env], "return": float(self.returns[env])}
+        self._counts[env] += 1
+        return {**cut, "length": length}
+
     def state_dict(self) -> dict[str, Any]:
         """What has run so far of the running episodes, and how many went before."""
         return {

@@ -16,7 +16,7 @@ from trackway.checkpoint.choose import choose
 from trackway.checkpoint.read import read_checkpoint
 from trackway.checkpoint.retention import Policy
 from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
-from trackway.frameworks.sb3.exact import restore
+from trackway.frameworks.sb3.exact import restore, told_of
 from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots, Taken
 from trackway.probes.system import versions
@@ -106,7 +106,7 @@ class Checkpointer(BaseCallback):
             self._snapshots.resumed(origin, self.folder)
             for hook in self.after_restore:
                 hook()
-            _log.info("goes on exactly where %s was taken", origin.path)
+            _log.info("%s", told_of(origin))
         self._snapshots.watch()
         if (segment := self._snapshots.advance()) is not None:
             self._put_segment(segment)
@@ -131,6 +131,8 @@ class Checkpointer(BaseCallback):
                 self._put(kept, "stopped")
         else:
             self._take("end", "training_end")
+        if self._snapshots is not None:
+            self._snapshots.close()
         self.delivery = self._outbox.close(self._close_timeout_s)
         self._outbox = None
         if self.delivery.lost_records:

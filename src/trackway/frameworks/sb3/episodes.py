@@ -64,7 +64,15 @@ class Episodes:
             return []
         return [self._end(i, infos[i], timestep, unix_s) for i in np.flatnonzero(dones).tolist()]
 
-    def _end(self, i: int, info: Mapping[str, Any], timestep: int, unix_s: float) -> dict[str, Any]:
+    def interrupt(self, timestep: int, unix_s: float) -> list[dict[str, Any]]:
+        """The running episodes are not gone on with; returns their records, "interrupted"."""
+        info = {"termination_reason": "interrupted", "TimeLimit.truncated": True}
+        running = np.flatnonzero(self.lengths).tolist()
+        return [self._end(i, info, timestep, unix_s, whole=False) for i in running]
+
+    def _end(
+        self, i: int, info: Mapping[str, Any], timestep: int, unix_s: float, *, whole: bool = True
+    ) -> dict[str, Any]:
         monitored = info.get("episode", {})
         episode_return = float(monitored.get("r", self.returns[i]))
         length = int(monitored.get("l", self.lengths[i]))
@@ -95,7 +103,8 @@ class Episodes:
         performance = record["detailed_info"].get("performance_metrics")
         if performance is not None:
             record["performance_metrics"] = performance
-        self._recent.add(record)
+        if whole:  # the return of a part says nothing of the policy
+            self._recent.add(record)
         self.returns[i], self.lengths[i], self._components[i] = 0.0, 0, {}
         return record
 

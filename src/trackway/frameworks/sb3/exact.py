@@ -11,9 +11,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import Env
 from stable_baselines3.common.callbacks import BaseCallback
@@ -54,6 +55,7 @@ _NOT_STATE = frozenset(
         "target_entropy",
     }
 )
+_ENVIRONMENTS = "venv"
 _EXPLORATION = ("exploration_mat", "exploration_matrices")
 
 
@@ -64,6 +66,7 @@ class Snapshot:
     Attributes:
         graph: All of it but weights and optimizers.
         point: "rollout_start", or "training_end": the same state, met on the way out of `learn`.
+        begins_anew: Part of the environments could not be taken; see `begin_anew`.
     """
 
     graph: Graph
@@ -71,6 +74,7 @@ class Snapshot:
     timestep: int
     iteration: int | None
     inexact: list[str] = field(default_factory=list)
+    begins_anew: bool = False
 
 
 def capture(
@@ -89,24 +93,31 @@ def capture(
         clock: What the time is read from.
         replay: Where the rows of the replay buffer are kept (`ReplayJournal.references`).
     """
-    taker = Capture(_externals(model), BOUNDARIES, {SubprocVecEnv: workers.capture})
+    missing: list[str] = []
+    of_workers = partial(workers.capture, missing=missing)
+    taker = Capture(_externals(model), BOUNDARIES, {SubprocVecEnv: of_workers})
     iteration = read_iteration(model)
     inexact = []
     if replay is None and getattr(model, "replay_buffer", None) is not None:
         kind = type(model.replay_buffer).__name__
         inexact.append(f"the replay buffer ({kind}) is not kept: it is filled anew")
+    begins_anew = False
     for name, part in _parts(model, callback).items():
+        known = len(taker.graph.unsupported)
         try:
             taker.add(name, part)
         except OpaqueError as error:
             inexact.append(str(error))
+            begins_anew |= name == _ENVIRONMENTS
+        begins_anew |= name == _ENVIRONMENTS and len(taker.graph.unsupported) > known
     elapsed_s = clock.unix_s() - model.start_time / 1e9
     taker.add("loop", {"iteration": iteration, "elapsed_s": elapsed_s, "point": point})
     taker.add("replay", replay)
     taker.add("rng", capture_rng())
     graph = taker.finish()
-    inexact += graph.unsupported
-    return Snapshot(graph, point, model.num_timesteps, iteration, inexact)
+    inexact += [*graph.unsupported, *missing]
+    begins_anew |= bool(missing)
+    return Snapshot(graph, point, model.num_timesteps, iteration, inexact, begins_anew)
 
 
 def restore(
@@ -154,6 +165,29 @@ def restore(
     if loop["point"] == "training_end" and model.use_sde:
         # There, the noise of the rollout that now begins had not been drawn yet.
         (getattr(model, "actor", None) or model.policy).reset_noise(model.n_envs)
+    if checkpoint.begins_anew:
+        _begin_anew(model)
+
+
+def told_of(checkpoint: Checkpoint) -> str:
+    """A sentence for who resumes from it: whether the training goes on exactly, or why not."""
+    if not checkpoint.inexact_because:
+        return f"goes on exactly where {checkpoint.path} was taken"
+    because = "; ".join(checkpoint.inexact_because)
+    return f"goes on where {checkpoint.path} was taken, but not exactly: {because}"
+
+
+def _begin_anew(model: Any) -> None:
+    """New episodes in all environments, as `learn` begins them: what is left of the others fits nothing.
+
+    Wrappers and recorders see the reset, and forget what they had summed up of the running episodes.
+    """
+    model._last_obs = model.env.reset()
+    model._last_episode_starts = np.ones((model.n_envs,), dtype=bool)
+    if model.get_vec_normalize_env() is not None:
+        model._last_original_obs = model.get_vec_normalize_env().get_original_obs()
+    if getattr(model, "action_noise", None) is not None:
+        model.action_noise.reset()
 
 
 def _check_shapes(own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -180,7 +214,7 @@ def _parts(model: Any, callback: BaseCallback | None) -> dict[str, Any]:
     logger = model.logger
     pending = ("name_to_value", "name_to_count", "name_to_excluded")
     return {
-        "venv": model.env,
+        _ENVIRONMENTS: model.env,
         "model": _model_state(model),
         "logger": {name: dict(getattr(logger, name)) for name in pending},
         "exploration": [

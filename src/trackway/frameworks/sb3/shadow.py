@@ -94,7 +94,7 @@ class Shadow:
 
     def conclude(self) -> list[str]:
         """Why the state does not say all, sentences; none if it does."""
-        self._unwatch()
+        self.close()
         if self._reasons or self._own:
             return self._reasons
         outside: dict[str, None] = {}
@@ -115,6 +115,12 @@ class Shadow:
         self._reasons += [f"the environment {what}: what it does depends on it" for what in outside]
         return self._reasons
 
+    def close(self) -> None:
+        """Watch no longer."""
+        patch, self._patch = self._patch, None
+        if patch is not None:
+            patch.undo()
+
     # -- the live environment -----------------------------------------------------------------
 
     def _watch(self) -> None:
@@ -123,15 +129,10 @@ class Shadow:
             env, **{name: self._noting(name, getattr(env, name)) for name in _CALLS}
         )
 
-    def _unwatch(self) -> None:
-        patch, self._patch = self._patch, None
-        if patch is not None:
-            patch.undo()
-
     def _noting(self, name: str, call: Any) -> Any:
         def noting(*arguments: Any, **keywords: Any) -> Any:
             if len(self._noted) >= STEPS:
-                self._unwatch()
+                self.close()
                 return call(*arguments, **keywords)
             rng, kept = capture_rng(), tuple(np.array(a) for a in arguments)
             result = call(*arguments, **keywords)

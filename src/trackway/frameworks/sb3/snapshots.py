@@ -26,6 +26,7 @@ _log = logging.getLogger("trackway")
 # Of the training's time, for snapshots that are only kept in case it ends within a rollout; a short
 # training gets its first ones on credit.
 _SHARE, _CREDIT_S = 0.002, 0.02
+_ANEW = "the running episodes are not gone on with: where this is resumed, new ones begin"
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,14 @@ class Snapshots:
             inexact = [*snapshot.inexact, *self._judge()]
             if references is not None:
                 facts["replay"] = [name for name, _, _ in references["segments"]]
+            assert self._verdict is not None
+            if begins_anew := snapshot.begins_anew or self._verdict.found_wanting:
+                inexact.append(_ANEW)
             facts |= {
                 "exact": inexact or True,
+                "begins_anew": begins_anew,
                 "iteration": snapshot.iteration,
-                "environments_tested": self._verdict is not None and self._verdict.tested,
+                "environments_tested": self._verdict.tested,
             }
         done = self._take_model(content, arrays)
         return Taken(model.num_timesteps, content, arrays, facts, done, segments)
@@ -148,6 +153,11 @@ class Snapshots:
         kept, self.kept = self.kept, None
         if kept is not None:
             kept.done()
+
+    def close(self) -> None:
+        """Leave the environments as they were found."""
+        if self._verdict is not None:
+            self._verdict.close()
 
     def _take_model(self, content: dict[str, Any], arrays: dict[str, Any]) -> Callable[[], None]:
         if self._plain:

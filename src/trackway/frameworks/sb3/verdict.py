@@ -19,12 +19,14 @@ class Verdict:
         venv: The innermost VecEnv, where a rollout starts.
 
     Attributes:
+        found_wanting: An environment was tried and does not come back.
         tested: Whether environments were tried; a VecEnv that tells its state itself is taken at its word.
     """
 
     def __init__(self, venv: Any) -> None:
         self._venv, self._shadows = venv, list[Shadow]()
         self._found: list[str] | None = None
+        self.found_wanting = False
         envs = getattr(venv, "envs", None)
         self.tested = not is_stateful(venv)
         if not self.tested:
@@ -43,12 +45,23 @@ class Verdict:
         if self._found is None:
             if isinstance(self._venv, SubprocVecEnv):
                 self._found = workers.judge(self._venv)
-            elif all(shadow.ready for shadow in self._shadows):
+            elif self._shadows and all(shadow.ready for shadow in self._shadows):
                 found = [sentence for shadow in self._shadows for sentence in shadow.conclude()]
                 self._found = list(dict.fromkeys(found))
+                self._shadows.clear()
+            self.found_wanting = bool(self._found)
         if self._found is None:
             return [f"the environments have not been tried yet: that takes {STEPS} steps of each"]
         return self._found
+
+    def close(self) -> None:
+        """Let go of the environments; what has not been judged by now stays untried.
+
+        Workers are not asked, they may be in the middle of a step; theirs end after their 32 steps.
+        """
+        for shadow in self._shadows:
+            shadow.close()
+        self._shadows.clear()
 
 
 def _layers(env: Any) -> tuple[type, ...]:

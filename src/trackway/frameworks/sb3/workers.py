@@ -15,7 +15,7 @@ from typing import Any
 import gymnasium
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from trackway.checkpoint.graph import Capture
+from trackway.checkpoint.graph import Capture, OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
 from trackway.frameworks.sb3.shadow import Shadow
@@ -25,14 +25,21 @@ _WATCH, _JUDGE = "_trackway_watch", "_trackway_judge"
 _LOCAL = ("reset_infos", "_seeds", "_options")
 
 
-def capture(venv: SubprocVecEnv) -> dict[str, Any]:
-    """The state of every worker: its environment, and its process's own random generators."""
+def capture(venv: SubprocVecEnv, missing: list[str]) -> dict[str, Any]:
+    """The state of every worker: its environment, and its process's own random generators.
+
+    Args:
+        venv: The VecEnv.
+        missing: Is told what could not be taken, sentences.
+    """
     if not getattr(venv, _CAPTURE, False):
         venv.set_attr(_CAPTURE, capture_here)
         venv.set_attr(_RESTORE, restore_here)
         setattr(venv, _CAPTURE, True)
+    found = venv.env_method(_CAPTURE)
+    missing += dict.fromkeys(sentence for worker in found for sentence in worker.pop("missing"))
     return {
-        "workers": venv.env_method(_CAPTURE),
+        "workers": found,
         "local": {name: getattr(venv, name) for name in _LOCAL if hasattr(venv, name)},
     }
 
@@ -48,16 +55,22 @@ def restore(venv: SubprocVecEnv, state: dict[str, Any]) -> None:
 def capture_here() -> dict[str, Any]:
     """In a worker: the state of its environment and its generators."""
     taker = Capture(boundaries=(gymnasium.Env,))
-    taker.add("env", _own_env())
+    missing = []
+    try:
+        taker.add("env", _own_env())
+    except OpaqueError as error:  # which would end the worker, and the training with it
+        missing.append(str(error))
     taker.add("rng", capture_rng())
     graph = taker.finish()
-    return {"document": json.dumps(graph.document()), "arrays": graph.arrays}
+    missing += graph.unsupported
+    return {"document": json.dumps(graph.document()), "arrays": graph.arrays, "missing": missing}
 
 
 def restore_here(state: dict[str, Any]) -> None:
     """In a worker: put them back."""
     rebuild = Rebuild(json.loads(state["document"]), state["arrays"])
-    rebuild.root("env", _own_env())
+    if "env" in rebuild.roots:
+        rebuild.root("env", _own_env())
     rng = rebuild.root("rng")
     rebuild.write()
     restore_rng(rng)
