@@ -1,0 +1,103 @@
+"""The server's memory while a run grows and browsers watch: `make soak`.
+
+TRACKWAY_STREAMING_S=300 streams for so many seconds.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import psutil
+import pytest
+
+from trackway import Field, Recorder, Schema
+from trackway.dashboard.static import BUILT
+
+SECONDS = float(os.environ.get("TRACKWAY_STREAMING_S", "0"))
+RATE, FIELDS = 5000, 12
+SCHEMA = Schema(*(Field(f"f{i}", "float32") for i in range(FIELDS)))
+# Of each value, in all levels of the pyramid and with room to grow.
+INDEX_BYTES = 24 / 256 * 8 / 7 * 5 / 4
+ALLOCATOR_BYTES = 6e6  # that arrays leave when they are made anew, however long it lasts
+pytestmark = [
+    pytest.mark.skipif(not SECONDS, reason="streams for minutes: make soak"),
+    pytest.mark.skipif(not (BUILT / "index.html").exists(), reason="the page is not built"),
+    pytest.mark.timeout(SECONDS + 120),  # whose warning after 100 s is no fault
+]
+
+
+@contextlib.contextmanager
+def recording(run) -> Iterator[object]:
+    """A training that commits rows at a rate; gives the stream."""
+    over = threading.Event()
+    with Recorder(run) as recorder:
+        steps = recorder.stream("steps", SCHEMA)
+
+        def work() -> None:
+            luck, began_s = np.random.default_rng(0), time.monotonic()
+            while not over.wait(0.01):
+                due = int((time.monotonic() - began_s) * RATE) - steps.committed
+                for row in luck.normal(size=(due, FIELDS)).astype(np.float32):
+                    steps.write_bytes(row.tobytes())
+                    steps.commit()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield steps
+        finally:
+            over.set()
+            thread.join()
+
+
+def listen(port: int, name: str) -> socket.socket:
+    """A browser that takes what it gets."""
+    keys = ",".join(f"steps:f{i}" for i in range(FIELDS))
+    link = socket.create_connection(("127.0.0.1", port))
+    asked = f"GET /api/runs/{name}/live?keys={keys}&x=timestep HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    link.sendall(asked.encode())
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            while link.recv(1 << 16):
+                pass
+
+    threading.Thread(target=read, daemon=True).start()
+    return link
+
+
+def test_streaming_takes_no_memory_beside_its_index(tmp_path):
+    environment = {**os.environ, "TRACKWAY_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "trackway", "serve", str(tmp_path / "models"), "--port", "0"]
+    (tmp_path / "models").mkdir()
+    with (
+        recording(tmp_path / "models" / "now") as steps,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server,
+    ):
+        port = int(server.stdout.readline().rsplit(":", 1)[1].strip().strip("/"))
+        browsers = [listen(port, "now") for _ in range(3)]
+        process, sizes, rows = psutil.Process(server.pid), [], []
+        end_s = time.monotonic() + SECONDS
+        while time.monotonic() < end_s:
+            time.sleep(1)
+            sizes.append(process.memory_info().rss)
+            rows.append(steps.committed)
+        for browser in browsers:
+            browser.close()
+        server.terminate()
+    # What came to life with the first browsers is not counted.
+    later = len(sizes) // 4
+    grown = max(sizes) - sizes[later]
+    index = (rows[-1] - rows[later]) * FIELDS * INDEX_BYTES
+    told = f"{rows[-1]:,} rows; {sizes[later] / 1e6:.0f} MB after {later} s, then {grown / 1e6:.1f} MB more"
+    sys.stdout.write(f"{told}, {index / 1e6:.1f} MB of them the index\n")
+
+    assert rows[-1] > 0.5 * SECONDS * RATE
+    assert grown < index + ALLOCATOR_BYTES
+    assert max(sizes) < 120e6
