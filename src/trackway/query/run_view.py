@@ -8,7 +8,7 @@ curve = view.curve("updates", "train/loss", x="time")
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,20 @@ class Curve:
         return len(self.x)
 
 
+@dataclass
+class _Joined:
+    """Records of all attempts as columns.
+
+    Attributes:
+        counts: How many each attempt but the last gave.
+        taken: How many of the last attempt's are in.
+    """
+
+    counts: list[int]
+    columns: RecordColumns = field(default_factory=RecordColumns)
+    taken: int = 0
+
+
 class RunView:
     """Looks at one run; for one thread.
 
@@ -61,7 +75,7 @@ class RunView:
         self.spans: list[Span] = []
         self._attempts: dict[str, AttemptView] = {}
         self._names: list[str] | None = None
-        self._joined: dict[str, tuple[RecordColumns, list[int], int]] = {}
+        self._joined: dict[str, _Joined] = {}
         self.refresh()
 
     def refresh(self) -> bool:
@@ -114,15 +128,15 @@ class RunView:
             return views[0].told(stream)
         # The last attempt grows, those before it do not.
         *before, last = [view.kept(stream) for view in views] or [[]]
-        known = self._joined.get(stream)
         counts = [len(records) for records in before]
-        if known is None or known[1] != counts or known[2] > len(last):
-            known = self._joined[stream] = (RecordColumns(), counts, 0)
+        known = self._joined.get(stream)
+        if known is None or known.counts != counts or known.taken > len(last):
+            known = self._joined[stream] = _Joined(counts)
             for records in before:
-                known[0].extend(records)
-        known[0].extend(last[known[2] :])
-        self._joined[stream] = (known[0], counts, len(last))
-        return known[0]
+                known.columns.extend(records)
+        known.columns.extend(last[known.taken :])
+        known.taken = len(last)
+        return known.columns
 
     def line_records(self, stream: str) -> list[tuple[Span, list[dict[str, Any]]]]:
         """The records of a stream on the run's line, by attempt."""
