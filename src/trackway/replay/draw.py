@@ -59,7 +59,8 @@ def _draw_states(
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RenderError(_NO_GL.format(reason=reason)) from error
     model = mujoco.MjModel.from_binary_path(str(folder / MODEL))
-    _make_cheap(model)
+    if len(picked) > 1:  # one picture may take its time
+        _make_cheap(model)
     model.vis.global_.offwidth, model.vis.global_.offheight = width, height
     data = mujoco.MjData(model)
     camera = _camera(mujoco, model, job["camera"])
@@ -78,7 +79,8 @@ def _draw_states(
         mujoco.mjv_updateScene(model, data, options, None, camera, everything, scene)
         scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
         mujoco.mjr_render(view, scene, context)
-        left, right = f"{index * job['step_s']:.2f} s", captions[index] if captions else ""
+        told = f"{job['begin_s'] + index * job['step_s']:.2f} s"
+        left, right = told, captions[index] if captions else ""
         font, corner = mujoco.mjtFont.mjFONT_NORMAL, mujoco.mjtGridPos.mjGRID_BOTTOMLEFT
         mujoco.mjr_overlay(font, corner, view, left, right, context)
         mujoco.mjr_readPixels(pixels, None, view, context)

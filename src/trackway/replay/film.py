@@ -49,11 +49,21 @@ def film_episode(
     if path.suffix.lstrip(".") not in FORMATS:
         raise RenderError(f"{path.name} should end in one of .{', .'.join(FORMATS)}")
     model, qpos, dt = posed(library, wanted)
+    first = 0
     if path.suffix == ".png":
-        row = len(qpos) - 1 if at_s is None else round(at_s / dt)
-        qpos = qpos[np.clip([row], 0, len(qpos) - 1)]
+        wished = len(qpos) - 1 if at_s is None else round(at_s / dt)
+        first = min(max(0, wished), len(qpos) - 1)
+        qpos = qpos[first : first + 1]
     return render_video(
-        model, qpos, path, step_s=dt, fps=fps, width=width, height=height, camera=camera
+        model,
+        qpos,
+        path,
+        step_s=dt,
+        begin_s=first * dt,
+        fps=fps,
+        width=width,
+        height=height,
+        camera=camera,
     )
 
 

@@ -26,6 +26,7 @@ def render_video(
     path: Path,
     *,
     step_s: float,
+    begin_s: float = 0.0,
     fps: float = 50,
     width: int = 640,
     height: int = 480,
@@ -40,6 +41,7 @@ def render_video(
         qpos: Recorded positions, [T, nq].
         path: The video; appears whole, replacing an older one.
         step_s: Time between two states, s.
+        begin_s: Time of the first state, s, as it is written into the picture.
         fps: Frames a second at most; states further apart than that give fewer.
         width: Of the picture, pixels; rounded down to an even number.
         height: Of the picture, pixels; likewise.
@@ -64,7 +66,13 @@ def render_video(
     try:
         mujoco.mj_saveModel(model, str(folder / MODEL))
         np.save(folder / STATES, qpos, allow_pickle=False)
-        details = {"camera": camera, "captions": list(captions), "width": width, "height": height}
+        details: dict[str, Any] = {
+            "camera": camera,
+            "captions": list(captions),
+            "width": width,
+            "height": height,
+        }
+        details |= {"begin_s": begin_s}
         return _start(folder, path, in_turn, step_s=step_s, fps=fps, **details)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+from PIL import Image
 from tests.support.sliding_ball import BALL
 from tests.support.videos import decode
 
@@ -56,6 +57,22 @@ def test_a_video_shows_the_recorded_motion_at_its_speed(model, tmp_path, tempora
     assert centres[0] < 48 < centres[-1]
     assert (job.poll(), job.error) == (True, None)
     assert left_behind(temporary) == []
+
+
+def test_a_picture_tells_its_own_time(model, tmp_path, temporary):
+    pictures = []
+    for begin_s in (0.0, 1.5):
+        path = tmp_path / f"{begin_s}.png"
+        size = {"width": 320, "height": 240}
+        job = render_video(model, np.zeros((1, 1)), path, step_s=0.05, begin_s=begin_s, **size)
+        assert job.wait(WAIT_S)
+        with Image.open(path) as picture:
+            pictures.append(np.asarray(picture, int))
+    rows, columns = np.nonzero(np.abs(pictures[1] - pictures[0]).sum(axis=2))
+
+    assert len(rows) > 0
+    assert rows.min() > 200
+    assert columns.max() < 100
 
 
 def test_an_odd_size_loses_a_pixel_and_captions_are_drawn(model, tmp_path, temporary):
