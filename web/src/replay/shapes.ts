@@ -107,7 +107,7 @@ export function materialOf(scene: Scene, geom: Geom, { low }: Quality, tint?: nu
     color: base,
     ...(rgba[3]! < 1 && { transparent: true, opacity: rgba[3]! }),
     ...(told?.emission && { emissive: base, emissiveIntensity: told.emission }),
-    ...(pixels && { map: textureOf(scene, geom, pixels, told!.repeat, told!.uniform) }),
+    ...(pixels && { map: textureOf(scene, geom, pixels, told!.repeat, told!.uniform, low) }),
   }
   if (low) return new MeshLambertMaterial(settings)
   const shine = told?.shininess ?? 0.5
@@ -115,7 +115,7 @@ export function materialOf(scene: Scene, geom: Geom, { low }: Quality, tint?: nu
   return new MeshPhongMaterial({ ...settings, shininess: 4 + 90 * shine, specular: new Color(gloss, gloss, gloss) })
 }
 
-function textureOf(scene: Scene, geom: Geom, told: { at: number; dtype: string; shape: number[] }, repeat: number[], uniform: boolean): DataTexture {
+function textureOf(scene: Scene, geom: Geom, told: { at: number; dtype: string; shape: number[] }, repeat: number[], uniform: boolean, low: boolean): DataTexture {
   const [height = 1, width = 1] = told.shape
   const rgb = arrayAt(scene.data, told, 'uint8')
   const rgba = new Uint8Array(width * height * 4).fill(255)
@@ -126,7 +126,8 @@ function textureOf(scene: Scene, geom: Geom, told: { at: number; dtype: string; 
   made.magFilter = LinearFilter
   made.minFilter = LinearMipmapLinearFilter
   made.generateMipmaps = true
-  made.anisotropy = 8
+  // Half of what the processor takes for a picture goes into these samples of the floor.
+  made.anisotropy = low ? 1 : 8
   if (geom.type === PLANE) {
     // uniform: so often in a metre; otherwise: so often over the whole shape
     const [x, y] = [0, 1].map((i) => (uniform || !geom.size[i] ? 1 : 1 / (2 * geom.size[i]!)) * (repeat[i] ?? 1))

@@ -123,6 +123,8 @@ class Actor extends Group {
 export const ALL_SHOWN: Shown = { forces: true, velocity: true, trails: true, balance: true, limits: true, collision: false }
 /** Fewer pixels than this part of the screen's are never drawn. */
 const LEAST_RATIO = 0.4
+/** Pictures should come more often than this, s. */
+const LATE_S = 0.07
 /** A picture that is this old stands still. */
 const SETTLED_MS = 250
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i
@@ -311,8 +313,9 @@ export class Stage {
 
   /** Fewer pixels where pictures take too long. */
   private adapt(seconds: number): void {
-    this.slow = seconds > 0.07 ? this.slow + 1 : Math.max(0, this.slow - 1)
-    if (this.slow < 6 || this.ratio <= LEAST_RATIO) return
+    // One that takes half a second tells as much as six that are a little late.
+    this.slow = seconds > LATE_S ? this.slow + seconds / LATE_S : Math.max(0, this.slow - 1)
+    if (this.slow < 7 || this.ratio <= LEAST_RATIO) return
     this.slow = 0
     this.ratio = Math.max(LEAST_RATIO, 0.75 * this.ratio)
     this.resize()
