@@ -11,8 +11,11 @@ from tests.support.clock import FakeClock
 from trackway import Field, Recorder, Schema, read, read_records
 from trackway.cli.main import main
 from trackway.format.segment import encode_note, encode_rows, encode_seal, open_segment, split
-from trackway.run import RunFolder, create_run, new_manifest, write_manifest
+from trackway.run import RunFolder, create_run, hold, new_manifest, write_manifest
+from trackway.storage.archive.compact import compact_run
+from trackway.storage.packs import pack, read_files
 from trackway.storage.places import attempts, find_stream
+from trackway.storage.retention.following import follow_run
 from trackway.storage.retention.pins import Pin, pins
 from trackway.storage.segments import load
 from trackway.storage.verify import verify
@@ -172,6 +175,62 @@ def test_what_was_let_go_is_restored_from_the_backup(models, tmp_path, capsysbin
     (run.path / "run.json").unlink()
     assert main(["restore", str(backup / run.name), str(run.path)]) == 0
     np.testing.assert_array_equal(read(run.path, "steps")["state"], state)
+
+
+def test_what_only_became_another_file_leaves_the_backup(models, tmp_path):
+    run, state = a_run(models, "old", days=0)
+    folder = run.realtime_data / "episodes"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"episodes_{number:02d}.json").write_text(f'[{{"timestep": {number}}}]')
+    backup = tmp_path / "backup"
+    kept = backup / run.name
+    assert main(["backup", str(run.path), str(backup)]) == 0
+    assert list(kept.rglob("*.seg"))
+    compact_run(run.path)
+    pack(folder)
+    assert main(["backup", str(run.path), str(backup)]) == 0
+
+    assert not list(kept.rglob("*.seg"))
+    assert list(kept.rglob("*.parquet"))
+    assert len(list(kept.rglob("episodes_*.json"))) == 20
+    assert main(["restore", str(kept), str(tmp_path / "again")]) == 0
+    np.testing.assert_array_equal(read(tmp_path / "again", "steps")["state"], state)
+    assert dict(read_files(tmp_path / "again/realtime_data/episodes")) == dict(read_files(folder))
+
+
+class Events(FakeClock):
+    """Something happens at each look."""
+
+    def __init__(self, *events):
+        super().__init__()
+        self.events = list(events)
+
+    def sleep_s(self, duration_s):
+        super().sleep_s(duration_s)
+        if self.events:
+            self.events.pop(0)()
+
+
+def test_a_backup_follows_a_run_to_its_end_though_the_disk_refuses_at_first(tmp_path, caplog):
+    run = create_run(tmp_path / "models", "one")
+    write_manifest(run, new_manifest(command=["train.py"], config={}))
+    held, backup, late = hold(run), tmp_path / "backup", run.path / "late.json"
+    backup.write_text("no folder")
+    clock = Events(
+        lambda: None,
+        backup.unlink,
+        lambda: late.write_text("[]"),
+        held.release,
+        lambda: late.with_name("last.json").write_text("[]"),
+    )
+    follow_run(run, backup, clock)
+
+    assert caplog.text.count("is behind") == 1
+    assert not clock.events
+    assert (backup / run.name / "late.json").read_text() == "[]"
+    assert (backup / run.name / "last.json").read_text() == "[]"
+    assert main(["restore", str(backup / run.name), str(tmp_path / "again")]) == 0
 
 
 def test_a_backup_copies_once_proves_and_finds_damage(models, tmp_path, capsysbinary):

@@ -116,6 +116,12 @@ def parser() -> argparse.ArgumentParser:
         "(TRACKWAY_STORE)",
     )
     recording.add_argument(
+        "--backup",
+        metavar="FOLDER",
+        help="copy finished files there while the run lasts, proven; `trackway restore` brings "
+        "them back",
+    )
+    recording.add_argument(
         "--dashboard", action="store_true", help="show the training in a web page while it lasts"
     )
 

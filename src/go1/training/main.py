@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from go1.training.arguments import parse
-from go1.training.shipping import checked_store
+from go1.training.shipping import checked_backup, checked_store
 from go1.training.start import Finished, find_start
 from go1.training.test import test
 from go1.training.train import train
@@ -48,6 +48,7 @@ def main(argv: list[str]) -> int:
     )
     threads.set_torch_threads()
     shown, store = typed.pop("dashboard", False), typed.pop("store", None)
+    copied = typed.pop("backup", None)
     try:
         models = Path(typed.get("models", "models"))
         config = Path(typed["config"]) if "config" in typed else None
@@ -60,10 +61,10 @@ def main(argv: list[str]) -> int:
                     soft_wrap=True,
                 )
                 return 0
-            url = checked_store(store, start.run)
+            url, backup = checked_store(store, start.run), checked_backup(copied, models)
             page = DashboardBeside(models, say) if shown else contextlib.nullcontext()
             with page:
-                ended_by = train(start, models, console, url)
+                ended_by = train(start, models, console, url, backup)
             if start.auto_resume and ended_by in _REQUEUE:
                 return START_AGAIN
         else:

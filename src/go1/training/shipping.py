@@ -1,13 +1,15 @@
-"""A training that ships itself into a store while it lasts."""
+"""A training that ships itself into a store, or copies itself to a backup, while it lasts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Self
 
 from trackway import files
 from trackway.cli.sync import FENCED
+from trackway.errors import BackupError
 from trackway.recorder.child import start_child
 from trackway.run import RunFolder
 from trackway.sync.opening import STORE_VARIABLE, open_store
@@ -34,6 +36,35 @@ def checked_store(typed: str | None, run: RunFolder | None) -> str | None:
     if run is not None:
         check_mine(store, run)
     return url
+
+
+def checked_backup(typed: str | None, models: Path) -> Path | None:
+    """The folder that a training is to be backed up to, made; None for none.
+
+    Raises:
+        BackupError: It lies among the runs.
+        OSError: It cannot be written to.
+    """
+    if typed is None:
+        return None
+    folder = Path(typed).absolute()
+    if folder.resolve().is_relative_to(models.resolve()):
+        raise BackupError(f"{folder} lies within {models}: give a folder elsewhere")
+    files.make_folder(folder)
+    if not os.access(folder, os.W_OK):
+        raise BackupError(f"{folder} cannot be written to")
+    return folder
+
+
+def start_backup(run: RunFolder, folder: Path) -> None:
+    """Start what copies finished files there: a process that outlives the training."""
+    files.make_folder(run.sync)
+    with (run.sync / "backup.log").open("ab") as log:
+        start_child(
+            *("trackway", "backup", str(run.path.absolute()), str(folder)),
+            "--beside-training",
+            errors=log,
+        )
 
 
 class ShipperBeside:

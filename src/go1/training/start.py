@@ -26,7 +26,8 @@ from trackway.run import RunFolder
 # A writer without a trainer gives up on a disk that refuses after 20 s.
 _WRITER_ENDS_S = 60.0
 _BEYOND_THE_RUN = frozenset(
-    {"run_name", "model_path", "models", "resume", "auto_resume", "force", "store", "dashboard"}
+    {"run_name", "model_path", "models", "resume", "auto_resume", "force", "store", "backup"}
+    | {"dashboard"}
 )
 _SCRIPT = Path(__file__).parents[3] / "train.py"
 

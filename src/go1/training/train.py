@@ -21,7 +21,7 @@ from go1.training.commands import trackway_command, train_command
 from go1.training.environments import evaluation_envs, training_envs
 from go1.training.learner import make_learner
 from go1.training.settings import Settings
-from go1.training.shipping import ShipperBeside
+from go1.training.shipping import ShipperBeside, start_backup
 from go1.training.start import Start, make_room, program
 from go1.training.trial import commands, deterministic, film
 from go1.vec_env import Go1VecEnv
@@ -46,7 +46,11 @@ _FINISH_WITHIN_S = 4.0
 
 
 def train(
-    start: Start, models: Path, console: Console, store: str | None = None
+    start: Start,
+    models: Path,
+    console: Console,
+    store: str | None = None,
+    backup: Path | None = None,
 ) -> signal.Signals | None:
     """Train until `total_timesteps`, or until a signal; leave everything saved.
 
@@ -55,6 +59,7 @@ def train(
         models: The folder of runs.
         console: Where the progress is shown.
         store: Where the run is shipped while it lasts.
+        backup: Where its finished files are copied while it lasts.
 
     Returns:
         The signal that ended it early.
@@ -73,7 +78,9 @@ def train(
                 if store is None
                 else ShipperBeside(run, store, lambda said: console.print(said, soft_wrap=True))
             )
-            session = _Session(start, run, learner, envs, console, store)
+            session = _Session(start, run, learner, envs, console, store, backup)
+            if backup is not None:
+                start_backup(run, backup)
             with shipper:
                 return session.learn()
         finally:
@@ -97,6 +104,7 @@ class _Session:
     envs: VecEnv
     console: Console
     store: str | None = None
+    backup: Path | None = None
 
     def __post_init__(self) -> None:
         self.settings, self.origin = self.start.settings, self.start.origin
@@ -256,6 +264,7 @@ class _Session:
             "Recorded": report.saved(self.saving.status),
             "Every step of every robot": trackway_command("streams", self.run.path),
             **({"Shipped to": self.store} if self.store else {}),
+            **({"Backed up to": self.backup / self.run.name} if self.backup else {}),
         }
 
     def _end(self, status: str, **facts: Any) -> None:

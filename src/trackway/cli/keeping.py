@@ -17,10 +17,12 @@ from trackway.cli.completion import names_folder
 from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import BackupError, RetentionError, RunError
+from trackway.recorder.child import become_writer
 from trackway.run import RunFolder, check_folder, list_runs
 from trackway.storage.backup import Backup, restore
 from trackway.storage.packs import KEPT, KINDS, pack, unpack
 from trackway.storage.retention.cuts import is_written
+from trackway.storage.retention.following import LOOK_S, follow_run
 from trackway.storage.retention.local import LocalFile, to_free
 from trackway.storage.retention.pins import pin_rows, pin_run
 from trackway.storage.retention.policy import Policy, read_policy
@@ -71,6 +73,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     copy.add_argument("runs", type=Path, metavar="FOLDER", help="a run, or a folder of runs")
     copy.add_argument("backup", type=Path, metavar="BACKUP")
     copy.add_argument("--follow", action="store_true", help="go on as files are finished")
+    # The training starts this command; it steps back and outlives Ctrl-C.
+    copy.add_argument("--beside-training", action="store_true", help=argparse.SUPPRESS)
     copy.set_defaults(act=_told_of_disks(_backup))
 
     zipped = command_of_run(commands, "pack", "put a run's JSON files but the newest into zips")
@@ -242,6 +246,10 @@ def _unpack(args: argparse.Namespace) -> None:
 
 
 def _backup(args: argparse.Namespace) -> None:
+    if args.beside_training:
+        become_writer(19)
+        follow_run(RunFolder(args.runs), args.backup)
+        return
     while True:
         single = RunFolder(args.runs)
         runs = [single] if single.manifest.is_file() else list_runs(args.runs)
@@ -257,7 +265,7 @@ def _backup(args: argparse.Namespace) -> None:
                 sys.stdout.flush()
         if not args.follow:
             return
-        SYSTEM_CLOCK.sleep_s(5.0)
+        SYSTEM_CLOCK.sleep_s(LOOK_S)
 
 
 def _restore(args: argparse.Namespace) -> None:

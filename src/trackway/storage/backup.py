@@ -4,11 +4,13 @@
     <backup>/<run>/backup.json  size and digest of every file, as it was proven
 
 What a policy has let go of in the run stays in the backup: a part that was thinned does not
-replace the whole one.
+replace the whole one. What only became another file goes: segments once their part is here, JSON
+files once their zip is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +20,10 @@ from typing import Any, Final
 import orjson
 
 from trackway import files
-from trackway.errors import BackupError
+from trackway.errors import BackupError, FormatError
 from trackway.storage.file_names import is_reduced, reductions
+from trackway.storage.packs import KINDS, packed_twice
+from trackway.storage.places import attempts
 
 _LIST: Final = "backup.json"
 _FORMAT: Final = "trackway-backup"
@@ -83,7 +87,30 @@ class Backup:
         finally:
             if count:
                 _write_list(self.path, self._known)
+        if count:
+            self._let_go()
         return Copied(count, size)
+
+    def _let_go(self) -> None:
+        """Take away copies whose content stands in another one."""
+        twice = [
+            file.path
+            for attempt in attempts(self.path)
+            for stream in attempt.streams()
+            for file in stream.contents().superseded
+        ]
+        for kind in KINDS:
+            with contextlib.suppress(FormatError):  # of a zip that is damaged in the run itself
+                twice += packed_twice(self.path / "realtime_data" / kind)
+        # Only what is not in the run any more: else the next round would copy it again.
+        gone = [path for path in twice if not (self.run / path.relative_to(self.path)).exists()]
+        if not gone:
+            return
+        for path in gone:
+            self._known.pop(path.relative_to(self.path).as_posix(), None)
+        _write_list(self.path, self._known)  # first: what it names has to be there
+        for path in gone:
+            files.remove(path)
 
     def holds(self, path: Path) -> bool:
         """Whether the backup's copy of a file of the run is, byte for byte, that file now."""

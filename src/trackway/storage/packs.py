@@ -62,7 +62,9 @@ def pack(folder: Path, keep: int = KEPT) -> Packed | None:
         return None
     try:
         files.remove_leftovers(folder, ".zip")
-        _finish(folder)
+        twice = packed_twice(folder)
+        if twice:
+            files.remove_all(folder, twice)
         return _pack(folder, _older(folder, keep))
     finally:
         held.release()
@@ -164,16 +166,18 @@ def _places(folder: Path) -> dict[str, Path]:
     return places | {path.name: path for path in folder.glob("*.json")}
 
 
-def _finish(folder: Path) -> None:
-    """Take away files that a pack holds as they are: a power cut came between."""
-    for path in packs(folder):
-        twice = [
-            folder / name
-            for name in _names(path)
-            if (folder / name).exists() and (folder / name).read_bytes() == _read(path, name)
-        ]
-        if twice:
-            files.remove_all(folder, twice)
+def packed_twice(folder: Path) -> list[Path]:
+    """Files that a pack beside them holds as they are: a power cut came between.
+
+    Raises:
+        FormatError: A pack is damaged.
+    """
+    return [
+        folder / name
+        for path in packs(folder)
+        for name in _names(path)
+        if (folder / name).exists() and (folder / name).read_bytes() == _read(path, name)
+    ]
 
 
 def _names(path: Path) -> list[str]:
