@@ -12,7 +12,8 @@ from trackway import Field, Recorder, Schema, read, read_records
 from trackway import files as disk
 from trackway.cli.main import main
 from trackway.query import pyramid_file
-from trackway.recorder.compactor import LEAST_BYTES
+from trackway.recorder.compactor import LEAST_BYTES, Compaction
+from trackway.storage.archive import plan
 from trackway.storage.places import find_stream
 
 SCHEMA = Schema(Field("state", "float64", (50,), "m", "a lot of it"), Field("done", "bool"))
@@ -111,6 +112,18 @@ def test_a_limited_stream_is_not_compacted_while_it_is_recorded(tmp_path):
         assert folder.parts() == []
     main(["compact", str(tmp_path)])
     assert len(folder.parts()) == 1
+
+
+def test_nothing_is_started_again_and_again_for_a_limited_stream(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "PART_BYTES", 1000)
+    with Recorder(tmp_path, segment_bytes=8000) as recorder:
+        steps = recorder.stream("steps", SCHEMA, 4, keep_rows=40)
+        for _ in range(60):
+            steps.commit()
+        recorder.sync()
+        compaction = Compaction(find_stream(tmp_path, "steps").attempt)
+        compaction.look()
+        assert not compaction.busy
 
 
 @pytest.mark.parametrize("command", ["streams", "verify"])

@@ -13,8 +13,9 @@ from typing import Final
 import orjson
 
 from trackway.recorder.child import start_child
+from trackway.storage import ring
 from trackway.storage.archive import plan
-from trackway.storage.places import AttemptFolder
+from trackway.storage.places import AttemptFolder, StreamFolder
 
 # Of a stream that has ended: less would gain nothing, a part's own description takes 50 kB.
 LEAST_BYTES: Final = 1 << 20
@@ -31,16 +32,27 @@ class Compaction:
         self._child: subprocess.Popen[bytes] | None = None
         self._wanted = is_wanted(attempt) and importlib.util.find_spec("pyarrow") is not None
 
+    @property
+    def busy(self) -> bool:
+        """Whether its child is at it."""
+        return self._child is not None and self._child.poll() is None
+
     def look(self, *, ended: bool = False) -> None:
         """Start one if a part can be filled; when training has ended, for what is left."""
-        busy = self._child is not None and self._child.poll() is None
-        if not self._wanted or (busy and not ended):
+        if not self._wanted or (self.busy and not ended):
             return
         enough = LEAST_BYTES if ended else plan.PART_BYTES
-        streams = self._attempt.streams()
-        if any(plan.waiting(stream.contents().files, enough) for stream in streams):
+        if any(_can_fill(stream, enough) for stream in self._attempt.streams()):
             with self._attempt.writer_log.open("ab") as log:
                 self._child = start_child(_CHILD, str(self._attempt.run), errors=log)
+
+
+def _can_fill(stream: StreamFolder, enough_bytes: int) -> bool:
+    """Whether something is to be done; the segments of a stream with limits stay what they are."""
+    if not plan.waiting(stream.contents().files, enough_bytes):
+        return False
+    source = ring.find_ring(stream.ring_pointer)
+    return source is None or not source.spec.limits.any
 
 
 def is_wanted(attempt: AttemptFolder) -> bool:
