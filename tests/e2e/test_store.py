@@ -19,9 +19,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
-    *("--num_parallel_envs", "8", "--n_steps", "64", "--batch_size", "256"),
+    *("--num_parallel_envs", "4", "--n_steps", "32", "--batch_size", "64"),
+    *("--physics", "upstream", "--vec_env", "dummy"),  # ends without an evaluation and a video
     *("--eval_frequency", "100_000", "--video_interval", "10_000_000"),
-    *("--save_frequency", "256", "--checkpoint_frequency", "512"),
+    *("--save_frequency", "1_024", "--checkpoint_frequency", "512"),
 )
 
 
