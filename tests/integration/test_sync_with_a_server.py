@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -31,9 +32,9 @@ from trackway.sync.opening import open_store
 pytestmark = [pytest.mark.slow, pytest.mark.crash]
 
 
-@pytest.fixture
-def server(tmp_path):
-    server = ObjectServer(tmp_path / "weed")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = ObjectServer(tmp_path_factory.mktemp("weed"))
     server.start()
     yield server
     server.remove()
@@ -49,6 +50,12 @@ def proxy(server, monkeypatch):
     proxy.close()
 
 
+@pytest.fixture(autouse=True)
+def url(monkeypatch):
+    """A place of its own in the bucket for each test."""
+    monkeypatch.setattr(sys.modules[__name__], "URL", f"s3://{BUCKET}/lab-{next(_places)}")
+
+
 @pytest.fixture
 def run(tmp_path):
     run = create_run(tmp_path / "여기", "걷기")
@@ -56,7 +63,8 @@ def run(tmp_path):
     return run
 
 
-URL = f"s3://{BUCKET}/lab"
+_places = itertools.count()
+URL = ""
 
 
 def ship(run, *options) -> subprocess.Popen[str]:
@@ -122,7 +130,9 @@ def test_the_server_and_the_shipper_are_killed_again_and_again(server, proxy, ru
         assert (mirror.path / "checkpoints" / model.name).read_bytes() == model.read_bytes()
 
 
-@pytest.mark.parametrize("fault", ["refused", "blackhole", "cut", "unavailable", "lost answers"])
+@pytest.mark.parametrize(
+    "fault", ["refused", "blackhole", "cut", "unavailable", "lost answers", "slow", "twice"]
+)
 def test_a_network_that_fails_delays_and_loses_nothing(server, proxy, run, tmp_path, fault):
     with trackway.Recorder(run.path) as recorder:
         steps = recorder.stream("steps", SCHEMA, NUM_ENVS)

@@ -21,7 +21,9 @@ class Proxy:
         target: The server's port.
         fault: None: forwards. `refused`: closes at once. `blackhole`: takes everything, answers
             nothing. `cut`: closes in the middle of what is sent. `lost answers`: sends everything
-            on and closes before the answer. `unavailable`, `forbidden`: answers so itself.
+            on and closes before the answer. `slow`: 20 kB a second. `twice`: sends a request once
+            more when it was answered, and gives the second answer. `unavailable`, `forbidden`:
+            answers so itself.
         delay_s: Added to every answer.
     """
 
@@ -59,7 +61,7 @@ class Proxy:
         with contextlib.suppress(OSError, ValueError), contextlib.ExitStack() as stack:
             stack.enter_context(client)
             server: socket.socket | None = None
-            forwarded = 0
+            request = b""
             while True:
                 watched = [client, *([server] if server else [])]
                 ready, _, _ = select.select(watched, [], [], 0.1)
@@ -78,7 +80,9 @@ class Proxy:
                         server = stack.enter_context(
                             socket.create_connection(("127.0.0.1", self.target))
                         )
-                    forwarded += len(data)
+                    request += data
+                    if self.fault == "slow":
+                        time.sleep(len(data) / 20e3)
                     if self.fault == "cut":
                         server.sendall(data[: len(data) // 2])
                         return
@@ -87,6 +91,14 @@ class Proxy:
                     data = server.recv(1 << 16)
                     if not data or self.fault == "lost answers":
                         return
+                    if self.fault == "twice" and request:
+                        server = stack.enter_context(
+                            socket.create_connection(("127.0.0.1", self.target))
+                        )
+                        server.sendall(request)
+                        request = b""
+                        continue
+                    request = b""
                     if self.delay_s:
                         time.sleep(self.delay_s)
                     client.sendall(data)
