@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from stable_baselines3 import PPO
-from tests.support.exact_cases import CASES
+from tests.support.exact_cases import CASES, table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,6 +69,12 @@ def test_a_resumed_training_equals_the_one_that_went_on(case: str, whole: Any) -
     assert resumed["learned"] == expected["learned"]
     assert resumed == expected
     assert json.loads(manifest(folder / "checkpoint.zip"))["exact"] is True
+
+
+def test_the_page_tells_what_these_tests_show() -> None:
+    page = (ROOT / "docs/explanation/exact-resume.md").read_text()
+
+    assert f"\n\n{table()}\n\n" in page, "python -m tests.support.exact_cases prints the table"
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""Trainings small enough to be run three times: what is resumed exactly, by algorithm and environment."""
+"""Trainings small enough to be run three times: what is resumed exactly, by algorithm and environment.
+
+python -m tests.support.exact_cases prints the table of docs/explanation/exact-resume.md.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,10 @@ from stable_baselines3.common.vec_env import (
     VecMonitor,
     VecNormalize,
 )
+from tests.support.treacherous import TREACHEROUS
 
 from go1.config import Go1Config
+from go1.env import Go1MujocoEnv
 from go1.vec_env import Go1VecEnv
 from trackway.legacy import CurriculumCallback
 
@@ -46,6 +51,7 @@ class Case:
         rollouts: Of the whole training.
         log_interval: As `learn` takes it.
         outcome: What else must be equal in the end.
+        given: What exactness takes, for the table.
     """
 
     build: Callable[[], Built]
@@ -54,6 +60,7 @@ class Case:
     rollouts: int = 6
     log_interval: int = 1
     outcome: Callable[[Any, list[BaseCallback]], Any] = _nothing
+    given: str = ""
 
     @property
     def total_timesteps(self) -> int:
@@ -114,6 +121,10 @@ def stacked(name: str = "Ant-v5") -> VecEnv:
     return VecFrameStack(VecMonitor(VecNormalize(DummyVecEnv(makers))), 2)
 
 
+def single_go1s(kind: Any, **settings: Any) -> VecEnv:
+    return kind([partial(Go1MujocoEnv, rand_power=1.0, action_noise=0.05)] * 2, **settings)
+
+
 def evaluated() -> Built:
     model, _ = ppo(partial(stacked, "Pendulum-v1"), use_sde=True, sde_sample_freq=4)
     evaluation = stacked("Pendulum-v1")
@@ -170,8 +181,14 @@ def _a2c() -> Built:
 CASES: dict[str, Case] = {
     "PPO, Go1VecEnv": Case(go1_batch, 8 * 32, log_interval=2),
     "PPO, SubprocVecEnv, VecNormalize": Case(partial(ppo, normalized_subproc), 2 * 64),
-    "PPO, Ant-v5, VecFrameStack": Case(partial(ppo, stacked), 2 * 64),
-    "PPO, gSDE, EvalCallback": Case(evaluated, 2 * 64, outcome=evaluations),
+    "PPO, Ant-v5, VecFrameStack, VecMonitor, VecNormalize": Case(partial(ppo, stacked), 2 * 64),
+    "PPO, gSDE, EvalCallback": Case(
+        evaluated, 2 * 64, outcome=evaluations, given="where the evaluation environment is seeded"
+    ),
+    "PPO, Go1MujocoEnv, DummyVecEnv": Case(partial(ppo, partial(single_go1s, DummyVecEnv)), 2 * 64),
+    "PPO, Go1MujocoEnv, SubprocVecEnv": Case(
+        partial(ppo, partial(single_go1s, SubprocVecEnv, start_method="forkserver")), 2 * 64
+    ),
     "RecurrentPPO, CartPole-v1": Case(_recurrent, 2 * 32),
     "A2C, Acrobot-v1": Case(_a2c, 2 * 20, stop_at=20, rollouts=40, log_interval=3),
     "SAC, Pendulum-v1": Case(
@@ -186,3 +203,31 @@ CASES: dict[str, Case] = {
         partial(off_policy, TQC, partial(dummy, "Pendulum-v1", max_episode_steps=40)), 4, 50, 80, 4
     ),
 }
+
+MUJOCO = (
+    "Ant", "HalfCheetah", "Hopper", "Humanoid", "HumanoidStandup", "InvertedDoublePendulum",
+    "InvertedPendulum", "Pusher", "Reacher", "Swimmer", "Walker2d",
+)  # fmt: skip
+# Each passes the judge.
+GYMNASIUM = (
+    *(f"{name}-v5" for name in MUJOCO),
+    "Acrobot-v1", "CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1",
+)  # fmt: skip
+
+
+def table() -> str:
+    """What the tests of these cases and of the judge show, as the page has it."""
+    rows = {name: ", ".join(filter(None, ("yes", case.given))) for name, case in CASES.items()}
+    rows[", ".join(GYMNASIUM)] = "yes: the judge finds each exact"
+    rows[f"{len(TREACHEROUS)} treacherous environments"] = (
+        "no: the judge finds each out; new episodes begin where it is resumed"
+    )
+    rows["any, HerReplayBuffer"] = (
+        "no: hindsight rewrites rows; the buffer is filled anew, and `exact` says so"
+    )
+    lines = [f"| {name} | {exact} |" for name, exact in rows.items()]
+    return "\n".join(["| training | exact |", "|---|---|", *lines])
+
+
+if __name__ == "__main__":
+    print(table())  # noqa: T201 - that is what it is for

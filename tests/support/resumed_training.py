@@ -24,7 +24,7 @@ from tests.support import exact_cases
 from trackway.checkpoint.archive import pack_arrays
 from trackway.checkpoint.assemble import REPLAY_FOLDER, checkpoint_zip
 from trackway.checkpoint.read import read_checkpoint
-from trackway.frameworks.sb3 import exact, snapshots
+from trackway.frameworks.sb3 import exact
 from trackway.frameworks.sb3.snapshots import Snapshots
 from trackway.legacy import RealTimeSavingCallback
 
@@ -122,7 +122,6 @@ class StopWithin(BaseCallback):
 def with_saving(
     case: exact_cases.Case, mode: str, path: Path, steps: Digests
 ) -> list[BaseCallback]:
-    snapshots._CREDIT_S = 100.0  # on a busy machine, too, the last rollout's start is kept
     origin = read_checkpoint(path) if mode == "continued" else None
     folder = path.parent / mode
     saving = RealTimeSavingCallback(

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from stable_baselines3.common.monitor import Monitor
 from tests.support import treacherous
+from tests.support.exact_cases import GYMNASIUM
 
 from go1.env import Go1MujocoEnv
 from trackway.checkpoint.graph import Capture
@@ -20,15 +21,6 @@ from trackway.checkpoint.rebuild import Rebuild
 from trackway.frameworks.patch import Patch
 from trackway.frameworks.sb3.shadow import STEPS, Shadow
 from trackway.gymnasium import RecordEnv
-
-MUJOCO = (
-    "Ant", "HalfCheetah", "Hopper", "Humanoid", "HumanoidStandup", "InvertedDoublePendulum",
-    "InvertedPendulum", "Pusher", "Reacher", "Swimmer", "Walker2d",
-)  # fmt: skip
-GYMNASIUM = (
-    *(f"{name}-v5" for name in MUJOCO),
-    "Acrobot-v1", "CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1",
-)  # fmt: skip
 
 
 def wrapped(name: str) -> gym.Env[Any, Any]:
