@@ -10,6 +10,7 @@ moves, frames a second, a gallery of 50; drawn by the processor.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import os
 import tempfile
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 from dashboard import FLAGS, serving, until
 from playwright.sync_api import sync_playwright
 
@@ -164,39 +166,60 @@ SHOWN = """[...document.querySelectorAll('.gallery canvas')].filter(c => {
 CARDS = "document.querySelectorAll('.gallery canvas').length"
 
 
+def cpu_s(*processes: psutil.Process) -> float:
+    """Processor time of these processes and all below them, s."""
+    family = {
+        each for process in processes for each in (process, *process.children(recursive=True))
+    }
+    total = 0.0
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
 def in_a_browser(models: Path, cache: Path) -> None:
-    """What a person waits for; the run is `models/run`."""
+    """What a person waits for; the run is `models/run`. Beside it processor time, for a busy machine."""
     write_manifest(RunFolder(models / "run"), new_manifest(command=["benchmark"], config={}))
     flags = [flag for flag in FLAGS if flag != "--disable-gpu"]
     flags += ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-    with serving(models, cache) as (address, _), sync_playwright() as playwright:
+    with serving(models, cache) as (address, server), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(address)
-        page.wait_for_selector("table.runs")
+        started = psutil.Process().children(recursive=True)
+        ours = [server, *(process for process in started if "chrom" in process.name())]
 
-        def go(path: str, expression: str, wanted: int) -> float:
-            page.goto(f"{address}#/runs")
+        def go(says: str, path: str, expression: str, wanted: int, bound: str) -> None:
+            page.evaluate("location.hash = '#/runs'")
             page.wait_for_selector("table.runs")
+            page.wait_for_timeout(500)  # what was drawn before has come to rest
+            spent_s = cpu_s(*ours)
             page.evaluate("path => { location.hash = path }", f"#/run/run/{path}")
-            return until(page, expression, wanted, 60)
+            waited_s = until(page, expression, wanted, 60)
+            spent_s = cpu_s(*ours) - spent_s
+            print(
+                f"{says:58s} {waited_s * 1e3:9.1f} ms, {spent_s * 1e3:.0f} of the processor{bound}"
+            )
 
-        print(
-            f"{'click to moving robot, cold':58s} {go('episode/@5000:3', DRAWN, 2) * 1e3:9.1f} ms  (bound 1500 ms)"
-        )
-        warm_s = min(go(f"episode/@{timestep}:3", DRAWN, 2) for timestep in (90000, 50000, 20000))
-        print(f"{'the same, warm':58s} {warm_s * 1e3:9.1f} ms  (bound 300 ms)")
-        before, began_s = page.evaluate(DRAWN), time.perf_counter()
+        load = os.getloadavg()[0]
+        print(f"in Chromium, drawn by the processor; load {load:.1f} on {os.cpu_count()} cores:")
+        go("click to moving robot, cold", "episode/@5000:3", DRAWN, 2, "  (bound 1500 ms)")
+        for timestep in (90000, 50000):
+            bound = "  (bound with a GPU 300 ms)"
+            go("the same, warm", f"episode/@{timestep}:3", DRAWN, 2, bound)
+        before, spent_s, began_s = page.evaluate(DRAWN), cpu_s(*ours), time.perf_counter()
         page.wait_for_timeout(5000)
-        frames = (page.evaluate(DRAWN) - before) / (time.perf_counter() - began_s)
-        size = page.evaluate("(c => [c.width, c.height])(document.querySelector('.viewer canvas'))")
-        print(
-            f"{f'frames a second, {size[0]} by {size[1]} pixels':58s} {frames:9.1f}     (bound 10)"
-        )
-        all_s = go("gallery", CARDS, 50)
-        seen_s = until(page, SHOWN, 12, 60)
-        print(f"{'gallery of 50: there':58s} {all_s * 1e3:9.1f} ms  (bound 2000 ms)")
-        print(f"{'  … twelve of them in motion after another':58s} {seen_s * 1e3:9.1f} ms")
+        frames = page.evaluate(DRAWN) - before
+        each_s = (cpu_s(*ours) - spent_s) / max(1, frames)
+        rate = frames / (time.perf_counter() - began_s)
+        width = page.evaluate("document.querySelector('.viewer canvas').width")
+        says = f"frames a second, {width} pixels wide"
+        print(f"{says:58s} {rate:9.1f}   , {each_s * 1e3:.0f} ms of the processor each  (bound 10)")
+        go("gallery of 50", "gallery", CARDS, 50, "  (bound 2000 ms)")
+        moving_s = until(page, SHOWN, 12, 60)
+        print(f"{'  … until twelve of them have moved':58s} {moving_s * 1e3:9.1f} ms")
         browser.close()
 
 
