@@ -1,6 +1,7 @@
 import os
 import signal
 import subprocess
+import sys
 
 from trackway.recorder.child import start_child
 
@@ -37,3 +38,15 @@ def test_a_writer_is_niced_hears_no_signal_and_imports_nothing_from_where_it_sta
         os.close(ours)
         assert output.read() == b"the end\n"
     assert child.wait() == 0
+
+
+def test_a_writer_process_does_not_import_what_reads_and_shows():
+    look = (
+        "import sys, trackway.recorder.inbox;"
+        "print([m for m in sys.modules if m.startswith(('trackway.query', 'trackway.sync'))])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-P", "-c", look], capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout.strip() == "[]"
