@@ -96,6 +96,19 @@ def test_a_training_that_was_not_recorded_may_be_recorded_from_a_resume_on(tmp_p
     assert len(np.unique(states(again), axis=0)) == 100
 
 
+def test_a_training_too_short_to_try_its_environments_leaves_them_as_it_found_them(
+    tmp_path: Path,
+) -> None:
+    model = sac()
+    (env,) = model.env.unwrapped.envs
+    model.learn(10, callback=Checkpointer(tmp_path, 100))
+    (zip_path,) = list_checkpoints(tmp_path)
+
+    assert "not been tried" in read_checkpoint(zip_path).inexact_because[0]
+    assert "step" not in vars(env)
+    assert "reset" not in vars(env)
+
+
 @pytest.mark.slow
 def test_what_the_policy_lets_go_is_removed_and_the_newest_opens(tmp_path: Path) -> None:
     checkpointer = Checkpointer(tmp_path, 64, keep_last=2, resume_from="newest")
