@@ -130,7 +130,7 @@ export class Plot {
           stroke: ink.soft,
           grid: { stroke: ink.line, width: 1 },
           ticks: { show: false },
-          size: (_, labels) => Math.max(46, 10 + LETTER * Math.max(...(labels ?? []).map((label) => label.length))),
+          size: (_, labels) => (labels ?? []).reduce((most, label) => Math.max(most, 10 + LETTER * label.length), 46),
           gap: 4,
           font: FONT,
           space: 26,
@@ -177,7 +177,8 @@ export class Plot {
     if (stack) [low, high] = [stack.stack.low, stack.stack.high]
     if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, 1]
     if (log) return [low, high > low ? high : low * 10]
-    if (low === high) return low === 0 ? [-1, 1] : [low - Math.abs(low) * 0.1, high + Math.abs(high) * 0.1]
+    // So little is rounding, and would make an axis of a hundred thousand ticks.
+    if (high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high))) return low === 0 ? [-1, 1] : [low - Math.abs(low) * 0.1, high + Math.abs(high) * 0.1]
     const pad = (high - low) * 0.05
     return [low >= 0 && low < pad * 4 ? Math.min(0, low) : low - pad, high + pad]
   }
