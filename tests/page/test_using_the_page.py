@@ -147,6 +147,18 @@ def test_an_empty_folder_teaches_how_to_fill_it(chromium, built, visit, tmp_path
         assert "make train" in page.inner_text(".notice")
 
 
+def test_before_an_episode_has_ended_its_pages_say_so(built, visit, tmp_path):
+    run = RecordedRun(tmp_path / "models" / "young")
+    with serving(tmp_path / "models", built) as site:
+        window = visit("ko", at=site)
+        for name in ("episode", "gallery", "evolution", "terminations"):
+            page = window.open(f"#/run/young/{name}", "main .notice")
+            assert page.inner_text(".notice h2") == "아직 끝난 에피소드가 없습니다"
+        # The browser mentions that there was nothing to be answered.
+        window.complaints[:] = [c for c in window.complaints if "422" not in c]
+    run.close()
+
+
 def test_an_exposed_page_opens_with_its_token_and_hides_it(built, visit, models):
     token = "a-token-of-some-length"
     with serving(models, built, Access(token=token, port=1)) as guarded:

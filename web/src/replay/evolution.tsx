@@ -3,8 +3,8 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import type { PageProps } from '../pages'
 import { compact, figure } from '../shell/format'
-import { Failure } from '../shell/notices'
 import { href } from '../shell/route'
+import { Failed } from './failed'
 import { Player } from './player'
 import { t } from './replay-words'
 import { reasonWord } from './reasons'
@@ -33,7 +33,7 @@ export default function EvolutionPage({ run }: PageProps) {
     player.start()
     return player.stop
   }, [run])
-  if (error.value) return <Failure error={error.value} />
+  if (error.value) return <Failed run={run} error={error.value} />
   if (!found.value) return <p class="waiting">{t('loading')}</p>
   // The camera walks with the last policy; the others stand at its sides.
   const lastFirst = found.value.toReversed()

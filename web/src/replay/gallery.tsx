@@ -3,8 +3,9 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { PageProps } from '../pages'
 import { compact, figure } from '../shell/format'
-import { Failure, Notice } from '../shell/notices'
+import { Notice } from '../shell/notices'
 import { href, route, setParams } from '../shell/route'
+import { Failed } from './failed'
 import { Episode, type Facts } from './episode'
 import { t } from './replay-words'
 import { reasonWord } from './reasons'
@@ -65,7 +66,7 @@ export default function GalleryPage({ run }: PageProps) {
           <option value="best">{t('bestFirst')}</option>
         </select></label>
       </div>
-      {error.value ? <Failure error={error.value} /> : shots.value === null ? <p class="waiting">{t('loading')}</p> : shots.value.length === 0 ? <Notice title={t('gallery')}>{t('galleryEmpty')}</Notice> : <Cards run={run} shots={shots.value} />}
+      {error.value ? <Failed run={run} error={error.value} /> : shots.value === null ? <p class="waiting">{t('loading')}</p> : shots.value.length === 0 ? <Notice title={t('gallery')}>{t('galleryEmpty')}</Notice> : <Cards run={run} shots={shots.value} />}
     </div>
   )
 }

@@ -6,6 +6,7 @@ import { compact } from '../shell/format'
 import { useKeys } from '../shell/keys'
 import { Failure } from '../shell/notices'
 import { go, href, route, setParams } from '../shell/route'
+import { Failed } from './failed'
 import { Player } from './player'
 import { t } from './replay-words'
 import { extremes, loadEpisode, whatIf } from './server'
@@ -108,7 +109,7 @@ export default function EpisodePage({ run }: PageProps) {
     { key: 'p', says: () => t('keyOlder'), act: () => neighbour(-1) },
     { key: 'n', says: () => t('keyNewer'), act: () => neighbour(1) },
   ])
-  if (error.value && !lead) return <Failure error={error.value} />
+  if (error.value && !lead) return <Failed run={run} error={error.value} />
   if (!lead) return <p class="waiting">{t('loading')}</p>
   return (
     <div class="page">
