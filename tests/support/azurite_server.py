@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -35,6 +37,7 @@ class AzuriteServer:
                 ],
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
         self._make_container()
 
@@ -49,7 +52,8 @@ class AzuriteServer:
         }
 
     def remove(self) -> None:
-        self._process.kill()
+        # Node from PyPI is started by a program of its own: both have to go.
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def _make_container(self, seconds: float = 30.0) -> None:
