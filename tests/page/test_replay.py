@@ -189,6 +189,7 @@ def test_a_cell_of_the_terminations_leads_to_its_gallery(page, site, run):
     page.goto(f"{site.url}#/run/walk/terminations?reason=fell")
     page.wait_for_selector(".bars a")
     for way in [a.get_attribute("href") for a in page.locator(".bars").first.locator("a").all()]:
+        page.goto("about:blank")  # else the gallery before may still be there
         page.goto(site.url + way)
         page.wait_for_selector(".gallery li", timeout=60_000)
         shown += page.locator(".gallery li").count()
