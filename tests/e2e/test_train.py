@@ -20,6 +20,7 @@ from trackway.cli.main import main as cli
 from trackway.run import RunFolder, list_runs, read_manifest, status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+SOAK = "TRACKWAY_SOAK" in os.environ
 
 ROOT = Path(__file__).parents[2]
 SMALL = (  # noqa: SIM905 - as it is typed
@@ -160,7 +161,7 @@ def test_the_printed_test_command_makes_a_table_and_a_video(trained):
     assert (run.path.parents[1] / video[0]).is_file()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM] if SOAK else [signal.SIGTERM])
 def test_a_signal_saves_everything_and_prints_the_command_that_goes_on(tmp_path, number):
     process = start(tmp_path, "--run", "train", "--total_timesteps", 10_000_000, *SMALL)
     wait_for(lambda: list((tmp_path / "models").glob("*/realtime_data/learning_metrics/*.json")))
@@ -171,10 +172,10 @@ def test_a_signal_saves_everything_and_prints_the_command_that_goes_on(tmp_path,
     run = only_run(tmp_path)
     manifest = read_manifest(run)
     assert status(manifest) == "interrupted"
-    # A policy is updated between rollouts: what comes back exactly is the start of the one that
-    # was stopped. Its steps are in the record, and are made again.
+    # A policy is updated between rollouts: what comes back exactly is the start of one, of which the
+    # last is kept when time allows, and one every 512 timesteps. Its steps are made again.
     newest = max(record["timestep"] for record in json_files(run)["checkpoints"])
-    assert manifest["timesteps"] - ROLLOUT <= newest <= manifest["timesteps"]
+    assert manifest["timesteps"] - 512 - ROLLOUT <= newest <= manifest["timesteps"]
     line = next(line for line in said.splitlines() if "--model_path" in line and "train" in line)
     assert manifest["resume"] == line.strip()
 
@@ -211,7 +212,7 @@ def test_after_kill_9_the_newest_checkpoint_goes_on(tmp_path):
     assert read_manifest(last)["resumed_from"]["timestep"] == newest["timestep"]
 
 
-@pytest.mark.parametrize("vec_env", ["subproc", "dummy"])
+@pytest.mark.parametrize("vec_env", ["subproc", "dummy"] if SOAK else ["subproc"])
 def test_robots_in_processes_of_their_own_are_recorded_as_well(tmp_path, vec_env):
     finish(
         start(

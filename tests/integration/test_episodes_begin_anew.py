@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_the_json_records_tell_the_interrupted_episodes(tmp_path: Path) -> None:
     assert {r["episode_length"] for r in whole} == {10}
 
 
-@pytest.mark.slow
+@pytest.mark.skipif("TRACKWAY_SOAK" not in os.environ, reason="starts workers twice: make soak")
 def test_workers_whose_environments_cannot_be_taken_go_on_and_say_so(tmp_path: Path) -> None:
     kinds = [treacherous.ToldInPart, treacherous.Generator]
     for name in ("first", "again"):

@@ -222,7 +222,7 @@ def test_live_shows_the_newest_episode_as_soon_as_it_has_ended(page, site, run):
     try:
         env.reset()
         page.goto(f"{site.url}#/run/ball/episode/latest?live=1")
-        page.get_by_text("none has ended yet").wait_for(timeout=60_000)
+        page.get_by_text("No episode has ended yet").wait_for(timeout=60_000)
         for number in range(2):
             ended = False
             while not ended:
