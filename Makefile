@@ -49,7 +49,8 @@ bench: setup  ## what it costs, in ratios against peers in the same run
 soak: setup $(PAGE)  ## kill recording 200 times at random instants, and what else takes long
 	TRACKWAY_SOAK=1 $(TEST_ENV) $(PY) -m pytest tests/integration/test_exact_resume.py \
 		tests/integration/test_leave_one_out.py tests/integration/test_episodes_begin_anew.py \
-		tests/e2e/test_train.py tests/unit/trackway/frameworks/sb3/test_shadow.py
+		tests/e2e/test_train.py tests/e2e/test_resume.py tests/page/test_pages.py \
+		tests/unit/trackway/frameworks/sb3/test_shadow.py
 	TRACKWAY_SOAK=1 TRACKWAY_STREAMING_S=300 $(TEST_ENV) $(PY) -m pytest tests/integration/test_wheel.py \
 		tests/integration/test_streaming_memory.py
 	TRACKWAY_RESUMES=50 $(TEST_ENV) $(PY) -m pytest tests/crash/test_killed_and_resumed.py
