@@ -1,7 +1,8 @@
 """Trackway: a flight recorder for robot reinforcement learning."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from trackway.lazy import names_of
 
 __version__ = "0.1.0"
 
@@ -13,20 +14,17 @@ if TYPE_CHECKING:
     from trackway.recorder.recorder import Recorder
     from trackway.storage.reader import read, read_records
 else:
-    # Imported when asked for: each writer process would pay for what it never uses.
-    _HOMES = {
-        "Field": "trackway.format.schema",
-        "Recorder": "trackway.recorder.recorder",
-        "Schema": "trackway.format.schema",
-        "open": "trackway.query.runs",
-        "read": "trackway.storage.reader",
-        "read_records": "trackway.storage.reader",
-    }
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOMES:
-            raise AttributeError(f"module 'trackway' has no attribute {name!r}")
-        return getattr(import_module(_HOMES[name]), name)
+    __getattr__ = names_of(
+        __name__,
+        {
+            "Field": "format.schema",
+            "Recorder": "recorder.recorder",
+            "Schema": "format.schema",
+            "open": "query.runs",
+            "read": "storage.reader",
+            "read_records": "storage.reader",
+        },
+    )
 
     def __dir__() -> list[str]:
         return __all__

@@ -6,8 +6,9 @@ no use for Stable-Baselines3 and torch.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from trackway.lazy import names_of
 
 if TYPE_CHECKING:
     from trackway.legacy.curriculum import CurriculumCallback
@@ -23,16 +24,13 @@ __all__ = [
     "VideoRecordingCallback",
 ]
 
-_MODULES = {
-    "ComprehensiveSavingCallback": "saving",
-    "CurriculumCallback": "curriculum",
-    "EnhancedVisualCallback": "evaluation",
-    "RealTimeSavingCallback": "saving",
-    "VideoRecordingCallback": "video",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = names_of(
+    __name__,
+    {
+        "ComprehensiveSavingCallback": "saving",
+        "CurriculumCallback": "curriculum",
+        "EnhancedVisualCallback": "evaluation",
+        "RealTimeSavingCallback": "saving",
+        "VideoRecordingCallback": "video",
+    },
+)
