@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import signal
 import statistics
 import subprocess
@@ -31,8 +30,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the server of the tests
 
-from tests.support.object_server import BUCKET, ObjectServer
-from tests.support.proxy import Proxy
+from tests.support.far_bucket import far_bucket
 
 from go1.training.environments import training_envs
 from go1.training.learner import make_learner
@@ -132,15 +130,8 @@ def main() -> None:
         if given.store == "folder":
             measure(run, str(folder / "store"), given)
             return
-        server = ObjectServer(folder / "weed")
-        server.start()
-        proxy = Proxy(server.port)
-        proxy.delay_s = given.delay_ms / 1e3
-        os.environ |= server.environment | {"AWS_ENDPOINT_URL": proxy.endpoint}
-        try:
-            measure(run, f"s3://{BUCKET}/lab", given)
-        finally:
-            server.remove()
+        with far_bucket(folder / "weed", given.delay_ms / 1e3) as url:
+            measure(run, url, given)
 
 
 if __name__ == "__main__":

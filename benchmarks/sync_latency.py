@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -29,8 +28,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the server of the tests
 
-from tests.support.object_server import BUCKET, ObjectServer
-from tests.support.proxy import Proxy
+from tests.support.far_bucket import far_bucket
 
 import trackway
 from trackway.errors import StreamError
@@ -58,19 +56,11 @@ def main() -> None:
     args = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        server = ObjectServer(folder / "weed")
-        server.start()
-        proxy = Proxy(server.port)
-        proxy.delay_s = args.delay_ms / 1e3
-        os.environ |= server.environment | {"AWS_ENDPOINT_URL": proxy.endpoint}
-        try:
-            measure(args, folder)
-        finally:
-            server.remove()
+        with far_bucket(folder / "weed", args.delay_ms / 1e3) as url:
+            measure(args, folder, url)
 
 
-def measure(args: argparse.Namespace, folder: Path) -> None:
-    url = f"s3://{BUCKET}/lab"
+def measure(args: argparse.Namespace, folder: Path, url: str) -> None:
     runs = [create_run(folder / "here", f"writer-{n}") for n in range(args.writers)]
     for run in runs:
         write_manifest(run, new_manifest(command=["benchmark"], config={}))
