@@ -28,7 +28,7 @@ $(PAGE): $(STAMP) $(shell find web -name node_modules -prune -o -type f -print)
 	@scripts/build-web
 
 dashboard: $(PAGE)  ## show the runs in models/ in a web page, live
-	.venv/bin/trackway serve models
+	.venv/bin/trackway serve models --drive go1.driving:drive
 
 lint: setup  ## ruff, mypy, import contracts, spelling
 	.venv/bin/ruff check .

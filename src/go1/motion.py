@@ -26,6 +26,26 @@ CONTACT_FORCE = 1.0
 """Newtons from which a foot counts as standing."""
 
 
+def in_trunk(quat: Floats, velocity: Floats) -> tuple[Floats, Floats]:
+    """The world's up and a velocity in the world, both in the frame of trunks with attitude `quat`.
+
+    Args:
+        quat: [n, 4].
+        velocity: [n, 3].
+    """
+    w, x, y, z = quat[:, 0], quat[:, 1], quat[:, 2], quat[:, 3]
+    a, b, c = velocity[:, 0], velocity[:, 1], velocity[:, 2]
+    up = np.empty((len(w), 3))
+    up[:, 0] = 2 * (x * z - w * y)
+    up[:, 1] = 2 * (y * z + w * x)
+    up[:, 2] = 1 - 2 * (x * x + y * y)
+    turned = np.empty_like(up)
+    turned[:, 0] = (1 - 2 * (y * y + z * z)) * a + 2 * (x * y + w * z) * b + up[:, 0] * c
+    turned[:, 1] = 2 * (x * y - w * z) * a + (1 - 2 * (x * x + z * z)) * b + up[:, 1] * c
+    turned[:, 2] = 2 * (x * z + w * y) * a + 2 * (y * z - w * x) * b + up[:, 2] * c
+    return up, turned
+
+
 class Motion:
     """Arrays with leading dimension num_envs, refreshed by `update`; they never move in memory.
 
@@ -92,19 +112,8 @@ class Motion:
         self.last_foot_force[ids] = self.foot_force[ids]
 
     def _read(self, rows: Rows) -> None:
-        quat, speed = self._qpos[rows, 3:7], self._qvel[rows, :3]
-        w, x, y, z = quat[:, 0], quat[:, 1], quat[:, 2], quat[:, 3]
-        a, b, c = speed[:, 0], speed[:, 1], speed[:, 2]
-        up = np.empty((len(w), 3))
-        up[:, 0] = 2 * (x * z - w * y)
-        up[:, 1] = 2 * (y * z + w * x)
-        up[:, 2] = 1 - 2 * (x * x + y * y)
-        self.up[rows] = up
-        velocity = np.empty_like(up)
-        velocity[:, 0] = (1 - 2 * (y * y + z * z)) * a + 2 * (x * y + w * z) * b + up[:, 0] * c
-        velocity[:, 1] = 2 * (x * y - w * z) * a + (1 - 2 * (x * x + z * z)) * b + up[:, 1] * c
-        velocity[:, 2] = 2 * (x * z + w * y) * a + 2 * (y * z - w * x) * b + up[:, 2] * c
-        self.velocity[rows] = velocity
+        up, velocity = in_trunk(self._qpos[rows, 3:7], self._qvel[rows, :3])
+        self.up[rows], self.velocity[rows] = up, velocity
 
         sensors = self._sensors[rows]
         feet = sensors[:, self._feet].reshape(-1, 4, 3)

@@ -75,14 +75,16 @@ class Go1Probe:
             row[name][...] = source
 
     def start(self, env: int) -> dict[str, Any]:
-        """What the robot begins its episode with: state, command, randomised physics."""
+        """What the robot begins its episode with: state, command, the gait's clock, randomised physics."""
         core = self._core
+        clock = {"gait_phase": float(core.gait_phase[env])} if isinstance(core, Go1Core) else {}
         return {
             "qpos": core.qpos[env].tolist(),
             "qvel": core.qvel[env].tolist(),
             "command": core.command[env].tolist(),
             "rand_power": float(core.rand_power[env]),
             "overrides": core.randomization.physics_of(env),
+            **clock,
         }
 
 

@@ -16,6 +16,7 @@ TrackwayError
 ├── StreamError               a stream cannot be read as asked
 ├── EpisodeError              there is no such episode
 ├── SceneError                the model that recorded states move is missing or does not fit
+│   └── RepeatError               an episode cannot be simulated again
 ├── QueryError                a question about runs that has no answer
 ├── MissingExtraError         a part of Trackway that is not installed
 ├── DashboardError            the dashboard cannot be started, or asked this
@@ -122,6 +123,18 @@ class EpisodeError(TrackwayError):
 
 class SceneError(TrackwayError):
     """The model that recorded states move cannot be used; the message says what is left."""
+
+
+class RepeatError(SceneError):
+    """An episode cannot be simulated again.
+
+    Attributes:
+        code: Why, in a word: `model`, `start`, `rows` (what the record lacks), `busy`, `failed`.
+    """
+
+    def __init__(self, code: str, says: str) -> None:
+        super().__init__(says)
+        self.code = code
 
 
 class RenderError(TrackwayError):

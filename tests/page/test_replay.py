@@ -48,7 +48,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(run):
-    with serving(run.parent, StaticFiles()) as site:
+    with serving(run.parent, StaticFiles(), drive="tests.support.standing:drive") as site:
         yield site
 
 
@@ -137,8 +137,22 @@ def test_the_address_keeps_the_view(page, site):
     assert "with=" not in page.url
 
 
-@pytest.mark.parametrize(("locale", "says"), [("en-GB", "Contact forces"), ("ko-KR", "접촉력")])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_another_checkpoints_policy_acts_beside_what_was_recorded(page, site):
+    _open(page, site, "episode/worst?t=0")
+    page.locator(".what-if summary").click()
+    page.get_by_label("Who acts").select_option(index=1)
+    page.get_by_role("button", name="Simulate").click()
+    page.get_by_text("With this policy: tired after 1.00 s.").wait_for(timeout=60_000)
+
+    assert page.evaluate(f"{STAGE}.stage.actors.length") == 2
+    assert "if=policy%3Acheckpoint_" in page.url
+    assert page.locator(".scrub").get_attribute("max") == "1"
+
+
+@pytest.mark.parametrize(
+    ("locale", "says", "scheme"),
+    [("en-GB", "Contact forces", "light"), ("ko-KR", "접촉력", "dark")],
+)
 def test_the_page_is_accessible_in_both_languages_and_colours(browser, site, locale, says, scheme):
     context = browser.new_context(locale=locale, color_scheme=scheme)
     page = context.new_page()
@@ -233,15 +247,6 @@ def test_live_shows_the_newest_episode_as_soon_as_it_has_ended(page, site, run):
         assert page.get_by_role("button", name="Pause").is_visible()
     finally:
         env.close()
-
-
-def test_a_phone_shows_an_episode_without_scrolling_sideways(browser, site):
-    context = browser.new_context(locale="ko-KR", viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    _open(page, site, "episode/worst?t=0.2")
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
 
 
 def test_what_stands_still_is_drawn_sharp(page, site):

@@ -75,13 +75,15 @@ def built_page(folder: Path) -> StaticFiles:
 
 
 @contextlib.contextmanager
-def serving(models: Path, page: StaticFiles, access: Access | None = None) -> Iterator[Site]:
+def serving(
+    models: Path, page: StaticFiles, access: Access | None = None, drive: str | None = None
+) -> Iterator[Site]:
     """The dashboard of these runs, in a thread of this process."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         config = uvicorn.Config(
-            make_app(models, access, page),
+            make_app(models, access, page, drive=drive),
             log_level="critical",
             http="h11",
             ws="none",

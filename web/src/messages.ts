@@ -122,6 +122,19 @@ export interface CheckpointRow {
   fork: string
 }
 
+/** A model whose policy may drive an episode. */
+export interface PolicyRow {
+  name: string
+  kind: 'checkpoint' | 'best' | 'final'
+  timestep: number | null
+}
+
+/** Whose policies may drive an episode, and whether the server was allowed to let them. */
+export interface Policies {
+  allowed: boolean
+  policies: PolicyRow[]
+}
+
 /** How a stream is kept. */
 export interface StreamHealth {
   attempt: string

@@ -24,6 +24,7 @@ from trackway.errors import TrackwayError
 # EX_TEMPFAIL of sysexits.h: what was asked for is not done yet, try again.
 START_AGAIN = 75
 _REQUEUE = (signal.SIGTERM, signal.SIGUSR1)
+_DRIVE = "go1.driving:drive"
 
 
 def main(argv: list[str]) -> int:
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
                 )
                 return 0
             url, backup = checked_store(store, start.run), checked_backup(copied, models)
-            page = DashboardBeside(models, say) if shown else contextlib.nullcontext()
+            page = DashboardBeside(models, say, _DRIVE) if shown else contextlib.nullcontext()
             with page:
                 ended_by = train(start, models, console, url, backup)
             if start.auto_resume and ended_by in _REQUEUE:

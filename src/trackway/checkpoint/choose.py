@@ -32,7 +32,7 @@ def choose(folder: Path, at: int | None = None) -> Choice:
     """The newest whole checkpoint of a folder; with `at`, the newest at or before that timestep."""
     damaged: dict[Path, str] = {}
     for path in reversed(list_checkpoints(folder)):
-        timestep = _told_timestep(path)
+        timestep = told_timestep(path)
         if at is not None and timestep is not None and timestep > at:
             continue
         try:
@@ -56,7 +56,7 @@ def _order(path: Path) -> tuple[str, int]:
     return (match[1], int(match[2] or 1)) if match else (path.stem, 1)
 
 
-def _told_timestep(path: Path) -> int | None:
+def told_timestep(path: Path) -> int | None:
     """What a checkpoint says of itself, unverified; None where it cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:

@@ -57,6 +57,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="run for each alert (NaN, collapse, stall, full disk …), told on its standard input",
     )
     command.add_argument("--alert-webhook", metavar="URL", help="each alert is posted there")
+    command.add_argument(
+        "--drive",
+        metavar="MODULE:FUNCTION",
+        help="lets the page try other checkpoints' policies in recorded episodes: the function that "
+        "joins a policy and a simulation, such as go1.driving:drive; it runs on this machine",
+    )
     # The training starts this command: it steps back, and ends when that pipe is closed.
     command.add_argument("--beside-training", type=int, help=argparse.SUPPRESS)
     command.set_defaults(act=_serve)
@@ -81,6 +87,7 @@ def _serve(args: argparse.Namespace) -> None:
         token=read_token(args.token_file),
         prefix=args.prefix,
         notify=Notify.of(args.alert_command, args.alert_webhook),
+        drive=args.drive,
         lifeline=args.beside_training,
     )
     serve(options, lambda address: print(f"Trackway shows {args.models} at {address}", flush=True))

@@ -30,8 +30,11 @@ class Answer(Response):
         return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
 
-def problem(status: int, says: str, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer({"error": says}, status, headers)
+def problem(
+    status: int, says: str, headers: Mapping[str, str] | None = None, code: str | None = None
+) -> Answer:
+    """What went wrong: a sentence in English, and a word where the page says it in both languages."""
+    return Answer({"error": says} | ({"code": code} if code else {}), status, headers)
 
 
 def number(

@@ -29,6 +29,7 @@ from trackway.dashboard import (
     run_list,
     terminations,
     watch,
+    what_if,
 )
 from trackway.dashboard.answers import problem
 from trackway.dashboard.guard import Access, Guard
@@ -37,7 +38,7 @@ from trackway.dashboard.runs import Runs
 from trackway.dashboard.static import StaticFiles
 from trackway.dashboard.views import Views
 from trackway.dashboard.watch import Notify, Watch
-from trackway.errors import DashboardError, TrackwayError, UnknownRunError
+from trackway.errors import DashboardError, RepeatError, TrackwayError, UnknownRunError
 
 _THREADS: Final = 32
 
@@ -46,7 +47,7 @@ def api_routes() -> Sequence[BaseRoute]:
     """Every question that can be asked, below `/api`."""
     rooms = (
         *(run_list, overview, curves, live, episodes, episodes_over_time, terminations),
-        *(checkpoints, health, configuration, comparison, explanation, watch),
+        *(checkpoints, health, configuration, comparison, explanation, watch, what_if),
     )
     return [route for room in rooms for route in room.routes]
 
@@ -56,6 +57,7 @@ def make_app(
     access: Access | None = None,
     static: StaticFiles | None = None,
     notify: Notify | None = None,
+    drive: str | None = None,
 ) -> Guard:
     """The whole server, as one ASGI application.
 
@@ -64,6 +66,7 @@ def make_app(
         access: Who may ask.
         static: The built page; by default the one that was installed.
         notify: Whom to tell of alerts.
+        drive: `package.module:function` that may let policies drive episodes.
 
     Raises:
         DashboardError: The page has not been built.
@@ -101,17 +104,23 @@ def make_app(
         exception_handlers={
             UnknownRunError: lambda _, error: problem(404, str(error)),
             DashboardError: lambda _, error: problem(400, str(error)),
+            RepeatError: _not_repeated,
             # A run that cannot be read is the run's fault, not the question's.
             TrackwayError: lambda _, error: problem(422, str(error)),
             FileNotFoundError: _vanished,
             HTTPException: _http,
         },
     )
-    app.state.runs = Runs(models)
+    app.state.runs, app.state.drive = Runs(models), drive
     app.state.views = Views(app.state.runs)
     app.state.live = Live(app.state.views)
     app.state.watch = Watch(app.state.runs, app.state.views, notify or Notify())
     return Guard(app, access)
+
+
+async def _not_repeated(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RepeatError)
+    return problem(422, str(error), code=error.code)
 
 
 async def _vanished(request: Request, error: Exception) -> Response:

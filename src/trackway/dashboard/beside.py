@@ -18,10 +18,12 @@ class DashboardBeside:
     Args:
         models: The folder that holds the runs; made where it is missing.
         say: Is told the address, from a thread of its own, or why there is none.
+        drive: What lets policies drive episodes, as `trackway serve --drive`.
     """
 
-    def __init__(self, models: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, models: Path, say: Callable[[str], None], drive: str | None = None) -> None:
         self._models, self._say = models.absolute(), say
+        self._drive = ("--drive", drive) if drive else ()
         self._lifeline: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -33,7 +35,7 @@ class DashboardBeside:
             try:
                 self._child = start_child(
                     "trackway",
-                    *("serve", str(self._models), "--beside-training", str(theirs)),
+                    *("serve", str(self._models), "--beside-training", str(theirs), *self._drive),
                     output=subprocess.PIPE,
                     pass_fds=(theirs,),
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
@@ -69,7 +69,7 @@ def checkpoint_rows(
         returns: Of these episodes.
     """
     rows: list[CheckpointRow] = []
-    for kind, path in sorted(_models(RunFolder(Path(facts.path))), key=_made, reverse=True):
+    for kind, path in models_of(RunFolder(Path(facts.path))):
         try:
             stat = path.stat()
         except FileNotFoundError:
@@ -134,11 +134,12 @@ def _read(path: Path, changed_ns: int, size: int) -> Checkpoint | str:
     return Checkpoint(found.path, found.manifest)
 
 
-def _models(run: RunFolder) -> Iterator[tuple[Kind, Path]]:
-    yield from (("checkpoint", path) for path in run.checkpoints.glob("*.zip"))
-    for kind, path in (("best", run.best_model), ("final", run.final_model)):
-        if path.is_file():
-            yield ("best" if kind == "best" else "final"), path
+def models_of(run: RunFolder) -> list[tuple[Kind, Path]]:
+    """Every model file of a run, newest first."""
+    found: list[tuple[Kind, Path]] = [("checkpoint", p) for p in run.checkpoints.glob("*.zip")]
+    whole: list[tuple[Kind, Path]] = [("best", run.best_model), ("final", run.final_model)]
+    found += [(kind, path) for kind, path in whole if path.is_file()]
+    return sorted(found, key=_made, reverse=True)
 
 
 def _made(model: tuple[Kind, Path]) -> float:

@@ -20,7 +20,7 @@ from trackway.dashboard.runs import Runs
 from trackway.errors import DashboardError
 from trackway.replay.episodes import Command, EpisodeIndex, Window
 from trackway.replay.library import Library
-from trackway.replay.web_episode import episode_row, web_columns, web_episode
+from trackway.replay.web_episode import episode_row, web_columns
 from trackway.run import RunFolder
 
 _MOST: Final = 500
@@ -54,7 +54,13 @@ class Libraries:
 _libraries = Libraries()
 
 
-def _library(request: Request) -> Library:
+def library_of(request: Request) -> Library:
+    """The episodes of the run that the address names.
+
+    Raises:
+        UnknownRunError: There is no such run.
+        StreamError: It holds no recorded episodes.
+    """
     runs: Runs = request.app.state.runs
     return _libraries.of(runs.find(request.path_params["run"]))
 
@@ -71,7 +77,7 @@ async def answer_list(request: Request) -> Response:
     offset = whole(request, "offset", 0, 0, 1 << 40)
 
     def work() -> EpisodeList:
-        index = _library(request).index
+        index = library_of(request).index
         chosen = _ordered(request, index)
         of_all = index.column("reason")[_chosen(request, index)]
         told, counts = np.unique(of_all, return_counts=True)
@@ -127,7 +133,7 @@ async def answer_extremes(request: Request) -> Response:
     window = _window(request)
 
     def work() -> dict[str, Any]:
-        found = _library(request).index.extremes(window)
+        found = library_of(request).index.extremes(window)
         return {name: episode_row(episode) for name, episode in found.items()}
 
     return Answer(await asyncio.to_thread(work))
@@ -137,7 +143,7 @@ async def answer_evolution(request: Request) -> Response:
     """`…/episodes/evolution`: the median episode at 1, 10, 30, 60 and 100 % of the training."""
 
     def work() -> list[dict[str, Any]]:
-        return [episode_row(episode) for episode in _library(request).index.evolution()]
+        return [episode_row(episode) for episode in library_of(request).index.evolution()]
 
     return Answer(await asyncio.to_thread(work))
 
@@ -149,20 +155,20 @@ async def answer_clips(request: Request) -> Response:
     keys = names(request, "keys", _MOST_CLIPS)
 
     def work() -> bytes:
-        library = _library(request)
+        library = library_of(request)
         index = library.index
         if keys:
             return library.web_clips([index.find(key) for key in keys], steps)
         chosen = _ordered(request, index)
         return library.web_clips([index[int(n)] for n in chosen[:limit]], steps)
 
-    return await _binary(request, work, NO_STORE)
+    return await binary(request, work, NO_STORE)
 
 
 async def answer_episode(request: Request) -> Response:
     """`…/episodes/{key}/replay?from&to`: what the page needs to play it (`TWEP`)."""
     key, window = request.path_params["key"], _window(request)
-    return await _binary(request, lambda: _library(request).web_episode(key, window), NO_STORE)
+    return await binary(request, lambda: library_of(request).web_episode(key, window), NO_STORE)
 
 
 async def answer_columns(request: Request) -> Response:
@@ -170,41 +176,10 @@ async def answer_columns(request: Request) -> Response:
     key, wanted = request.path_params["key"], names(request, "names")
 
     def work() -> bytes:
-        library = _library(request)
+        library = library_of(request)
         return web_columns(library.trajectory(library.index.find(key)), wanted)
 
-    return await _binary(request, work, NO_STORE)
-
-
-async def answer_what_if(request: Request) -> Response:
-    """`…/episodes/{key}/what-if?friction&mass&gravity&push_x&push_y&push_s`: as it would have been.
-
-    Simulated by one niced, bounded process at a time; whoever comes later waits.
-    """
-    key = request.path_params["key"]
-    given = {
-        name: number(request, name, fallback, low, high)
-        for name, fallback, low, high in (
-            ("friction", 1.0, 0.0, 10.0),
-            ("mass", 0.0, -100.0, 1000.0),
-            ("gravity", 1.0, -2.0, 5.0),
-            ("push_x", 0.0, -10.0, 10.0),
-            ("push_y", 0.0, -10.0, 10.0),
-            ("push_s", 0.0, 0.0, 1e6),
-        )
-    }
-    friction, mass, gravity, x, y, at = (float(value or 0.0) for value in given.values())
-
-    def work() -> bytes:
-        from trackway.replay.resimulate import Changes
-        from trackway.replay.what_if import what_if
-
-        library = _library(request)
-        changes = Changes(friction, mass, gravity, (x, y), at)
-        trajectory = what_if(library, key, changes)
-        return web_episode(trajectory, library.models(trajectory))
-
-    return await _binary(request, work, NO_STORE)
+    return await binary(request, work, NO_STORE)
 
 
 async def answer_scene(request: Request) -> Response:
@@ -212,12 +187,13 @@ async def answer_scene(request: Request) -> Response:
     digest, physics = request.path_params["digest"], request.query_params.get("physics")
 
     def work() -> bytes:
-        return _library(request).web_scene(digest, physics or None)
+        return library_of(request).web_scene(digest, physics or None)
 
-    return await _binary(request, work, _FOREVER)
+    return await binary(request, work, _FOREVER)
 
 
-async def _binary(request: Request, work: Callable[[], bytes], headers: dict[str, str]) -> Response:
+async def binary(request: Request, work: Callable[[], bytes], headers: dict[str, str]) -> Response:
+    """What `work` makes, beside the event loop; compressed where the browser takes it."""
     zipped = "gzip" in request.headers.get("accept-encoding", "")
 
     def packed() -> bytes:
@@ -238,6 +214,5 @@ routes: Final[Sequence[BaseRoute]] = [
     Route(f"{_BELOW}/clips", answer_clips),
     Route(f"{_BELOW}/{{key}}/replay", answer_episode),
     Route(f"{_BELOW}/{{key}}/columns", answer_columns),
-    Route(f"{_BELOW}/{{key}}/what-if", answer_what_if),
     Route("/runs/{run}/scenes/{digest}", answer_scene),
 ]

@@ -144,6 +144,21 @@ class CheckpointRow(TypedDict):
     fork: str
 
 
+class PolicyRow(TypedDict):
+    """A model whose policy may drive an episode."""
+
+    name: str
+    kind: Literal["checkpoint", "best", "final"]
+    timestep: int | None
+
+
+class Policies(TypedDict):
+    """Whose policies may drive an episode, and whether the server was allowed to let them."""
+
+    allowed: bool
+    policies: list[PolicyRow]
+
+
 class StreamHealth(TypedDict):
     """How a stream is kept."""
 

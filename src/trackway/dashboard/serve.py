@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import ipaddress
 import logging
 import os
@@ -40,6 +41,7 @@ class ServeOptions:
         token: What browsers must know.
         prefix: The path under which a reverse proxy shows the page.
         notify: Whom to tell of alerts.
+        drive: `package.module:function` that may let policies drive episodes, run on this machine.
         lifeline: A file descriptor; the server ends when its other end is closed.
     """
 
@@ -50,6 +52,7 @@ class ServeOptions:
     token: str | None = None
     prefix: str = ""
     notify: Notify = field(default_factory=Notify)
+    drive: str | None = None
     lifeline: int | None = None
 
 
@@ -68,7 +71,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
     port = listener.getsockname()[1]
     prefix = "/" + options.prefix.strip("/") if options.prefix.strip("/") else ""
     access = Access(hosts_for(options.host, options.allowed_hosts), options.token, prefix, port)
-    app = make_app(options.models, access, notify=options.notify)
+    app = make_app(options.models, access, notify=options.notify, drive=options.drive)
     config = uvicorn.Config(
         app,
         log_level=logging.WARNING,
@@ -93,7 +96,7 @@ def check(options: ServeOptions) -> None:
     """Refuse what would show runs to whoever comes by.
 
     Raises:
-        DashboardError: It would; or there is no such folder.
+        DashboardError: It would; or there is no such folder, or no such module to drive with.
     """
     if not options.models.is_dir():
         raise DashboardError(f"{options.models} is not a folder; runs are usually kept in: models")
@@ -106,6 +109,19 @@ def check(options: ServeOptions) -> None:
         )
     if options.token is not None and len(options.token) < _LEAST_TOKEN:
         raise DashboardError(f"a token needs {_LEAST_TOKEN} letters or more: openssl rand -hex 16")
+    if options.drive is not None and not _is_there(options.drive):
+        raise DashboardError(
+            f"{options.drive!r} cannot be found here; such as go1.driving:drive, a function in a module"
+        )
+
+
+def _is_there(name: str) -> bool:
+    """Whether `package.module:function` names a module; it is not loaded, robots need much memory."""
+    module, _, function = name.partition(":")
+    try:
+        return bool(function) and importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def address(options: ServeOptions, port: int, prefix: str) -> str:

@@ -1,14 +1,16 @@
 """An episode simulated again from its record, as it was or as it would have been.
 
 Everything from outside that moved the robot is in the record, so without changes the same MuJoCo on the
-same kind of processor gives the same states bit for bit; see `docs/reference/streams.md`.
+same kind of processor gives the same states bit for bit; see `docs/reference/streams.md`. A policy may act
+instead of what was recorded: then the motors do what it says, and everything else is as recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import mujoco
 import numpy as np
@@ -19,6 +21,36 @@ from trackway.errors import SceneError
 Array = NDArray[Any]
 INPUTS: Final = ("ctrl", "push", "mocap_pos", "mocap_quat")
 """Columns of `steps` that move a robot from outside."""
+
+
+Act = Callable[[], str | None]
+"""Looks at the simulation and writes `data.ctrl` for the next step; or says why the episode ends here."""
+
+
+class Drive(Protocol):
+    """Closes the loop between a policy and a simulation: a function of whoever made the environment.
+
+    See `docs/how-to/try-another-policy.md`; `go1.driving` has one.
+    """
+
+    def __call__(
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        *,
+        checkpoint: Path,
+        start: Mapping[str, Any],
+        config: Mapping[str, Any],
+    ) -> Act:
+        """Get ready for an episode.
+
+        Args:
+            model: What is simulated, overrides and changes applied.
+            data: In the recorded start; nothing has been derived from it (`mj_forward`) yet.
+            checkpoint: Whose policy acts.
+            start: What the episode began with, as the probe's `start` told.
+            config: The run's settings, as its manifest keeps them.
+        """
 
 
 @dataclass(frozen=True)
@@ -53,6 +85,8 @@ def resimulate(
     inputs: Mapping[str, Array],
     substeps: int,
     changes: Changes | None = None,
+    drive: Callable[[mujoco.MjModel, mujoco.MjData], Act] | None = None,
+    most_rows: int = 0,
 ) -> dict[str, Array]:
     """Simulate an episode.
 
@@ -62,15 +96,18 @@ def resimulate(
         inputs: Columns of its rows by name, `[n, *shape]`, those in `INPUTS`.
         substeps: Physics steps in a step.
         changes: What should be different.
+        drive: Acts instead of the recorded `ctrl`, until it says that the episode ends …
+        most_rows: … or for so many steps.
 
     Returns:
         `qpos` and `qvel` after each step, `[n, nq]` and `[n, nv]`; shorter where the simulation breaks.
+        Of what `drive` ended also `ended`, its reason, `[1]`.
 
     Raises:
         SceneError: The record does not fit the model, or has no inputs.
     """
     changes = changes or Changes()
-    if "ctrl" not in inputs and model.nu:
+    if drive is None and "ctrl" not in inputs and model.nu:
         raise SceneError("what the motors were told (ctrl) was not recorded: it cannot be repeated")
     _override(model, start.get("overrides") or {})
     data = mujoco.MjData(model)
@@ -86,19 +123,25 @@ def resimulate(
     step_s = substeps * model.opt.timestep
     push_row = round(changes.push_s / step_s) if any(changes.push) else -1
     moving = _moving_dof(model)
-    rows = len(next(iter(inputs.values()))) if inputs else 0
+    recorded = len(next(iter(inputs.values()))) if inputs else 0
+    rows = recorded if drive is None else most_rows
+    act = drive and drive(model, data)
+    written = ("mocap_pos", "mocap_quat") if act else ("ctrl", "mocap_pos", "mocap_quat")
     qpos, qvel = np.empty((rows, model.nq)), np.empty((rows, model.nv))
     for row in range(rows):
-        if "push" in inputs and inputs["push"][row].any():
+        if act and (ended := act()) is not None:
+            return {"qpos": qpos[:row], "qvel": qvel[:row], "ended": np.array([ended])}
+        if row < recorded and "push" in inputs and inputs["push"][row].any():
             data.qvel[:2] += inputs["push"][row]
         if row == push_row:
             data.qvel[moving : moving + 2] += changes.push
-        for name in ("ctrl", "mocap_pos", "mocap_quat"):
-            if name in inputs:
+        for name in written:
+            if name in inputs and row < recorded:
                 getattr(data, name)[:] = inputs[name][row]
         mujoco.mj_step(model, data, substeps)
         if not np.isfinite(data.qpos).all() or data.warning.number[_BAD].any():
-            return {"qpos": qpos[:row], "qvel": qvel[:row]}
+            broken = {"ended": np.array(["diverged"])} if act else {}
+            return {"qpos": qpos[:row], "qvel": qvel[:row], **broken}
         qpos[row], qvel[row] = data.qpos, data.qvel
     return {"qpos": qpos, "qvel": qvel}
 

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import resource
 import shutil
+import signal
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import orjson
 
-from trackway.errors import RenderError, SceneError
+from trackway.errors import RenderError, RepeatError
 from trackway.format.schema import Field
 from trackway.replay import child
 from trackway.replay.job import RenderJob, new_folder
@@ -30,30 +35,50 @@ from trackway.storage.places import scenes_folder
 MOST_STEPS: Final = 5000
 _CPU_S: Final = 60
 _MEMORY_BYTES: Final = 4 << 30
-_WAIT_S: Final = 90.0
+_WAIT_S: Final = 90
 _INPUTS, _START = "inputs.npz", "start.json"
 
 
-def what_if(library: Library, wanted: str, changes: Changes) -> Trajectory:
-    """An episode with its recorded inputs under other circumstances, simulated by a child process.
+@dataclass(frozen=True)
+class Policy:
+    """A policy that acts instead of what was recorded.
+
+    Attributes:
+        drive: `package.module:function`, a `trackway.replay.resimulate.Drive`.
+        checkpoint: Whose policy.
+        config: The run's settings.
+    """
+
+    drive: str
+    checkpoint: Path
+    config: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        told = {"drive": self.drive, "checkpoint": str(self.checkpoint.absolute())}
+        return told | {"config": self.config, "cwd": str(Path.cwd())}
+
+
+def what_if(
+    library: Library, wanted: str, changes: Changes, policy: Policy | None = None
+) -> Trajectory:
+    """An episode under other circumstances, or driven by a policy, simulated by a child process.
 
     Returns:
         The episode's trajectory with the positions it would have had, and no other column.
 
     Raises:
         EpisodeError: There is no such episode.
-        SceneError: It was recorded without what is needed to repeat it.
-        RenderError: The simulation took too long, or could not be started.
+        RepeatError: It was recorded without what is needed, or the simulation failed or took too long.
     """
     trajectory = library.trajectory(library.index.find(wanted))
     models = library.models(trajectory)
     episode, scene = trajectory.episode, trajectory.scene
     if models.physics is None:
-        raise SceneError(models.problem or "the simulated model was not recorded")
+        raise RepeatError("model", models.problem or "the simulated model was not recorded")
     if trajectory.start is None or trajectory.rows[0] != episode.first_row:
-        raise SceneError("how this episode began was not recorded: it cannot be repeated")
+        raise RepeatError("start", "how this episode began was not recorded")
     if len(trajectory) != episode.last_row - episode.first_row + 1 or not scene.get("substeps"):
-        raise SceneError("rows of this episode, or how long a step is, are missing")
+        raise RepeatError("rows", "rows of this episode, or how long a step is, are missing")
     inputs = {n: trajectory.columns[n][:MOST_STEPS] for n in INPUTS if n in trajectory.columns}
     folder = new_folder()
     answer = Path(tempfile.mkdtemp(prefix="trackway-what-if-")) / "states.npz"
@@ -66,43 +91,81 @@ def what_if(library: Library, wanted: str, changes: Changes) -> Trajectory:
             "model": str(scenes_folder(library.run).absolute() / f"{models.physics.digest}.mjb"),
             "substeps": scene["substeps"],
             "changes": changes.to_json(),
+            "policy": policy and policy.to_json(),
         }
         (folder / child.JOB).write_bytes(orjson.dumps(job))
-        if not RenderJob(answer, folder, "trackway.replay.what_if").wait(_WAIT_S):
-            raise RenderError("the simulation is still waiting for its turn; ask again in a while")
+        simulation = RenderJob(answer, folder, "trackway.replay.what_if")
+        if not simulation.wait(_WAIT_S):
+            raise RepeatError(
+                "busy", "the simulation still waits for its turn; ask again in a while"
+            )
         with np.load(answer, allow_pickle=False) as states:
-            return _trajectory(trajectory, dict(states))
+            return _trajectory(trajectory, dict(states), driven=policy is not None)
+    except RenderError as error:
+        reason = str(error).removeprefix(f"{answer} was not drawn: ")
+        raise RepeatError("failed", reason) from error
     finally:
         shutil.rmtree(answer.parent, ignore_errors=True)
 
 
-def _trajectory(recorded: Trajectory, columns: dict[str, Any]) -> Trajectory:
-    rows = recorded.rows[: len(columns["qpos"])]
+def _trajectory(recorded: Trajectory, columns: dict[str, Any], driven: bool) -> Trajectory:
+    ended, episode = columns.pop("ended", None), recorded.episode
+    steps = len(columns["qpos"])
     fields = tuple(
         Field(name, "float64", column.shape[1:], unit="", description="simulated again")
         for name, column in columns.items()
     )
-    return dataclasses.replace(recorded, rows=rows, columns=columns, fields=fields)
+    if driven:  # its end is its own, and what it would have earned is not known
+        record = None if ended is None else {"termination_reason": str(ended[0]), "length": steps}
+        last = episode.first_row + steps - 1
+        episode = dataclasses.replace(episode, last_row=last, record=record)
+    rows = np.arange(episode.first_row, episode.first_row + steps)
+    return dataclasses.replace(recorded, episode=episode, rows=rows, columns=columns, fields=fields)
 
 
 def _simulate(folder: Path) -> bytes:
     """The states of a job, as npz."""
     import mujoco
 
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    _bound()
     job = orjson.loads((folder / child.JOB).read_bytes())
     start = orjson.loads((folder / _START).read_bytes())
     with np.load(folder / _INPUTS, allow_pickle=False) as kept:
         inputs = dict(kept)
+    changes = Changes.from_json(job["changes"])
     try:
+        drive = _drive(job["policy"], start) if job["policy"] else None
         model = mujoco.MjModel.from_binary_path(job["model"])
-        found = resimulate(model, start, inputs, job["substeps"], Changes.from_json(job["changes"]))
-    except (SceneError, ValueError, mujoco.FatalError) as error:
+        found = resimulate(model, start, inputs, job["substeps"], changes, drive, MOST_STEPS)
+    except RenderError:
+        raise
+    except Exception as error:  # who drives is anybody's code
         raise RenderError(f"it cannot be simulated again: {error}") from error
     buffer = io.BytesIO()
     np.savez(buffer, **found)  # type: ignore[arg-type]
     return buffer.getvalue()
+
+
+def _bound() -> None:
+    """Let nobody wait for this process for ever, nor the machine swap for it."""
+
+    def stop(*_: object) -> None:
+        raise RenderError(f"it took longer than {_CPU_S} s")
+
+    signal.signal(signal.SIGXCPU, stop)
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(_WAIT_S)  # who sleeps takes no time of the processor
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+
+
+def _drive(policy: Mapping[str, Any], start: Mapping[str, Any]) -> Callable[..., Any]:
+    """What acts; looked for where the server was started."""
+    from trackway.probes.load import load
+
+    os.chdir(policy["cwd"])
+    checkpoint, config = Path(policy["checkpoint"]), policy["config"]
+    return partial(load(policy["drive"]), checkpoint=checkpoint, start=start, config=config)
 
 
 if __name__ == "__main__":

@@ -11,18 +11,18 @@ const hex = (k: number): string => `#${FOOT_COLOURS[k % FOOT_COLOURS.length]!.to
 
 export function GaitLanes({ loaded, player }: { loaded: Loaded; player: Player }) {
   const { gait, episode } = loaded
+  const whole = episode.duration || 1
   const head = useRef<HTMLDivElement>(null)
   const lanes = useRef<HTMLDivElement>(null)
   useEffect(() => effect(() => {
-    if (head.current) head.current.style.left = `${(100 * Math.min(player.time.value, player.duration.value)) / (player.duration.value || 1)}%`
+    if (head.current) head.current.style.left = `${(100 * Math.min(player.time.value, whole)) / whole}%`
   }), [loaded])
   if (!gait.length) return null
   const seek = (event: PointerEvent) => {
     if (!(event.buttons & 1)) return
     const box = lanes.current!.getBoundingClientRect()
-    player.seek(((event.clientX - box.left) / box.width) * player.duration.value)
+    player.seek(((event.clientX - box.left) / box.width) * whole)
   }
-  const whole = episode.duration || 1
   return (
     <section class="gait" aria-label={t('gait')}>
       <table>

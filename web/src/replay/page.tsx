@@ -47,7 +47,7 @@ export default function EpisodePage({ run }: PageProps) {
   const key = found.value[0]?.episode.facts.key
   const other = useSignal<Loaded | null>(null)
   const waiting = useSignal(false)
-  const failed = useSignal<string | null>(null)
+  const failed = useSignal<unknown>(null)
   useEffect(() => {
     const changes = changesOf(ifs)
     other.value = failed.value = null
@@ -55,10 +55,18 @@ export default function EpisodePage({ run }: PageProps) {
     const aborted = new AbortController()
     waiting.value = true
     whatIf(run, key, changes, aborted.signal)
-      .then((simulated) => (other.value = simulated))
-      .catch((why) => aborted.signal.aborted || (failed.value = String(why.message ?? why)))
-      .finally(() => (waiting.value = false))
-    return () => aborted.abort()
+      .then((simulated) => {
+        other.value = simulated
+        // Another policy may walk on where the recorded one fell.
+        player.duration.value = Math.max(player.duration.value, simulated.episode.duration)
+      })
+      .catch((why) => aborted.signal.aborted || (failed.value = why))
+      .finally(() => aborted.signal.aborted || (waiting.value = false))
+    return () => {
+      aborted.abort()
+      waiting.value = false
+      player.duration.value = found.value[0]?.episode.duration ?? 0
+    }
   }, [run, key, ifs])
 
   useEffect(() => {
@@ -115,7 +123,7 @@ export default function EpisodePage({ run }: PageProps) {
     <div class="page">
       <Choice run={run} lead={lead} neighbour={neighbour} />
       {error.value !== null && <Failure error={error.value} />}
-      <WhatIf key={key} waiting={waiting.value} failed={failed.value} />
+      <WhatIf key={key} run={run} waiting={waiting.value} failed={failed.value} simulated={other.value} />
       <Show parts={together(other.value ? [...found.value, other.value] : found.value, params.get('align') ?? 'start', params.get('aside') === '1' ? 1 : 0)} player={player} />
     </div>
   )

@@ -109,7 +109,15 @@ export const t = words(
     atTouchdown: 'first touchdown',
     aside: 'side by side',
     ifTitle: 'What if …',
-    ifSays: 'The same start and the same recorded actions, simulated again under other circumstances; shown as a ghost.',
+    ifSays: 'The same start, simulated again with the recorded actions or another policy, under other circumstances; shown as a ghost.',
+    ifPolicy: 'Who acts',
+    ifRecorded: 'as recorded',
+    ifCheckpoint: 'checkpoint at {timestep}',
+    ifBest: 'best model',
+    ifFinal: 'final model',
+    ifNotAllowed: 'To let another policy act, start the server with trackway serve --drive MODULE:FUNCTION.',
+    ifNoPolicies: 'This run has no checkpoint yet whose policy could act.',
+    ifEnded: 'With this policy: {reason} after {s} s.',
     ifFriction: 'Friction, times',
     ifMass: 'Mass added, kg',
     ifGravity: 'Gravity, times',
@@ -237,7 +245,15 @@ export const t = words(
     atTouchdown: '첫 착지',
     aside: '나란히',
     ifTitle: '만약 …',
-    ifSays: '같은 시작과 기록된 행동을 다른 조건에서 다시 시뮬레이션해 고스트로 보여 줍니다.',
+    ifSays: '같은 시작 상태에서 기록된 행동이나 다른 정책으로, 다른 조건에서 다시 시뮬레이션해 고스트로 보여 줍니다.',
+    ifPolicy: '행동하는 정책',
+    ifRecorded: '기록된 행동',
+    ifCheckpoint: '체크포인트 {timestep}',
+    ifBest: '최고 모델',
+    ifFinal: '최종 모델',
+    ifNotAllowed: '다른 정책으로 시뮬레이션하려면 서버를 trackway serve --drive MODULE:FUNCTION으로 시작하세요.',
+    ifNoPolicies: '이 실행에는 아직 정책을 쓸 체크포인트가 없습니다.',
+    ifEnded: '이 정책으로: {s}초 뒤 {reason}.',
     ifFriction: '마찰 배수',
     ifMass: '추가 질량, kg',
     ifGravity: '중력 배수',
@@ -259,6 +275,24 @@ export const t = words(
   },
 )
 
+/** Why an episode cannot be simulated again. */
+export const ifFailed = words(
+  {
+    model: 'The simulated model is not here, so it cannot be simulated again: {why}',
+    start: 'How this episode began was not recorded, so it cannot be simulated again.',
+    rows: 'Steps of this episode are missing, so it cannot be simulated again.',
+    busy: 'Another simulation is under way. Ask again in a while.',
+    failed: 'The simulation came to no end: {why}',
+  },
+  {
+    model: '시뮬레이션 모델이 없어 다시 시뮬레이션할 수 없습니다: {why}',
+    start: '이 에피소드의 시작 상태가 기록되지 않아 다시 시뮬레이션할 수 없습니다.',
+    rows: '이 에피소드의 일부 스텝이 없어 다시 시뮬레이션할 수 없습니다.',
+    busy: '다른 시뮬레이션이 진행 중입니다. 잠시 뒤 다시 시도하세요.',
+    failed: '시뮬레이션에 실패했습니다: {why}',
+  },
+)
+
 /** Quantities that probes name, where we know their word. */
 export const said = words({ height: 'height', upright: 'upright' }, { height: '높이', upright: '직립도' })
-export const FROM_SERVER = ['said']
+export const FROM_SERVER = ['said', 'ifFailed']

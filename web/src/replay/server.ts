@@ -31,9 +31,9 @@ export async function loadEpisode(run: string, key: string, window: Window = {},
 }
 
 /** What should be different, as the server understands it. */
-export type Changes = Partial<Record<'friction' | 'mass' | 'gravity' | 'push_x' | 'push_y' | 'push_s', string>>
+export type Changes = Partial<Record<'friction' | 'mass' | 'gravity' | 'push_x' | 'push_y' | 'push_s' | 'policy', string>>
 
-/** An episode with its recorded inputs under other circumstances; it has no columns but the positions. */
+/** An episode with its recorded inputs, or a policy, under other circumstances; it has no columns but the positions. */
 export async function whatIf(run: string, key: string, changes: Changes, signal?: AbortSignal): Promise<Loaded> {
   const episode = openEpisode(await getBinary(at`runs/${run}/episodes/${key}/what-if`, changes, signal))
   const { scene, physics } = episode.facts

@@ -4,6 +4,8 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** A word for what went wrong, where the page has words for it in both languages. */
+    readonly code: string | null = null,
   ) {
     super(message)
   }
@@ -27,7 +29,7 @@ async function ask(path: string, query: Query | undefined, signal: AbortSignal |
   const response = await fetch(address(path, query), { ...(signal && { signal }) })
   if (!response.ok) {
     const told = await response.json().catch(() => null)
-    throw new ApiError(response.status, told?.error ?? response.statusText)
+    throw new ApiError(response.status, told?.error ?? response.statusText, told?.code ?? null)
   }
   return response
 }

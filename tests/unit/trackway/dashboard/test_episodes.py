@@ -13,8 +13,9 @@ from trackway.replay.container import unpack
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    run = short_go1_run(folder / "models" / "walk")
-    with serving(folder / "models", built_page(folder / "page")) as site:
+    run = short_go1_run(folder / "models" / "walk", checkpoint_every=256)
+    page = built_page(folder / "page")
+    with serving(folder / "models", page, drive="go1.driving:drive") as site:
         site.run = run
         site.records = read_records(run, "episodes")
         yield site
@@ -90,9 +91,26 @@ def test_extremes_evolution_and_clips(site):
     assert [c["name"] for c in clips["channels"]] == [c["key"] for c in clips["clips"]]
 
 
+def test_policies_are_those_of_the_models_of_the_run(site, tmp_path):
+    told = site.get("/api/runs/walk/policies").json()
+    with serving(site.run.parent, built_page(tmp_path / "page")) as careful:
+        refused = careful.get(f"{BELOW}/0/what-if?policy={told['policies'][0]['name']}")
+        allowed = careful.get("/api/runs/walk/policies").json()["allowed"]
+
+    assert told["allowed"]
+    assert [p["name"] for p in told["policies"]] == sorted(
+        (path.name for path in (site.run / "checkpoints").glob("*.zip")), reverse=True
+    )
+    assert told["policies"][-1]["timestep"] == 256
+    assert not allowed
+    assert refused.status == 400
+    assert "--drive" in refused.json()["error"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
+        (f"{BELOW}/0/what-if?policy=..%2Fcheckpoints%2Fx.zip", 400, "no checkpoint"),
         (f"{BELOW}/99999/replay", 422, "there is no episode 99999"),
         (f"{BELOW}/..%2F..%2Fetc/replay", 404, ""),
         (f"{BELOW}/0/columns?names=shoes", 422, "no column 'shoes'"),
