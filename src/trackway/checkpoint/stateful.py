@@ -10,7 +10,7 @@ class Stateful(Protocol):
     """An environment (any layer of it), a VecEnv or a callback that knows its own state.
 
     The names are those of torch. Whoever has both methods is asked; everything else is looked
-    through attribute by attribute (`trackway.checkpoint.graph`).
+    through attribute by attribute (`trackway.checkpoint.capture`).
     """
 
     def state_dict(self) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
-from trackway.checkpoint.graph import Capture, Graph, OpaqueError
+from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.graph import DoesNotFitError, Graph, OpaqueError
 from trackway.checkpoint.read import Checkpoint
-from trackway.checkpoint.rebuild import DoesNotFitError, Rebuild
+from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
 from trackway.checkpoint.rules import CALLBACK_LINKS
 from trackway.checkpoint.state_member import read_graph

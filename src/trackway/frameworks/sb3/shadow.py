@@ -25,8 +25,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from trackway.checkpoint.graph import Capture, OpaqueError
-from trackway.checkpoint.rebuild import DoesNotFitError, Rebuild
+from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.graph import DoesNotFitError, OpaqueError
+from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
 from trackway.frameworks.patch import Patch
 

@@ -15,7 +15,8 @@ from typing import Any
 import gymnasium
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from trackway.checkpoint.graph import Capture, OpaqueError
+from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.graph import OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
 from trackway.frameworks.sb3.shadow import Shadow

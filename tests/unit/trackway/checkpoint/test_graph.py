@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trackway.checkpoint.graph import Capture, OpaqueError
+from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.graph import OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 
 Pair = collections.namedtuple("Pair", "left right")

@@ -16,7 +16,7 @@ from tests.support import treacherous
 from tests.support.exact_cases import GYMNASIUM
 
 from go1.env import Go1MujocoEnv
-from trackway.checkpoint.graph import Capture
+from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.frameworks.patch import Patch
 from trackway.frameworks.sb3.shadow import STEPS, Shadow

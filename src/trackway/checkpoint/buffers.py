@@ -1,0 +1,140 @@
+"""Arrays, views of them, tensors and simulations: taken apart, and put back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from trackway.checkpoint import mujoco_objects
+from trackway.checkpoint.graph import (
+    NOTHING,
+    Capturing,
+    DoesNotFitError,
+    Graph,
+    Node,
+    OpaqueError,
+    Path,
+    Rebuilding,
+    spelled,
+)
+from trackway.checkpoint.layout import address_of
+
+_NUMBERS = frozenset(map(np.dtype, "?bBhHiIlLqQefd"))
+
+
+def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
+    kind = x.dtype
+    if kind not in _NUMBERS:
+        if kind.kind != "O":
+            raise OpaqueError(path, f"is an array of {kind}")
+        items = [capture.value(v, (path, ".flat[{}]", i)) for i, v in enumerate(x.flat)]
+        return {"k": "objects", "shape": list(x.shape), "v": items}
+    base: Any = x
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    own = (base is x and x.base is None) or isinstance(base.base, bytes)
+    # What torch made of a tensor counts by its values, as it does in `telling`.
+    if own or capture.told or is_tensor(base.base):
+        node: Node = {"k": "array", "a": capture.keep(x.copy())}
+        return node if x.flags.writeable else {**node, "readonly": True}
+    offset = address_of(x) - address_of(base)
+    layout = {"t": kind.str, "shape": list(x.shape), "strides": list(x.strides)}
+    if base.base is None and type(base) is np.ndarray and base.flags.c_contiguous:
+        return {"k": "view", "of": capture.value(base, path), "offset": offset, **layout}
+    node = {"k": "array", "a": capture.keep(x.copy())}
+    capture.foreign.append((node, layout, address_of(x), path))
+    return node
+
+
+def find_owners(
+    graph: Graph, foreign: Iterable[tuple[Node, Node, int, Path]], originals: Sequence[Any]
+) -> None:
+    """Write those views whose memory is a captured simulation's as views of it; name the others."""
+    memory = [
+        (start, size, number, name)
+        for number, x in enumerate(originals)
+        if mujoco_objects.is_one(x)
+        for name, (start, size) in mujoco_objects.memory_of(x).items()
+    ]
+    for node, layout, address, path in foreign:
+        for start, size, number, name in memory:
+            if start <= address < start + size:
+                del graph.arrays[node.pop("a")]
+                place = {"field": name, "offset": address - start, **layout}
+                node |= {"k": "simulation's", "of": {"r": number}, **place}
+                break
+        else:
+            message = f"{spelled(path)} is a view of memory that belongs to nobody here"
+            graph.unsupported.append(message)
+
+
+def make_array(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    made = np.array(rebuild.arrays[node["a"]])
+    made.flags.writeable = not node.get("readonly", False)
+    return made
+
+
+def make_objects(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    made = np.empty(tuple(node["shape"]), object)
+    rebuild.made[number] = made
+    for i, value in enumerate(rebuild.values(node["v"], (), path)):
+        made.flat[i] = value
+    return made
+
+
+def make_view(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    buffer = rebuild.value(node["of"], NOTHING, path)
+    if node["k"] == "simulation's":
+        buffer = mujoco_objects.array_of(buffer, node["field"])
+    dtype, shape, strides = np.dtype(node["t"]), tuple(node["shape"]), tuple(node["strides"])
+    return np.ndarray(shape, dtype, buffer, node["offset"], strides)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether it is torch's; asked where torch may never have been imported."""
+    torch: Any = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def take_tensor(capture: Capturing, x: Any) -> Node:
+    plain = x.detach().cpu()
+    bits = plain.dtype.is_floating_point and plain.element_size() == 2
+    kind = str(plain.dtype).removeprefix("torch.")
+    copied = (plain.view(sys.modules["torch"].int16) if bits else plain).numpy().copy()
+    learns = {"learns": True} if x.requires_grad else {}
+    return {"k": "tensor", "a": capture.keep(copied), "t": kind, **learns}
+
+
+def make_tensor(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    torch: Any = sys.modules["torch"]
+    made = torch.from_numpy(np.array(rebuild.arrays[node["a"]]))
+    kind = getattr(torch, node["t"])
+    made = made if made.dtype == kind else made.view(kind)
+    if isinstance(fresh, torch.Tensor):
+        made = made.to(fresh.device)
+    return made.requires_grad_() if node.get("learns") else made
+
+
+def take_simulation(capture: Capturing, x: Any, path: Path) -> Node:
+    try:
+        kind, arrays = mujoco_objects.take(x)
+    except ValueError as error:
+        raise OpaqueError(path, str(error)) from error
+    return {"k": kind, "arrays": {name: capture.keep(a) for name, a in arrays.items()}}
+
+
+def make_simulation(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    arrays = {name: rebuild.arrays[key] for name, key in node["arrays"].items()}
+    if rebuild.originals is not None:
+        fresh = mujoco_objects.twin(rebuild.original(number))
+    if not mujoco_objects.is_one(fresh):
+        raise DoesNotFitError(f"{path} was a {node['k']}; now there is none")
+    try:
+        mujoco_objects.check(fresh, arrays)
+    except ValueError as error:
+        raise DoesNotFitError(f"{path}: {error}") from error
+    rebuild.writes.append(lambda: mujoco_objects.put(fresh, arrays))
+    return fresh

@@ -1,0 +1,170 @@
+"""Take Python objects apart into a `Graph`.
+
+Attributes are read, no method of the object is called (`pickle` calls them, and Gymnasium's
+`EzPickle` answers by forgetting the state). What cannot be taken apart is named in `unsupported`,
+with its path. `rebuild` is the way back.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import math
+import pathlib
+import random
+import types
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from trackway.checkpoint import (
+    buffers,
+    containers,
+    functions,
+    generators,
+    mujoco_objects,
+    objects,
+)
+from trackway.checkpoint.graph import Graph, Node, OpaqueError, Path, spelled
+
+
+class Capture:
+    """Takes objects apart into one `Graph`.
+
+    Args:
+        externals: Objects that are somebody else's: named, not looked into.
+        boundaries: Classes whose attributes stand for themselves: where one cannot be taken
+            whole, it is left out and named, and the others are taken.
+        adapters: Class → function that gives the object's state as a value that can be taken apart;
+            `Rebuild` has the way back.
+
+    Attributes:
+        originals: Of each node; so no id is given away meanwhile.
+    """
+
+    def __init__(
+        self,
+        externals: Mapping[str, object] | None = None,
+        boundaries: tuple[type, ...] = (),
+        adapters: Mapping[type, Callable[[Any], Any]] | None = None,
+    ) -> None:
+        self.graph = Graph()
+        self.originals: list[Any] = []
+        self.boundaries, self._adapters = boundaries, dict(adapters or {})
+        self.foreign: list[tuple[Node, Node, int, Path]] = []
+        self.told = False
+        # By id: how an object is referred to.
+        self._known: dict[int, dict[str, Any]] = {
+            id(thing): {"x": name} for name, thing in (externals or {}).items()
+        }
+
+    def add(self, name: str, thing: object) -> None:
+        """Take an object in, under a name.
+
+        Raises:
+            OpaqueError: It cannot be taken, and nothing around it can do without it.
+        """
+        self.graph.roots[name] = self.value(thing, name)
+
+    def finish(self) -> Graph:
+        """Say which simulation's memory an array looks at, and return what was taken."""
+        if self.foreign:
+            buffers.find_owners(self.graph, self.foreign, self.originals)
+            self.foreign.clear()
+        return self.graph
+
+    # -- see `Capturing` --------------------------------------------------------------------
+
+    def value(self, x: Any, path: Path) -> Any:
+        """How the object is written where it is referred to; it is taken in if it is new."""
+        kind = type(x)
+        if kind in containers.AS_IT_IS:
+            return x
+        if kind is float:
+            return x if math.isfinite(x) else {"f": repr(x)}
+        if (known := self._known.get(id(x))) is not None:
+            return known
+        if (take := _TAKERS.get(kind)) is None:
+            if isinstance(x, np.generic) and x.dtype.kind in "biuf":
+                return {"s": x.dtype.str, "v": x.tobytes().hex()}
+            if isinstance(x, enum.Enum):
+                return {"e": functions.code_name(kind, path), "v": x.name}
+            if isinstance(x, functions.CODE):
+                return {"c": functions.code_name(x, path)}
+            take = Capture._other
+        nodes = self.graph.nodes
+        number = len(nodes)
+        self._known[id(x)] = reference = {"r": number}
+        self.originals.append(x)
+        nodes.append(None)
+        nodes[number] = take(self, x, path)
+        return reference
+
+    def keep(self, array: np.ndarray[Any, Any]) -> str:
+        """Keep an array that nobody else writes into; its name."""
+        name = str(len(self.graph.arrays))
+        self.graph.arrays[name] = array
+        return name
+
+    def telling(self, state: Any, path: Path) -> Any:
+        """As `value`, of what an object tells of itself: arrays count by their values."""
+        before, self.told = self.told, True
+        try:
+            return self.value(state, path)
+        finally:
+            self.told = before
+
+    def attempt(self, part: Any, path: Path) -> tuple[bool, Any]:
+        """As `value`, or False, and no trace of the part but a sentence."""
+        nodes, arrays = len(self.graph.nodes), len(self.graph.arrays)
+        foreign = len(self.foreign)
+        try:
+            return True, self.value(part, path)
+        except OpaqueError as error:
+            self.graph.unsupported.append(str(error))
+        except RecursionError:
+            self.graph.unsupported.append(f"{spelled(path)} is nested too deeply")
+        del self.graph.nodes[nodes:], self.originals[nodes:], self.foreign[foreign:]
+        self._known = {key: at for key, at in self._known.items() if at.get("r", -1) < nodes}
+        for name in list(self.graph.arrays)[arrays:]:
+            del self.graph.arrays[name]
+        return False, None
+
+    # -- what no exact class tells ----------------------------------------------------------
+
+    def _other(self, x: Any, path: Path) -> Node:
+        for base, adapter in self._adapters.items():
+            if isinstance(x, base):
+                return objects.take_adapted(self, x, adapter, path)
+        if isinstance(x, tuple) and hasattr(type(x), "_fields"):
+            return containers.take_namedtuple(self, x, path)
+        if isinstance(x, np.dtype):
+            return {"k": "plain", "t": "dtype", "v": x.str}
+        if isinstance(x, pathlib.PurePath):
+            return {"k": "path", "v": str(x)}
+        if isinstance(x, np.random.Generator | np.random.RandomState | random.Random):
+            return generators.take_generator(self, x, path)
+        if mujoco_objects.is_one(x):
+            return buffers.take_simulation(self, x, path)
+        if buffers.is_tensor(x):
+            return buffers.take_tensor(self, x)
+        return objects.take_object(self, x, path)
+
+
+_TAKERS: dict[type, Callable[[Capture, Any, Path], Node]] = {
+    **dict.fromkeys((list, tuple), containers.take_sequence),
+    **dict.fromkeys((set, frozenset), containers.take_set),
+    collections.deque: containers.take_deque,
+    **dict.fromkeys(
+        (dict, collections.OrderedDict, collections.Counter, collections.defaultdict),
+        containers.take_mapping,
+    ),
+    **dict.fromkeys((bytes, bytearray), containers.take_bytes),
+    **dict.fromkeys((range, slice), containers.take_steps),
+    np.ndarray: buffers.take_array,
+    types.FunctionType: functions.take_function,
+    types.MethodType: functions.take_method,
+    partial: functions.take_partial,
+}

@@ -1,0 +1,122 @@
+"""Sequences, mappings, bytes and other plain things: taken apart, and put back."""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from trackway.checkpoint.functions import code_name, found
+from trackway.checkpoint.graph import NOTHING, Capturing, Node, OpaqueError, Path, Rebuilding
+
+AS_IT_IS = frozenset({type(None), bool, int, str})
+
+
+def take_sequence(capture: Capturing, x: Any, path: Path) -> Node:
+    value = capture.value
+    # Most items are plain values: it pays not to call for them.
+    items = [v if type(v) in AS_IT_IS else value(v, (path, "[{}]", i)) for i, v in enumerate(x)]
+    return {"k": type(x).__name__, "v": items}
+
+
+def take_namedtuple(capture: Capturing, x: Any, path: Path) -> Node:
+    names = type(x)._fields
+    items = [capture.value(v, (path, ".{}", f)) for f, v in zip(names, x, strict=True)]
+    return {"k": "namedtuple", "c": code_name(type(x), path), "v": items}
+
+
+def take_set(capture: Capturing, x: Any, path: Path) -> Node:
+    if not _order_returns(x):
+        raise OpaqueError(path, "is a set whose order is another one in another process")
+    return take_sequence(capture, x, path)
+
+
+def take_deque(capture: Capturing, x: Any, path: Path) -> Node:
+    return {**take_sequence(capture, x, path), "max": x.maxlen}
+
+
+def make_sequence(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    kind = node["k"]
+    if kind == "list":
+        made: Any = []
+        rebuild.made[number] = made
+        made += rebuild.values(node["v"], fresh, path)
+        return made
+    if kind == "deque":
+        made = collections.deque(maxlen=node["max"])
+        rebuild.made[number] = made
+        old = list(fresh) if isinstance(fresh, collections.deque) else ()
+        made.extend(rebuild.values(node["v"], old, path))
+        return made
+    if kind == "namedtuple":
+        kind = found(node["c"], type(fresh), path)
+        return tuple.__new__(kind, rebuild.values(node["v"], fresh, path))
+    return _SEQUENCES[kind](rebuild.values(node["v"], fresh, path))
+
+
+def take_mapping(capture: Capturing, x: Any, path: Path) -> Node:
+    value = capture.value
+    pairs = [
+        [
+            k if type(k) in AS_IT_IS else value(k, path),
+            v if type(v) in AS_IT_IS else value(v, (path, "[{!r:.40}]", k)),
+        ]
+        for k, v in x.items()
+    ]
+    content = {"k": type(x).__name__, "v": pairs}
+    if type(x) is collections.defaultdict:
+        content["default"] = value(x.default_factory, path)
+    return content
+
+
+def make_mapping(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    made: Any = MAPPINGS[node["k"]]()
+    rebuild.made[number] = made
+    if "default" in node:
+        old = fresh.default_factory if isinstance(fresh, collections.defaultdict) else NOTHING
+        made.default_factory = rebuild.value(node["default"], old, path)
+    parts = fresh if isinstance(fresh, dict) else {}
+    for key_value, value in node["v"]:
+        key = rebuild.value(key_value, NOTHING, path)
+        made[key] = rebuild.value(value, parts.get(key, NOTHING), f"{path}[{key!r:.40}]")
+    return made
+
+
+def take_bytes(capture: Capturing, x: Any, path: Path) -> Node:
+    return {"k": type(x).__name__, "a": capture.keep(np.frombuffer(bytes(x), np.uint8))}
+
+
+def make_bytes(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    content = rebuild.arrays[node["a"]].tobytes()
+    return content if node["k"] == "bytes" else bytearray(content)
+
+
+def take_steps(capture: Capturing, x: Any, path: Path) -> Node:
+    return {"k": "plain", "t": type(x).__name__, "v": [x.start, x.stop, x.step]}
+
+
+def make_plain(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    if node["t"] == "dtype":
+        return np.dtype(node["v"])
+    return (range if node["t"] == "range" else slice)(*node["v"])
+
+
+def make_path(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    return pathlib.Path(node["v"])
+
+
+def _order_returns(x: Any) -> bool:
+    """Whether a set with these elements is gone through in the same order elsewhere."""
+    return len(x) < 2 or (all(type(v) is int for v in x) and list(type(x)(list(x))) == list(x))
+
+
+_SEQUENCES: dict[str, Callable[[Any], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
+MAPPINGS: dict[str, Callable[[], Any]] = {
+    "dict": dict,
+    "OrderedDict": collections.OrderedDict,
+    "Counter": collections.Counter,
+    "defaultdict": collections.defaultdict,
+}

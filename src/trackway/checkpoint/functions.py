@@ -1,0 +1,138 @@
+"""Code by its name; functions with what they close over, methods, partials: taken apart, and put back."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from typing import Any
+
+import numpy as np
+
+from trackway.checkpoint.graph import (
+    NOTHING,
+    Capturing,
+    DoesNotFitError,
+    Node,
+    OpaqueError,
+    Path,
+    Rebuilding,
+)
+
+CODE = (
+    type,
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.ModuleType,
+    types.WrapperDescriptorType,
+    functools._lru_cache_wrapper,
+    np.ufunc,
+)
+
+
+def code_name(x: Any, path: Path) -> str:
+    """`module:qualname` of a class or function; of a module its name."""
+    if isinstance(x, types.ModuleType):
+        return x.__name__
+    if isinstance(x, types.BuiltinFunctionType) and not isinstance(
+        x.__self__, types.ModuleType | None
+    ):
+        raise OpaqueError(path, f"is {x.__name__} of an object written in C")
+    module = getattr(x, "__module__", None) or "builtins"
+    name = getattr(x, "__qualname__", None) or getattr(x, "__name__", None)
+    if name is None:
+        raise OpaqueError(path, f"is a {type(x).__name__} without a name")
+    return f"{module}:{name}"
+
+
+def found(name: str, fresh: Any, path: str) -> Any:
+    """A class, function or module that this program has imported; `fresh` first, if it is it."""
+    module_name, _, qualname = name.partition(":")
+    here = (getattr(fresh, "__module__", None), getattr(fresh, "__qualname__", None))
+    if qualname and here in ((module_name, qualname), (None, qualname)):
+        return fresh
+    code: Any = sys.modules.get(module_name, NOTHING)
+    for part in qualname.split(".") if qualname else ():
+        code = NOTHING if part == "<locals>" else getattr(code, part, NOTHING)
+    if code is NOTHING:
+        raise DoesNotFitError(f"{path} needs {name}, which this program does not have")
+    return code
+
+
+def take_function(capture: Capturing, x: types.FunctionType, path: Path) -> Node:
+    cells = x.__closure__ or ()
+    contents = []
+    for name, cell in zip(x.__code__.co_freevars, cells, strict=True):
+        try:
+            contents.append(capture.value(cell.cell_contents, (path, ".<{}>", name)))
+        except ValueError:
+            contents.append({"empty": True})
+    own = capture.value(dict(vars(x)), path) if vars(x) else None
+    return {
+        "k": "function",
+        "c": f"{x.__module__}:{x.__qualname__}",
+        "cells": contents,
+        "d": own,
+    }
+
+
+def make_function(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    original = rebuild.original(number)
+    function = fresh if fresh is not NOTHING else original
+    if _code(function) != node["c"]:
+        function = original if original is not None else found(node["c"], fresh, path)
+    if not node["cells"] and not node["d"]:
+        return function
+    if rebuild.originals is not None:
+        cells = tuple(types.CellType() for _ in node["cells"])
+        function = types.FunctionType(
+            function.__code__,
+            function.__globals__,
+            function.__name__,
+            function.__defaults__,
+            cells,
+        )
+        function.__kwdefaults__ = original.__kwdefaults__
+    rebuild.made[number] = function
+    for cell, value in zip(function.__closure__ or (), node["cells"], strict=True):
+        if value != {"empty": True}:
+            content = rebuild.value(value, _cell(cell), path)
+            rebuild.writes.append(functools.partial(setattr, cell, "cell_contents", content))
+    if node["d"]:
+        own = rebuild.value(node["d"], NOTHING, path)
+        rebuild.writes.append(functools.partial(vars(function).update, own))
+    return function
+
+
+def take_method(capture: Capturing, x: types.MethodType, path: Path) -> Node:
+    return {"k": "method", "of": capture.value(x.__self__, path), "name": x.__func__.__name__}
+
+
+def make_method(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    owner = rebuild.value(node["of"], getattr(fresh, "__self__", NOTHING), path)
+    function = getattr(type(owner), node["name"], None)
+    if not isinstance(function, types.FunctionType):
+        raise DoesNotFitError(f"{path} is a method {node['name']!r} that there is not")
+    return types.MethodType(function, owner)
+
+
+def take_partial(capture: Capturing, x: functools.partial[Any], path: Path) -> Node:
+    parts = [capture.value(v, path) for v in (x.func, x.args, x.keywords)]
+    return {"k": "partial", "v": parts}
+
+
+def make_partial(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    old = (fresh.func, fresh.args, fresh.keywords) if isinstance(fresh, functools.partial) else ()
+    function, arguments, keywords = rebuild.values(node["v"], old, path)
+    return functools.partial(function, *arguments, **keywords)
+
+
+def _code(x: Any) -> str | None:
+    return f"{x.__module__}:{x.__qualname__}" if isinstance(x, types.FunctionType) else None
+
+
+def _cell(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return NOTHING

@@ -1,0 +1,139 @@
+"""Objects of a program's classes: taken apart by attributes, or asked for their state; and put back."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trackway.checkpoint.functions import code_name, found
+from trackway.checkpoint.graph import (
+    NOTHING,
+    Capturing,
+    DoesNotFitError,
+    Node,
+    OpaqueError,
+    Path,
+    Rebuilding,
+)
+from trackway.checkpoint.layout import attributes_of, has_plain_layout, slots_of
+from trackway.checkpoint.rules import is_kept, is_left_alone
+from trackway.checkpoint.stateful import is_stateful
+
+
+def take_object(capture: Capturing, x: Any, path: Path) -> Node:
+    kind: type = type(x)
+    if is_stateful(x) and not _is_torch(kind):
+        return {"k": "own", "c": code_name(kind, path), "v": capture.telling(x.state_dict(), path)}
+    if is_kept(kind):
+        return {"k": "kept", "c": code_name(kind, path)}
+    if not has_plain_layout(kind):
+        raise OpaqueError(path, f"is a {code_name(kind, path)}, whose state is hidden")
+    strict = not isinstance(x, capture.boundaries)
+    attributes: dict[str, Any] = {}
+    left_out: list[str] = []
+    for name, part in attributes_of(x):
+        if is_left_alone(kind, name):
+            left_out.append(name)
+        elif strict:
+            attributes[name] = capture.value(part, (path, ".{}", name))
+        else:
+            taken, node = capture.attempt(part, (path, ".{}", name))
+            if taken:
+                attributes[name] = node
+            else:
+                left_out.append(name)
+    return {"k": "object", "c": code_name(kind, path), "d": attributes, "kept": left_out}
+
+
+def make_object(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    kind, original = found(node["c"], type(fresh), path), rebuild.original(number)
+    if not isinstance(kind, type) or not has_plain_layout(kind):
+        raise DoesNotFitError(f"{path} is a {node['c']}, which is no class of plain attributes")
+    made = _claim(rebuild, fresh, kind)
+    if made is None:
+        made = object.__new__(kind)
+        known: Mapping[str, Any] = {}
+    else:
+        known = dict(attributes_of(made))
+    rebuild.made[number] = made
+    kept = known if original is None else dict(attributes_of(original))
+    attributes = {n: kept[n] for n in node["kept"] if n in kept}
+    if original is None:
+        # Also what was not there when the state was taken: a recorder that taps it here.
+        attributes |= {n: v for n, v in known.items() if is_left_alone(kind, n)}
+    for name, value in node["d"].items():
+        attributes[name] = rebuild.value(value, known.get(name, NOTHING), f"{path}.{name}")
+    rebuild.writes.append(lambda: _set_attributes(made, attributes))
+    return made
+
+
+def take_adapted(capture: Capturing, x: Any, adapter: Callable[[Any], Any], path: Path) -> Node:
+    told = capture.telling(adapter(x), path)
+    return {"k": "adapted", "c": code_name(type(x), path), "v": told}
+
+
+def make_adapted(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    rebuild.made[number] = _same(node, fresh, path)
+    state = rebuild.value(node["v"], NOTHING, path)
+    for kind, adapter in rebuild.adapters.items():
+        if isinstance(fresh, kind):
+            rebuild.writes.append(functools.partial(adapter, fresh, state))
+            return fresh
+    raise DoesNotFitError(f"{path} is a {node['c']}, and nobody here knows it")
+
+
+def make_own(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    rebuild.made[number] = _same(node, fresh, path)
+    state = rebuild.value(node["v"], NOTHING, path)
+    rebuild.writes.append(lambda: fresh.load_state_dict(state))
+    return fresh
+
+
+def make_kept(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
+    return rebuild.original(number) if rebuild.originals is not None else _same(node, fresh, path)
+
+
+def _claim(rebuild: Rebuilding, fresh: Any, kind: type) -> Any:
+    """The fresh object, if it may be written into: of that class, and nobody else's."""
+    if type(fresh) is not kind or id(fresh) in rebuild.claimed or _is_global(fresh):
+        return None
+    rebuild.claimed[id(fresh)] = fresh
+    return fresh
+
+
+def _same(node: Node, fresh: Any, path: str) -> Any:
+    name = f"{type(fresh).__module__}:{type(fresh).__qualname__}"
+    if name != node["c"]:
+        there = "nothing" if fresh is NOTHING else f"a {name}"
+        raise DoesNotFitError(f"{path} was a {node['c']}; now there is {there}")
+    return fresh
+
+
+def _is_global(x: Any) -> bool:
+    """Whether a module holds it, directly or in a container: then it is not one place's alone."""
+    module = sys.modules.get(type(x).__module__)
+    for value in list(vars(module).values()) if module is not None else ():
+        if value is x:
+            return True
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list | tuple) and any(item is x for item in value):
+            return True
+    return False
+
+
+def _is_torch(kind: type) -> bool:
+    return any(base.__module__.startswith("torch.") for base in kind.__mro__)
+
+
+def _set_attributes(made: Any, attributes: Mapping[str, Any]) -> None:
+    kind: type = type(made)
+    slots = set(slots_of(kind))
+    if hasattr(made, "__dict__"):
+        own = vars(made)
+        own.clear()
+        own.update({n: v for n, v in attributes.items() if n not in slots})
+    for name in slots & attributes.keys():
+        object.__setattr__(made, name, attributes[name])
