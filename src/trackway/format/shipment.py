@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import orjson
@@ -78,9 +78,14 @@ class ShipmentHeader:
 
 
 def encode(header: ShipmentHeader, payload: Sequence[bytes | memoryview]) -> bytes:
-    body = orjson.dumps(asdict(header))
+    return b"".join([encode_header(header), *payload])
+
+
+def encode_header(header: ShipmentHeader) -> bytes:
+    """What stands before the payload."""
+    body = orjson.dumps(header)
     fixed = _FIXED.pack(MAGIC, VERSION, _BYTE_ORDER, len(body))
-    return b"".join([fixed, _CRC.pack(zlib.crc32(body, zlib.crc32(fixed))), body, *payload])
+    return fixed + _CRC.pack(zlib.crc32(body, zlib.crc32(fixed))) + body
 
 
 def header_size(data: bytes) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -69,10 +68,10 @@ class Acknowledgements:
 
     def __init__(self, path: Path, epoch: str, shipped: Shipped) -> None:
         whole = [
-            asdict(Change(name, 0, size, mtime_ns=mtime_ns))
+            Change(name, 0, size, mtime_ns=mtime_ns)
             for name, (size, mtime_ns) in shipped.files.items()
         ]
-        grown = [asdict(Change(name, 0, size, grows=True)) for name, size in shipped.grown.items()]
+        grown = [Change(name, 0, size, grows=True) for name, size in shipped.grown.items()]
         head = [orjson.dumps({"format": "trackway-acknowledged", "version": 1, "epoch": epoch})]
         # What counts so far, in as many lines as there are lanes.
         for lane, count in shipped.counts.items():
@@ -83,7 +82,7 @@ class Acknowledgements:
         self._file = files.open_append(path, len(data))
 
     def add(self, lane: str, number: int, changes: list[Change]) -> None:
-        line = {"lane": lane, "number": number, "changes": [asdict(change) for change in changes]}
+        line = {"lane": lane, "number": number, "changes": changes}
         self._file.append(orjson.dumps(line) + b"\n")
 
     def close(self) -> None:

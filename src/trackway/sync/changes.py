@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trackway.errors import FormatError
-from trackway.format.segment import Damage, frames, open_segment
+from trackway.format.segment import open_segment, read_frame
 from trackway.storage.file_names import segments_in
+from trackway.sync.buffer import Buffer
 
 _LOCAL = frozenset({"lock", "writer.lock", "archive.lock", "training.lock", "ring", "ring.json"})
 _SET_ASIDE = re.compile(r"(realtime_data)/set_aside/\d+/(.+/.+)")
@@ -114,9 +115,10 @@ class Scanner:
     """Looks through one run's folder, again and again."""
 
     def __init__(self, run: Path) -> None:
-        self._run = run
+        self._run, self._root = run, str(run)
         self._salts: dict[str, tuple[int, int]] = {}
         self._folders: dict[str, _Folder] = {}
+        self._buffer = Buffer()
 
     def changes(
         self, shipped: Shipped, most_bytes: int, thorough: bool = True
@@ -155,16 +157,16 @@ class Scanner:
         stack = [top.name]
         while stack:
             folder = stack.pop()
-            full = self._run / folder
+            full = f"{self._root}/{folder}"
             try:
-                mtime_ns = full.stat().st_mtime_ns
+                mtime_ns = _stat(full).st_mtime_ns
                 known = self._folders.get(folder)
                 same = known is not None and known.mtime_ns == mtime_ns
                 if known is not None and same and known.rests and not thorough:
                     stack += known.folders
                     for path in known.growing:
                         with contextlib.suppress(FileNotFoundError):
-                            yield path, (self._run / path).stat()
+                            yield path, _stat(f"{self._root}/{path}")
                     continue
                 files, folders = _listed(folder, full)
             except FileNotFoundError:
@@ -216,20 +218,23 @@ class Scanner:
                 begin, salt = self._salts[path]
                 offset = max(start, begin)
                 file.seek(offset)
-                data = file.read(most_bytes)
+                data = self._buffer.room(min(most_bytes, max(0, size - offset)))
+                data = data[: file.readinto(data)]
         except (FormatError, FileNotFoundError):
             return start  # just being made, or just sealed
         end = 0
-        for part in frames(data, 0, salt):
-            if isinstance(part, Damage):
-                break
-            end = part.end
+        while (frame := read_frame(data, end, salt)) is not None:
+            end = frame.end
         if end == 0 and len(data) == most_bytes:
             return self._whole_frames(path, start, size, 2 * most_bytes)
         return offset + end
 
 
-def _listed(folder: str, full: Path) -> tuple[list[tuple[str, os.stat_result]], list[str]]:
+def _stat(path: str) -> os.stat_result:
+    return os.stat(path)  # noqa: PTH116 - to make a Path takes longer than the call
+
+
+def _listed(folder: str, full: str) -> tuple[list[tuple[str, os.stat_result]], list[str]]:
     """A folder's files as they are, and the folders in it; without what is nobody else's business."""
     files, folders = [], []
     with os.scandir(full) as entries:

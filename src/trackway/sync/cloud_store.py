@@ -47,7 +47,7 @@ class CloudStore:
         except _FAILURES as error:
             raise StoreError(f"{url} cannot be opened: {_first_line(error)}") from error
 
-    def create(self, key: str, data: bytes) -> bool:
+    def create(self, key: str, data: bytes | memoryview) -> bool:
         try:
             obstore.put(self._store, key, data, mode="create", use_multipart=False)
         except exceptions.AlreadyExistsError:

@@ -17,7 +17,7 @@ class FolderStore:
         self._path = path.expanduser().absolute()
         self.url = str(self._path)
 
-    def create(self, key: str, data: bytes) -> bool:
+    def create(self, key: str, data: bytes | memoryview) -> bool:
         try:
             files.publish_new(self._file(key), data)
         except FileExistsError:

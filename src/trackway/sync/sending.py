@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from trackway.clock import Clock
 from trackway.errors import FencedError, FormatError, SyncError
-from trackway.format.shipment import Entry, ShipmentHeader, decode_header, encode
+from trackway.format.shipment import Entry, ShipmentHeader, decode_header, encode, encode_header
 from trackway.sync import layout
+from trackway.sync.buffer import Buffer
 from trackway.sync.changes import Change
 from trackway.sync.lease import Epoch
 from trackway.sync.store import Store
@@ -19,6 +20,8 @@ from trackway.sync.store import Store
 # Larger files travel in pieces of their own, so that a broken line costs one piece.
 INLINE_BYTES = 1 << 20
 PIECE_BYTES = 8 << 20
+# A header of some hundred entries is put right before its payload; a longer one is joined with it.
+_HEADER_ROOM = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,13 @@ class Parcel:
 
     Attributes:
         changes: What it ships.
-        data: Its bytes. Sent again, they are the same bytes.
+        data: Its bytes, valid until the next is packed. Sent again, they are the same bytes.
     """
 
     lane: str
     number: int
     changes: list[Change]
-    data: bytes
+    data: bytes | memoryview
 
 
 class Sender:
@@ -49,6 +52,7 @@ class Sender:
     ) -> None:
         self._run, self._store, self._prefix, self._clock = run, store, prefix, clock
         self._epoch, self._session = epoch, session
+        self._parcel, self._piece = Buffer(), Buffer()
         self.sent_bytes = self.requests = 0
 
     def pack(self, lane: str, number: int, changes: list[Change], most_bytes: int) -> Parcel | None:
@@ -61,22 +65,23 @@ class Sender:
             UnreachableError: The store cannot be reached; nothing has been acknowledged.
         """
         entries: list[Entry] = []
-        payload: list[bytes] = []
         taken: list[Change] = []
         room = most_bytes
+        largest = max((c.end - c.start for c in changes if _is_inline(c)), default=0)
+        parcel = self._parcel.room(_HEADER_ROOM + max(most_bytes, largest))
+        end = _HEADER_ROOM
         for change in changes:
             if taken and change.end - change.start > room:
                 break
             try:
                 with (self._run / change.source).open("rb") as file:
-                    packed = self._pack(change, file)
+                    packed = self._pack(change, file, parcel[end:])
             except FileNotFoundError:
                 continue  # the next look finds it under its new name
             if packed is None:
                 continue
-            for entry, data in packed:
-                entries.append(entry)
-                payload.append(data)
+            entries += packed
+            end += sum(entry.payload_bytes for entry in packed)
             taken.append(change)
             room -= change.end - change.start
         if not taken:
@@ -90,7 +95,12 @@ class Sender:
             created_unix=self._clock.unix_s(),
             entries=tuple(entries),
         )
-        return Parcel(lane, number, taken, encode(header, payload))
+        head = encode_header(header)
+        begin = _HEADER_ROOM - len(head)
+        if begin < 0:
+            return Parcel(lane, number, taken, encode(header, [parcel[_HEADER_ROOM:end]]))
+        parcel[begin:_HEADER_ROOM] = head
+        return Parcel(lane, number, taken, parcel[begin:end])
 
     def send(self, parcel: Parcel) -> None:
         """Store a shipment under its number; returns once the store has it.
@@ -101,49 +111,61 @@ class Sender:
         """
         key = layout.shipment_key(self._prefix, self._epoch.number, parcel.lane, parcel.number)
         self.requests += 1
-        if not self._store.create(key, parcel.data):
+        if not self._create(key, parcel.data, self._parcel):
             there = self._store.get(key)
             # The answer to an earlier try was lost; its object was not.
             if there != parcel.data:
                 raise self._conflict(key, there)
         self.sent_bytes += len(parcel.data)
 
-    def _pack(self, change: Change, file: BinaryIO) -> list[tuple[Entry, bytes]] | None:
+    def _pack(
+        self, change: Change, file: BufferedReader, payload: memoryview
+    ) -> list[Entry] | None:
+        """The entries of a change, its bytes at the beginning of `payload`; None: they are not there."""
         size = change.end - change.start
         stat = os.fstat(file.fileno())
         if not change.grows and (stat.st_size, stat.st_mtime_ns) != (change.end, change.mtime_ns):
             return None  # another file took the name: the next look finds it
         file.seek(change.start)
-        if size <= INLINE_BYTES or change.grows:
-            data = file.read(size)
-            if len(data) < size:
+        if _is_inline(change):
+            data = payload[:size]
+            if file.readinto(data) < size:
                 return None
             digest = hashlib.sha256(data).hexdigest()
             if not change.grows:
-                return [(Entry(change.path, "file", size=size, sha256=digest), data)]
+                return [Entry(change.path, "file", size=size, sha256=digest)]
             packed = []
             if size:
-                entry = Entry(change.path, "append", change.start, size, digest)
-                packed.append((entry, data))
+                packed.append(Entry(change.path, "append", change.start, size, digest))
             if change.renamed:
-                packed.append((Entry(change.renamed, "rename", old=change.path), b""))
+                packed.append(Entry(change.renamed, "rename", old=change.path))
             return packed
         whole, blobs = hashlib.sha256(), []
+        alone = size <= PIECE_BYTES
         for start in range(0, size, PIECE_BYTES):
-            piece = file.read(min(PIECE_BYTES, size - start))
-            if len(piece) < min(PIECE_BYTES, size - start):
+            piece = self._piece.room(min(PIECE_BYTES, size - start))
+            if file.readinto(piece) < len(piece):
                 return None
             whole.update(piece)
-            blobs.append(hashlib.sha256(piece).hexdigest())
+            # Of a file in one piece the two digests are one.
+            blobs.append((whole if alone else hashlib.sha256(piece)).hexdigest())
             self._send_blob(blobs[-1], piece)
-        entry = Entry(change.path, "file", size=size, sha256=whole.hexdigest(), blobs=tuple(blobs))
-        return [(entry, b"")]
+        digest = whole.hexdigest()
+        return [Entry(change.path, "file", size=size, sha256=digest, blobs=tuple(blobs))]
 
-    def _send_blob(self, digest: str, piece: bytes) -> None:
+    def _send_blob(self, digest: str, piece: memoryview) -> None:
         # Named by its content: where the key is taken, this very piece stands there.
         self.requests += 1
-        self._store.create(layout.blob_key(self._prefix, digest), piece)
+        self._create(layout.blob_key(self._prefix, digest), piece, self._piece)
         self.sent_bytes += len(piece)
+
+    def _create(self, key: str, data: bytes | memoryview, buffer: Buffer) -> bool:
+        try:
+            return self._store.create(key, data)
+        except BaseException:
+            # A request that was given up may still be on its way with these bytes.
+            buffer.abandon()
+            raise
 
     def _conflict(self, key: str, there: bytes | None) -> SyncError:
         try:
@@ -156,3 +178,8 @@ class Sender:
             f"another process ships this run to {self._store.url} under the same identity, perhaps "
             "from a copy of this folder: stop one of the two, then start this one again"
         )
+
+
+def _is_inline(change: Change) -> bool:
+    """Whether its bytes travel in the shipment itself."""
+    return change.grows or change.end - change.start <= INLINE_BYTES

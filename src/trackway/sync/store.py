@@ -29,8 +29,11 @@ class Store(Protocol):
 
     url: str
 
-    def create(self, key: str, data: bytes) -> bool:
-        """Store an object whole and durably, unless the key is taken; whether it was stored."""
+    def create(self, key: str, data: bytes | memoryview) -> bool:
+        """Store an object whole and durably, unless the key is taken; whether it was stored.
+
+        Where it raises, something may still be reading `data`: it must stay as it is.
+        """
         ...
 
     def put(self, key: str, data: bytes) -> None:

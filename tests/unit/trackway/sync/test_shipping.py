@@ -12,7 +12,8 @@ from tests.support.clock import FakeClock
 from tests.support.streams import Bench
 
 from trackway import files
-from trackway.errors import FencedError, SyncError
+from trackway.errors import FencedError, SyncError, UnreachableError
+from trackway.format.shipment import decode
 from trackway.run import RunFolder, new_manifest, write_manifest
 from trackway.storage.archive.compact import compact_run
 from trackway.storage.places import attempts
@@ -250,6 +251,45 @@ def test_an_emptied_store_is_filled_again(bench, store, tmp_path):
     shipped(bench, store)
 
     assert np.array_equal(values(mirror(store, tmp_path).path), bench.read()["reward"])
+
+
+def test_many_small_files_travel_together(bench, store):
+    contents = {f"realtime_data/episodes/{n}.json": b"[%d]" % n for n in range(600)}
+    (bench.run / "realtime_data" / "episodes").mkdir(parents=True)
+    for path, content in contents.items():
+        (bench.run / path).write_bytes(content)
+
+    shipped(bench, store)
+
+    # More than the header of a usual shipment has room for.
+    (only,) = store.list(layout.lane_prefix(layout.rank_prefix("달리기 1", 0), 1, "live"))
+    header, parts = decode(store.get(only.key))
+    told = {entry.path: bytes(part) for entry, part in zip(header.entries, parts, strict=True)}
+    assert told == contents
+
+
+def test_bytes_of_a_request_that_was_given_up_stay_as_they_were(bench, store):
+    """Something may still be sending them when the next shipment is made."""
+    given_up = []
+
+    class Slow(FolderStore):
+        def create(self, key, data):
+            if "/steps/" in key and not given_up:
+                given_up.append((data, bytes(data)))
+                raise UnreachableError("no answer within 30 s")
+            return super().create(key, data)
+
+    record(bench, 10)
+    process = shipper(bench, Slow(store._path))
+    with pytest.raises(UnreachableError):
+        process.ship()
+    for _ in range(3):
+        record(bench, 10)
+        process.ship()
+    process.close()
+
+    ((held, was),) = given_up
+    assert bytes(held) == was
 
 
 def test_a_replaced_file_is_shipped_again_and_only_then(bench, store, tmp_path):
