@@ -35,6 +35,15 @@ def drifting(kind: Any = treacherous.Generator) -> VecEnv:
     return VecNormalize(DummyVecEnv([kind, kind]))
 
 
+def mixed(kind: Any) -> VecEnv:
+    """One whose state can be taken, and one that can only be played again."""
+    return VecNormalize(DummyVecEnv([treacherous.Drift, kind]))
+
+
+def weights(model: PPO) -> list[bytes]:
+    return [p.detach().numpy().tobytes() for p in model.policy.parameters()]
+
+
 class AtTheStart(BaseCallback):
     """What the learner goes on from, when the first rollout starts."""
 
@@ -114,12 +123,34 @@ def test_workers_whose_environments_cannot_be_taken_go_on_and_say_so(tmp_path: P
 
 
 @pytest.mark.slow
-def test_honest_environments_go_on_within_their_episodes(tmp_path: Path) -> None:
+def test_honest_and_hidden_environments_go_on_within_their_episodes(tmp_path: Path) -> None:
     first, seen = tmp_path / "first", AtTheStart()
-    train(drifting(treacherous.Drift), Checkpointer(first, 2 * ROLLOUT))
+    whole = train(mixed(treacherous.HiddenWorld), Checkpointer(first, 2 * ROLLOUT))
     origin = list_checkpoints(first)[0]
-    train(drifting(treacherous.Drift), Checkpointer(tmp_path / "again", resume_from=origin), seen)
+    again = train(
+        mixed(treacherous.HiddenWorld), Checkpointer(tmp_path / "again", resume_from=origin), seen
+    )
 
     assert facts(first)["begins_anew"] is False
     assert facts(first)["exact"] is True
+    assert facts(tmp_path / "again")["exact"] is True
     assert seen.steps == [4, 4]
+    assert weights(again) == weights(whole)
+
+
+@pytest.mark.slow
+def test_who_lies_only_later_is_found_out_where_it_is_resumed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, seen = tmp_path / "first", AtTheStart()
+    total = 3 * ROLLOUT * 2
+    train(mixed(treacherous.LiesLater), Checkpointer(first, 4 * ROLLOUT), total=total)
+    origin = list_checkpoints(first)[0]
+    again = Checkpointer(tmp_path / "again", resume_from=origin)
+    train(mixed(treacherous.LiesLater), again, seen, total=total)
+
+    assert facts(first)["exact"] is True
+    assert seen.steps == [0, 0]
+    assert seen.starts.tolist() == [True, True]
+    assert "LiesLater: played again, its episode parts" in caplog.text
+    assert "new episodes have begun" in caplog.text

@@ -26,7 +26,7 @@ from stable_baselines3.common.vec_env import (
     VecMonitor,
     VecNormalize,
 )
-from tests.support.treacherous import TREACHEROUS
+from tests.support.treacherous import LIARS, TREACHEROUS, HiddenWaves, HiddenWorld
 
 from go1.config import Go1Config
 from go1.env import Go1MujocoEnv
@@ -87,6 +87,10 @@ def _single(name: str, seed: int | None, **settings: Any) -> gym.Env[Any, Any]:
     random.seed(seed)  # a worker's own; nobody else seeds them
     np.random.seed(seed)  # noqa: NPY002
     return Capricious(env)
+
+
+def hidden(kind: Any, **settings: Any) -> VecEnv:
+    return kind([HiddenWorld, HiddenWaves], **settings)
 
 
 def go1_batch() -> Built:
@@ -178,6 +182,7 @@ def _a2c() -> Built:
     return A2C("MlpPolicy", dummy("Acrobot-v1", 2), n_steps=20, seed=1, device="cpu"), []
 
 
+_PLAYED = "where a reset makes it anew: the episode is played again"
 CASES: dict[str, Case] = {
     "PPO, Go1VecEnv": Case(go1_batch, 8 * 32, log_interval=2),
     "PPO, SubprocVecEnv, VecNormalize": Case(partial(ppo, normalized_subproc), 2 * 64),
@@ -188,6 +193,14 @@ CASES: dict[str, Case] = {
     "PPO, Go1MujocoEnv, DummyVecEnv": Case(partial(ppo, partial(single_go1s, DummyVecEnv)), 2 * 64),
     "PPO, Go1MujocoEnv, SubprocVecEnv": Case(
         partial(ppo, partial(single_go1s, SubprocVecEnv, start_method="forkserver")), 2 * 64
+    ),
+    "PPO, state hidden in C, DummyVecEnv": Case(
+        partial(ppo, partial(hidden, DummyVecEnv)), 2 * 64, given=_PLAYED
+    ),
+    "PPO, state hidden in C, SubprocVecEnv": Case(
+        partial(ppo, partial(hidden, SubprocVecEnv, start_method="forkserver")),
+        2 * 64,
+        given=_PLAYED,
     ),
     "RecurrentPPO, CartPole-v1": Case(_recurrent, 2 * 32),
     "A2C, Acrobot-v1": Case(_a2c, 2 * 20, stop_at=20, rollouts=40, log_interval=3),
@@ -220,6 +233,9 @@ def table() -> str:
     rows = {name: ", ".join(filter(None, ("yes", case.given))) for name, case in CASES.items()}
     rows[", ".join(GYMNASIUM)] = "yes: the judge finds each exact"
     rows[f"{len(TREACHEROUS)} treacherous environments"] = (
+        "no: the judge finds each out; new episodes begin where it is resumed"
+    )
+    rows[f"{len(LIARS)} environments that lie when they are played again"] = (
         "no: the judge finds each out; new episodes begin where it is resumed"
     )
     rows["any, HerReplayBuffer"] = (

@@ -21,7 +21,7 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import KVWriter, Logger
 from tests.support import exact_cases
 
-from trackway.checkpoint.archive import pack_arrays
+from trackway.checkpoint.archive import FORMAT, pack_arrays
 from trackway.checkpoint.assemble import REPLAY_FOLDER, checkpoint_zip
 from trackway.checkpoint.read import read_checkpoint
 from trackway.frameworks.sb3 import exact
@@ -96,7 +96,7 @@ class TakeOrPut(BaseCallback):
             path = self.path.parent / REPLAY_FOLDER / segment.name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(pack_arrays(segment.arrays))
-        facts = {"format": 2, "timestep": taken.timestep, **taken.facts}
+        facts = {"format": FORMAT, "timestep": taken.timestep, **taken.facts}
         message = {**taken.content, "manifest": facts}
         self.path.write_bytes(checkpoint_zip(message, taken.arrays, 0.0))
 

@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import time
+from array import array
 from collections import deque
 from typing import Any
 
@@ -288,3 +289,180 @@ class ToldInPart(Drift):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.x = state["x"]
+
+
+# -- what moves is hidden in objects written in C: it can only be played again --------------------------
+
+
+class HiddenWorld(Drift):
+    """A reset makes its world anew: an episode follows from its seed and its actions.
+
+    A golden checkpoint holds one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = array("d", [0.0])
+
+    def reset(self, **keywords: Any) -> Any:
+        self.world = array("d", [0.0])
+        return super().reset(**keywords)
+
+    def drift(self) -> Any:
+        self.world[0] += 0.1
+        return np.sin(self.world[0]) + self.np_random.normal(size=2) * 0.01
+
+
+class HiddenWaves(HiddenWorld):
+    def reset(self, **keywords: Any) -> Any:
+        self.waves = (np.sin(i) for i in itertools.count())
+        return super().reset(**keywords)
+
+    def drift(self) -> Any:
+        return next(self.waves)
+
+
+# -- liars: played again, none of these may be called exact ---------------------------------------------
+
+
+class KeepsItsWorld(HiddenWorld):
+    def reset(self, **keywords: Any) -> Any:
+        return Drift.reset(self, **keywords)
+
+
+class Ages(HiddenWorld):
+    """The world of a later episode is another one, and nobody sees why."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.age = array("d", [0.0])
+
+    def reset(self, **keywords: Any) -> Any:
+        self.age[0] += 1
+        return super().reset(**keywords)
+
+    def drift(self) -> Any:
+        return super().drift() + self.aged() * 0.1
+
+    def aged(self) -> float:
+        return self.age[0]
+
+
+class WarmsUp(Ages):
+    def aged(self) -> float:
+        return float(self.age[0] < 3)
+
+
+class LiesLater(Ages):
+    """Nobody can find this one out before it lies."""
+
+    def aged(self) -> float:
+        return float(self.age[0] >= 12)
+
+
+class CountsEpisodes(HiddenWorld):
+    """Not that it mattered yet: the hundredth may be harder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.episodes = 0
+
+    def reset(self, **keywords: Any) -> Any:
+        self.episodes += 1
+        return super().reset(**keywords)
+
+
+class HiddenClock(HiddenWorld):
+    def drift(self) -> Any:
+        return super().drift() + (time.time() // 1e6) * 1e-9
+
+
+class HiddenSharedDice(HiddenWorld):
+    def drift(self) -> Any:
+        return super().drift() + np.random.random()  # noqa: NPY002
+
+
+class HiddenModuleDice(HiddenWorld):
+    def drift(self) -> Any:
+        return super().drift() + _GLOBAL_RNG.random()
+
+
+class HiddenFreshDice(HiddenWorld):
+    def reset(self, **keywords: Any) -> Any:
+        self.dice = np.random.default_rng()
+        return super().reset(**keywords)
+
+    def drift(self) -> Any:
+        return super().drift() + self.dice.random()
+
+
+class HiddenOwnDice(HiddenWorld):
+    """Thrown on and on, over all episodes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dice = np.random.default_rng(5)
+
+    def drift(self) -> Any:
+        return super().drift() + self.dice.random()
+
+
+class HiddenModuleList(HiddenWorld):
+    def drift(self) -> Any:
+        _GLOBAL_LIST.append(0.0)
+        return super().drift() + len(_GLOBAL_LIST) * 1e-3
+
+
+class HiddenHash(HiddenWorld):
+    def drift(self) -> Any:
+        return super().drift() + hash("goal") % 7
+
+
+class HiddenAddress(HiddenWorld):
+    """Even where two of them agree by chance."""
+
+    def drift(self) -> Any:
+        return super().drift() + id(self) * 0.0
+
+
+class HiddenFile(HiddenWorld):
+    def reset(self, **keywords: Any) -> Any:
+        with open(__file__) as file:  # noqa: PTH123
+            self.length = len(file.read())
+        return super().reset(**keywords)
+
+
+class HiddenSet(HiddenWorld):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = {"a", "b", "c", "d"}
+
+    def drift(self) -> Any:
+        return super().drift() + ord(next(iter(self.names))) * 1e-3
+
+
+class ReachesOut(HiddenWorld):
+    """Whatever is behind that lock, a robot perhaps, does not take the same steps twice unasked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+class SaysNo(HiddenWorld):
+    metadata = {"render_modes": [], "can_replay": False}  # noqa: RUF012
+
+
+class OneOfAKind(HiddenWorld):
+    """Nobody knows how to make a second one."""
+
+    def __init__(self, size: float = 1.0) -> None:
+        super().__init__()
+
+
+PLAYED = [HiddenWorld, HiddenWaves]
+LIARS = [
+    KeepsItsWorld, Ages, WarmsUp, CountsEpisodes, HiddenClock, HiddenSharedDice, HiddenModuleDice,
+    HiddenFreshDice, HiddenOwnDice, HiddenModuleList, HiddenHash, HiddenAddress, HiddenFile, HiddenSet,
+    ReachesOut, SaysNo, OneOfAKind,
+]  # fmt: skip

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 PREFIX = "trackway/"
 MANIFEST = PREFIX + "manifest.json"
+FORMAT = 3
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 

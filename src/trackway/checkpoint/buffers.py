@@ -67,6 +67,7 @@ def find_owners(
                 node |= {"k": "simulation's", "of": {"r": number}, **place}
                 break
         else:
+            graph.hidden.append(np.ndarray)
             message = f"{spelled(path)} is a view of memory that belongs to nobody here"
             graph.unsupported.append(message)
 

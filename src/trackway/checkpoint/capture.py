@@ -39,6 +39,8 @@ class Capture:
             whole, it is left out and named, and the others are taken.
         adapters: Class → function that gives the object's state as a value that can be taken apart;
             `Rebuild` has the way back.
+        retold: By id of an object, a value that stands for its attributes, and goes to an adapter
+            on the way back.
 
     Attributes:
         originals: Of each node; so no id is given away meanwhile.
@@ -49,10 +51,12 @@ class Capture:
         externals: Mapping[str, object] | None = None,
         boundaries: tuple[type, ...] = (),
         adapters: Mapping[type, Callable[[Any], Any]] | None = None,
+        retold: Mapping[int, Any] | None = None,
     ) -> None:
         self.graph = Graph()
         self.originals: list[Any] = []
         self.boundaries, self._adapters = boundaries, dict(adapters or {})
+        self._retold = dict(retold or {})
         self.foreign: list[tuple[Node, Node, int, Path]] = []
         self.told = False
         # By id: how an object is referred to.
@@ -124,6 +128,7 @@ class Capture:
             return True, self.value(part, path)
         except OpaqueError as error:
             self.graph.unsupported.append(str(error))
+            self.graph.hidden += [error.hidden] if error.hidden else []
         except RecursionError:
             self.graph.unsupported.append(f"{spelled(path)} is nested too deeply")
         del self.graph.nodes[nodes:], self.originals[nodes:], self.foreign[foreign:]
@@ -135,6 +140,8 @@ class Capture:
     # -- what no exact class tells ----------------------------------------------------------
 
     def _other(self, x: Any, path: Path) -> Node:
+        if id(x) in self._retold:
+            return objects.take_adapted(self, x, lambda x: self._retold[id(x)], path)
         for base, adapter in self._adapters.items():
             if isinstance(x, base):
                 return objects.take_adapted(self, x, adapter, path)

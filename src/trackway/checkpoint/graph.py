@@ -26,10 +26,15 @@ Path = str | tuple["Path", str, object]
 
 
 class OpaqueError(Exception):
-    """A part whose state cannot be taken; its text says where and why."""
+    """A part whose state cannot be taken; its text says where and why.
 
-    def __init__(self, path: Path, why: str) -> None:
+    Attributes:
+        hidden: The class of it, where the state lies in C.
+    """
+
+    def __init__(self, path: Path, why: str, hidden: type | None = None) -> None:
         super().__init__(f"{spelled(path)} {why}")
+        self.hidden = hidden
 
 
 class DoesNotFitError(Exception):
@@ -53,12 +58,14 @@ class Graph:
         nodes: What the numbers refer to; JSON.
         arrays: What `{"a": name}` in a node refers to; copies.
         unsupported: What is missing, sentences.
+        hidden: Classes of what is missing because its state lies in C.
     """
 
     roots: dict[str, Any] = field(default_factory=dict)
     nodes: list[Any] = field(default_factory=list)
     arrays: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     unsupported: list[str] = field(default_factory=list)
+    hidden: list[type] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """All but the arrays, as JSON has it."""

@@ -29,7 +29,7 @@ def take_object(capture: Capturing, x: Any, path: Path) -> Node:
     if is_kept(kind):
         return {"k": "kept", "c": code_name(kind, path)}
     if not has_plain_layout(kind):
-        raise OpaqueError(path, f"is a {code_name(kind, path)}, whose state is hidden")
+        raise OpaqueError(path, f"is a {code_name(kind, path)}, whose state is hidden", kind)
     strict = not isinstance(x, capture.boundaries)
     attributes: dict[str, Any] = {}
     left_out: list[str] = []

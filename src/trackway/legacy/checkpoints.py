@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from trackway.checkpoint.archive import FORMAT
 from trackway.clock import file_stamp
 from trackway.format.jsonable import jsonable
 from trackway.frameworks.sb3.learner import architecture, rollout_settings, schedule_or_value
@@ -16,8 +17,6 @@ from trackway.frameworks.sb3.state import NOT_CAPTURED
 from trackway.legacy.curriculum import CurriculumCallback
 from trackway.legacy.observer import Observer
 from trackway.probes.system import versions
-
-_FORMAT = 2
 
 
 @cache
@@ -108,7 +107,7 @@ def checkpoint_message(
             },
         }
         facts = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "timestep": timestep,
             "timestamp": unix_s,
             "reason": reason,

@@ -271,16 +271,19 @@ class RealTimeSavingCallback(BaseCallback):
     def _resume(self, origin: Checkpoint) -> None:
         """Make this training the one that the checkpoint was taken of, to the last bit."""
         try:
-            restore(self.model, self.locals["callback"], origin, self._clock)
+            failed = restore(self.model, self.locals["callback"], origin, self._clock)
         except MismatchError as error:
             _log.warning("training does not go on exactly, but from its weights: %s", error)
             return
         self.num_timesteps = self.model.num_timesteps
         if self._session is not None:
-            self._session.resumed(origin)
+            self._session.resumed(origin, begins_anew=origin.begins_anew or bool(failed))
         for hook in self.after_restore:
             hook()
-        self._say(told_of(origin))
+        if failed:
+            _log.warning("%s", told_of(origin, failed))
+        else:
+            self._say(told_of(origin))
 
     def _rollout_starts(self) -> None:
         if self._session is not None and self._session.rollout_starts(

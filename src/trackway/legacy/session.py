@@ -217,12 +217,12 @@ class Session:
         self._checkpoint_seq = self.outbox.put(message, arrays, records=1, copied=copied)
         return self._checkpoint_seq
 
-    def resumed(self, checkpoint: Checkpoint) -> None:
-        """The training goes on where the checkpoint was taken."""
+    def resumed(self, checkpoint: Checkpoint, *, begins_anew: bool) -> None:
+        """The training goes on where the checkpoint was taken; with new episodes, if they begin anew."""
         self._snapshots.resumed(checkpoint, self.options.zip_folder)
         self._snapshots.watch()
         observer = self.observer
-        if checkpoint.begins_anew and observer.episodes is not None:
+        if begins_anew and observer.episodes is not None:
             timestep = observer.model.num_timesteps
             cut = observer.episodes.interrupt(timestep, self._clock.unix_s())
             if cut and self.options.episodes:

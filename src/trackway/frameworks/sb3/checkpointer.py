@@ -12,6 +12,7 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import safe_mean
 
+from trackway.checkpoint.archive import FORMAT
 from trackway.checkpoint.choose import choose
 from trackway.checkpoint.read import read_checkpoint
 from trackway.checkpoint.retention import Policy
@@ -23,7 +24,6 @@ from trackway.probes.system import versions
 from trackway.recorder.outbox import Delivery, Outbox
 
 _WRITER = "trackway.frameworks.sb3.checkpoint_writer"
-_FORMAT = 2
 _log = logging.getLogger("trackway")
 
 
@@ -101,12 +101,12 @@ class Checkpointer(BaseCallback):
         origin, self._origin = self._origin, None
         if origin is not None:
             # Before anything else: what does not fit must not go on as something else.
-            restore(self.model, root, origin, self._clock)
+            failed = restore(self.model, root, origin, self._clock)
             self.num_timesteps = self.model.num_timesteps
             self._snapshots.resumed(origin, self.folder)
             for hook in self.after_restore:
                 hook()
-            _log.info("%s", told_of(origin))
+            (_log.warning if failed else _log.info)("%s", told_of(origin, failed))
         self._snapshots.watch()
         if (segment := self._snapshots.advance()) is not None:
             self._put_segment(segment)
@@ -152,7 +152,7 @@ class Checkpointer(BaseCallback):
         unix_s, model = self._clock.unix_s(), self.model
         returns = [info["r"] for info in model.ep_info_buffer or () if "r" in info]
         manifest = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "timestep": taken.timestep,
             "timestamp": unix_s,
             "reason": reason,

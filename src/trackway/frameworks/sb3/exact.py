@@ -9,7 +9,7 @@ overwritten in the first `on_rollout_start`, and from there on every bit is as i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -33,6 +33,7 @@ from trackway.errors import MismatchError
 from trackway.frameworks.sb3 import workers
 from trackway.frameworks.sb3.learn_loop import read_iteration, write_iteration
 from trackway.frameworks.sb3.replay_journal import fill, read_segments
+from trackway.frameworks.sb3.tape import play_on
 
 BOUNDARIES = (VecEnv, Env, BaseCallback)
 # Not the state of an algorithm: somebody else's, or empty when a rollout starts, or of this process.
@@ -84,6 +85,7 @@ def capture(
     point: str = "rollout_start",
     clock: Clock = SYSTEM_CLOCK,
     replay: Mapping[str, Any] | None = None,
+    taped: Mapping[int, Any] | None = None,
 ) -> Snapshot:
     """Copy the state of a training, but for what `model.save` writes; nothing is drawn or changed.
 
@@ -93,10 +95,11 @@ def capture(
         point: Which of both.
         clock: What the time is read from.
         replay: Where the rows of the replay buffer are kept (`ReplayJournal.references`).
+        taped: By id of an environment, the episode that stands for its state (`Verdict.taped`).
     """
     missing: list[str] = []
     of_workers = partial(workers.capture, missing=missing)
-    taker = Capture(_externals(model), BOUNDARIES, {SubprocVecEnv: of_workers})
+    taker = Capture(_externals(model), BOUNDARIES, {SubprocVecEnv: of_workers}, taped)
     iteration = read_iteration(model)
     inexact = []
     if replay is None and getattr(model, "replay_buffer", None) is not None:
@@ -123,15 +126,23 @@ def capture(
 
 def restore(
     model: Any, callback: BaseCallback | None, checkpoint: Checkpoint, clock: Clock = SYSTEM_CLOCK
-) -> None:
+) -> list[str]:
     """Put a state back into a training that was built as the first one was; within `on_rollout_start`.
+
+    Returns:
+        Which episodes did not come out again (`tape`), sentences: then new ones have begun.
 
     Raises:
         MismatchError: Something differs; nothing has been touched.
     """
     graph = read_graph(checkpoint.members)
+    failed: list[str] = []
+    players = {
+        SubprocVecEnv: partial(workers.restore, failed=failed),
+        Env: partial(play_on, failed=failed),
+    }
     try:
-        rebuild = Rebuild(*graph, _externals(model), {SubprocVecEnv: workers.restore})
+        rebuild = Rebuild(*graph, _externals(model), players)
         parts = {
             name: rebuild.root(name, part)
             for name, part in _parts(model, callback).items()
@@ -166,15 +177,17 @@ def restore(
     if loop["point"] == "training_end" and model.use_sde:
         # There, the noise of the rollout that now begins had not been drawn yet.
         (getattr(model, "actor", None) or model.policy).reset_noise(model.n_envs)
-    if checkpoint.begins_anew:
+    if checkpoint.begins_anew or failed:
         _begin_anew(model)
+    return list(dict.fromkeys(failed))
 
 
-def told_of(checkpoint: Checkpoint) -> str:
+def told_of(checkpoint: Checkpoint, failed: Sequence[str] = ()) -> str:
     """A sentence for who resumes from it: whether the training goes on exactly, or why not."""
-    if not checkpoint.inexact_because:
+    if not checkpoint.inexact_because and not failed:
         return f"goes on exactly where {checkpoint.path} was taken"
-    because = "; ".join(checkpoint.inexact_because)
+    anew = ["new episodes have begun"] if failed else []
+    because = "; ".join([*checkpoint.inexact_because, *failed, *anew])
     return f"goes on where {checkpoint.path} was taken, but not exactly: {because}"
 
 

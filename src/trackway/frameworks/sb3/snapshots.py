@@ -89,13 +89,15 @@ class Snapshots:
             while replay is not None and (segment := replay.cut()) is not None:
                 segments.append(segment)
             references = None if replay is None else replay.references()
-            snapshot = exact.capture(model, callback, point, self._clock, references)
+            found = self._judge()
+            assert self._verdict is not None
+            taped, lost = ({}, []) if found else self._verdict.taped()
+            snapshot = exact.capture(model, callback, point, self._clock, references, taped)
             content["graph"] = snapshot.graph.document()
             arrays |= {GRAPH + name: array for name, array in snapshot.graph.arrays.items()}
-            inexact = [*snapshot.inexact, *self._judge()]
+            inexact = [*snapshot.inexact, *lost, *found]
             if references is not None:
                 facts["replay"] = [name for name, _, _ in references["segments"]]
-            assert self._verdict is not None
             if begins_anew := snapshot.begins_anew or self._verdict.found_wanting:
                 inexact.append(_ANEW)
             facts |= {

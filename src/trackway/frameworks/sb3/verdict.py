@@ -10,6 +10,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 from trackway.checkpoint.stateful import is_stateful
 from trackway.frameworks.sb3 import workers
 from trackway.frameworks.sb3.shadow import STEPS, Shadow
+from trackway.frameworks.sb3.tape import Tape, second_of
 
 
 class Verdict:
@@ -24,7 +25,7 @@ class Verdict:
     """
 
     def __init__(self, venv: Any) -> None:
-        self._venv, self._shadows = venv, list[Shadow]()
+        self._venv, self._shadows, self._tapes = venv, list[Shadow](), list[Tape]()
         self._found: list[str] | None = None
         self.found_wanting = False
         envs = getattr(venv, "envs", None)
@@ -34,8 +35,14 @@ class Verdict:
         elif isinstance(venv, SubprocVecEnv):
             workers.watch(venv)
         elif isinstance(envs, list) and all(isinstance(env, gymnasium.Env) for env in envs):
-            kinds = {_layers(env): env for env in reversed(envs)}
-            self._shadows = [Shadow(env) for env in kinds.values()]
+            kinds: dict[tuple[type, ...], list[Any]] = {}
+            for env in envs:
+                kinds.setdefault(_layers(env), []).append(env)
+            for alike in kinds.values():
+                shadow = Shadow(alike[0], second_of(alike[0].unwrapped))
+                self._shadows.append(shadow)
+                if shadow.tape is not None:
+                    self._tapes += [shadow.tape, *(Tape(env.unwrapped) for env in alike[1:])]
         else:
             name = type(venv).__name__
             self._found = [f"{name} is no VecEnv whose environments could be tried one by one"]
@@ -49,10 +56,23 @@ class Verdict:
                 found = [sentence for shadow in self._shadows for sentence in shadow.conclude()]
                 self._found = list(dict.fromkeys(found))
                 self._shadows.clear()
+                if self._found:
+                    self._let_tapes_go()
             self.found_wanting = bool(self._found)
         if self._found is None:
             return [f"the environments have not been tried yet: that takes {STEPS} steps of each"]
         return self._found
+
+    def taped(self) -> tuple[dict[int, Any], list[str]]:
+        """By ids of environments of this process, the episodes that stand for their states.
+
+        Also why one is missing, sentences. Call it where `sentences` has found nothing.
+        """
+        told = {id(tape.env): tape.told() for tape in self._tapes}
+        lost = [tape.why_not for tape in self._tapes if tape.why_not is not None]
+        if lost:  # new episodes begin in all of them
+            return {}, list(dict.fromkeys(lost))
+        return told, []
 
     def close(self) -> None:
         """Let go of the environments; what has not been judged by now stays untried.
@@ -62,6 +82,12 @@ class Verdict:
         for shadow in self._shadows:
             shadow.close()
         self._shadows.clear()
+        self._let_tapes_go()
+
+    def _let_tapes_go(self) -> None:
+        for tape in self._tapes:
+            tape.close()
+        self._tapes.clear()
 
 
 def _layers(env: Any) -> tuple[type, ...]:

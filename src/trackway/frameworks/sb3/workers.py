@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -20,6 +21,7 @@ from trackway.checkpoint.graph import OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
 from trackway.frameworks.sb3.shadow import Shadow
+from trackway.frameworks.sb3.tape import play_on, second_of
 
 _CAPTURE, _RESTORE = "_trackway_capture", "_trackway_restore"
 _WATCH, _JUDGE = "_trackway_watch", "_trackway_judge"
@@ -45,20 +47,30 @@ def capture(venv: SubprocVecEnv, missing: list[str]) -> dict[str, Any]:
     }
 
 
-def restore(venv: SubprocVecEnv, state: dict[str, Any]) -> None:
-    """Put the state of every worker back."""
+def restore(venv: SubprocVecEnv, state: dict[str, Any], failed: list[str]) -> None:
+    """Put the state of every worker back.
+
+    Args:
+        venv: The VecEnv.
+        state: By `capture`.
+        failed: Is told which episodes, played again, did not come out.
+    """
     venv.set_attr(_RESTORE, restore_here)
     for i, worker in enumerate(state["workers"]):
-        venv.env_method(_RESTORE, worker, indices=[i])
+        failed += venv.env_method(_RESTORE, worker, indices=[i])[0]
     vars(venv).update(state["local"])
 
 
 def capture_here() -> dict[str, Any]:
     """In a worker: the state of its environment and its generators."""
-    taker = Capture(boundaries=(gymnasium.Env,))
-    missing = []
+    env, missing, episode = _own_env(), [], None
+    tape = _shadows[0].tape if _shadows and _shadows[0].concluded else None
+    if tape is not None and (episode := tape.told()) is None:
+        missing.append(str(tape.why_not))
+    retold = {} if episode is None else {id(env.unwrapped): episode}
+    taker = Capture(boundaries=(gymnasium.Env,), retold=retold)
     try:
-        taker.add("env", _own_env())
+        taker.add("env", env)
     except OpaqueError as error:  # which would end the worker, and the training with it
         missing.append(str(error))
     taker.add("rng", capture_rng())
@@ -67,14 +79,17 @@ def capture_here() -> dict[str, Any]:
     return {"document": json.dumps(graph.document()), "arrays": graph.arrays, "missing": missing}
 
 
-def restore_here(state: dict[str, Any]) -> None:
-    """In a worker: put them back."""
-    rebuild = Rebuild(json.loads(state["document"]), state["arrays"])
+def restore_here(state: dict[str, Any]) -> list[str]:
+    """In a worker: put them back; why an episode, played again, did not come out."""
+    failed: list[str] = []
+    players: dict[type, Any] = {gymnasium.Env: partial(play_on, failed=failed)}
+    rebuild = Rebuild(json.loads(state["document"]), state["arrays"], adapters=players)
     if "env" in rebuild.roots:
         rebuild.root("env", _own_env())
     rng = rebuild.root("rng")
     rebuild.write()
     restore_rng(rng)
+    return failed
 
 
 def watch(venv: SubprocVecEnv) -> None:
@@ -93,8 +108,13 @@ def judge(venv: SubprocVecEnv) -> list[str] | None:
 
 
 def watch_here() -> None:
-    """In a worker: begin to watch its environment."""
-    _shadows[:] = [Shadow(_own_env())]
+    """In a worker: begin to watch its environment; whoever did so before ends."""
+    for shadow in _shadows:
+        shadow.close()
+        if shadow.tape is not None:
+            shadow.tape.close()
+    env = _own_env()
+    _shadows[:] = [Shadow(env, second_of(env.unwrapped))]
 
 
 def judge_here() -> list[str] | None:

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import gymnasium as gym
+import pytest
 from stable_baselines3 import PPO
 from tests.support.exact_cases import CASES
+from tests.support.treacherous import HiddenWorld
 
 from trackway.checkpoint.read import read_checkpoint
 from trackway.sb3 import Checkpointer
 
 ROOT = Path(__file__).resolve().parents[4]
-GOLDEN = ROOT / "tests/golden/checkpoint/format_2.zip"
+GOLDEN = ROOT / "tests/golden/checkpoint"
+ENVIRONMENTS = {2: partial(gym.make, "CartPole-v1"), 3: HiddenWorld}
 
 
-def model() -> PPO:
-    network = {"net_arch": [4]}
-    env = gym.make("CartPole-v1")
+def model(number: int) -> PPO:
+    network, env = {"net_arch": [4]}, ENVIRONMENTS[number]()
     return PPO("MlpPolicy", env, n_steps=64, seed=1, device="cpu", policy_kwargs=network)
 
 
-def test_a_checkpoint_of_format_2_opens_and_is_gone_on_with(tmp_path: Path) -> None:
-    checkpoint = read_checkpoint(Path(shutil.copy(GOLDEN, tmp_path)))
-    assert checkpoint.manifest["format"] == 2
+@pytest.mark.parametrize("number", ENVIRONMENTS)
+def test_a_checkpoint_of_every_format_opens_and_is_gone_on_with(
+    number: int, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(GOLDEN / f"format_{number}.zip", tmp_path))
+    checkpoint = read_checkpoint(path)
+    assert checkpoint.manifest["format"] == number
     assert checkpoint.manifest["exact"] is True
     assert checkpoint.timestep == 64
-    assert PPO.load(GOLDEN, device="cpu").num_timesteps == 64
+    assert PPO.load(path, device="cpu").num_timesteps == 64
 
-    resumed = model()
+    resumed = model(number)
     resumed.learn(128, callback=Checkpointer(tmp_path / "next", resume_from=checkpoint.path))
     assert resumed.num_timesteps == 128
 

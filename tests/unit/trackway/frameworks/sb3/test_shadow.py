@@ -20,6 +20,7 @@ from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.frameworks.patch import Patch
 from trackway.frameworks.sb3.shadow import STEPS, Shadow
+from trackway.frameworks.sb3.tape import second_of
 from trackway.gymnasium import RecordEnv
 
 
@@ -42,8 +43,8 @@ def play(env: gym.Env[Any, Any], steps: int, seed: int) -> list[Any]:
 def verdict(env: gym.Env[Any, Any], warm_up: int = 13) -> list[str]:
     env.reset(seed=3)
     play(env, warm_up, seed=1)
-    shadow = Shadow(env)
-    play(env, STEPS + 2, seed=2)
+    shadow = Shadow(env, second_of(env.unwrapped))
+    play(env, STEPS + 25, seed=2)
 
     assert shadow.ready
     return shadow.conclude()
@@ -85,6 +86,16 @@ def test_treacherous_environments_are_never_called_exact(kind: Any) -> None:
         found = verdict(kind())
 
     assert found
+
+
+@pytest.mark.parametrize("kind", treacherous.PLAYED)
+def test_what_is_hidden_is_exact_where_a_reset_makes_it_anew(kind: Any) -> None:
+    assert verdict(Monitor(kind())) == []
+
+
+@pytest.mark.parametrize("kind", treacherous.LIARS)
+def test_who_lies_when_played_again_is_never_called_exact(kind: Any) -> None:
+    assert verdict(kind(), warm_up=33)
 
 
 def test_watching_changes_nothing() -> None:
