@@ -130,6 +130,15 @@ def test_credentials_that_are_wrong_are_told_of_without_showing_them(server, mon
     assert f"s3://{BUCKET}/x" in str(told.value)
 
 
+@pytest.mark.parametrize(("scheme", "signed"), [("http", True), ("https", False)])
+def test_contents_are_signed_where_the_line_does_not_prove_them(monkeypatch, scheme, signed):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"{scheme}://127.0.0.1:9")
+
+    config = open_store(f"s3://{BUCKET}/x")._store.config
+
+    assert ("unsigned_payload" not in config) is signed
+
+
 def test_a_server_that_is_not_there_is_unreachable(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
