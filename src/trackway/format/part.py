@@ -11,7 +11,6 @@ headers of its pages. `docs/reference/archive-format.md` is the specification.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +18,7 @@ from typing import Any, Final
 import orjson
 
 from trackway.errors import FormatError
+from trackway.format.crc import crc32
 from trackway.format.schema import Schema
 
 KEY: Final = b"trackway"
@@ -162,8 +162,8 @@ class Checks:
         """The block that stands before this footer."""
         count = len(self.sizes)
         table = struct.pack(f"<{count}Q{count}I", *self.sizes, *self.crcs)
-        fixed = _FIXED.pack(zlib.crc32(footer), count, _CHECKS_MAGIC)
-        return table + fixed + _CRC.pack(zlib.crc32(fixed, zlib.crc32(table)))
+        fixed = _FIXED.pack(crc32(footer), count, _CHECKS_MAGIC)
+        return table + fixed + _CRC.pack(crc32(fixed, crc32(table)))
 
 
 def footer_size(end: bytes) -> int:
@@ -196,9 +196,9 @@ def read_checks(data: bytes) -> Checks:
     begin = fixed_start - count * _CHUNK_BYTES
     if magic != _CHECKS_MAGIC or begin < 0:
         raise FormatError("its checksums are missing or damaged")
-    if zlib.crc32(data[begin : start - _CRC.size]) != _CRC.unpack_from(data, start - _CRC.size)[0]:
+    if crc32(data[begin : start - _CRC.size]) != _CRC.unpack_from(data, start - _CRC.size)[0]:
         raise FormatError("its checksums are damaged")
-    if zlib.crc32(data[start:end]) != footer:
+    if crc32(data[start:end]) != footer:
         raise FormatError("its footer is damaged")
     numbers = struct.unpack_from(f"<{count}Q{count}I", data, begin)
     return Checks(numbers[:count], numbers[count:])

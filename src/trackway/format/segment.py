@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,6 +27,7 @@ import numpy.typing as npt
 import orjson
 
 from trackway.errors import FormatError
+from trackway.format.crc import crc32
 from trackway.format.schema import Schema
 
 Array = npt.NDArray[Any]
@@ -76,7 +76,7 @@ class SegmentHeader:
             }
         )
         fixed = _HEADER.pack(MAGIC, VERSION, _BYTE_ORDER, len(body))
-        return fixed + _CRC.pack(zlib.crc32(body, zlib.crc32(fixed))) + body
+        return fixed + _CRC.pack(crc32(body, crc32(fixed))) + body
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def open_segment(data: bytes | memoryview) -> Opening:
         raise FormatError(f"this segment has version {version}: update Trackway to read it")
     (crc,) = _CRC.unpack_from(data, _HEADER.size)
     body = data[begin : begin + size]
-    if len(body) < size or zlib.crc32(body, zlib.crc32(data[: _HEADER.size])) != crc:
+    if len(body) < size or crc32(body, crc32(data[: _HEADER.size])) != crc:
         raise FormatError("the header of this segment is damaged")
     told = orjson.loads(body)
     header = SegmentHeader(
@@ -202,8 +202,8 @@ def _frame(salt: int, kind: int, first_row: int, count: int, payload: bytes) -> 
 
 
 def _head(salt: int, kind: int, first_row: int, count: int, payload: bytes | memoryview) -> bytes:
-    fixed = _FRAME.pack(FRAME_MAGIC, kind, first_row, count, len(payload), zlib.crc32(payload))
-    return fixed + _CRC.pack(zlib.crc32(fixed, salt))
+    fixed = _FRAME.pack(FRAME_MAGIC, kind, first_row, count, len(payload), crc32(payload))
+    return fixed + _CRC.pack(crc32(fixed, salt))
 
 
 def read_frame_head(data: bytes | memoryview, start: int, salt: int) -> FrameHead | None:
@@ -215,7 +215,7 @@ def read_frame_head(data: bytes | memoryview, start: int, salt: int) -> FrameHea
         return None
     magic, kind, first_row, count, size, payload_crc = _FRAME.unpack_from(data, start)
     (crc,) = _CRC.unpack_from(data, start + _FRAME.size)
-    if magic != FRAME_MAGIC or zlib.crc32(data[start : start + _FRAME.size], salt) != crc:
+    if magic != FRAME_MAGIC or crc32(data[start : start + _FRAME.size], salt) != crc:
         return None
     return FrameHead(kind, first_row, count, size, payload_crc)
 
@@ -227,7 +227,7 @@ def read_frame(data: memoryview, start: int, salt: int) -> Frame | None:
     if head is None or begin + head.size > len(data):
         return None
     payload = data[begin : begin + head.size]
-    if zlib.crc32(payload) != head.payload_crc:
+    if crc32(payload) != head.payload_crc:
         return None
     return Frame(head.kind, head.first_row, head.count, payload, start, begin + head.size)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import os
-import zlib
 from pathlib import Path
 
 from trackway.errors import FormatError
+from trackway.format.crc import crc32
 from trackway.format.part import END_BYTES, MAGIC, read_checks
 
 
@@ -46,6 +46,6 @@ class CheckedFile(io.FileIO):
         start = self.tell()
         data = super().read(-1 if size is None else size) or b""
         known = self.chunks.get(start)
-        if known is not None and size == known[0] and zlib.crc32(data) != known[1]:
+        if known is not None and size == known[0] and crc32(data) != known[1]:
             raise FormatError(f"{self._path}: bytes {start} to {start + known[0] - 1} are damaged")
         return data

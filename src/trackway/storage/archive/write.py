@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trackway.errors import FormatError
+from trackway.format.crc import crc32
 from trackway.format.part import KEY, MAGIC, Checks, PartHeader
 from trackway.storage.archive.encoding import LEVEL, Encodings, choose, row_groups
 from trackway.storage.archive.layout import Array, Layout
@@ -74,7 +74,7 @@ def add_checks(path: Path) -> None:
         for start, size in _chunks(metadata):
             if start != place:
                 raise FormatError(f"{path}: column chunks do not follow each other")
-            crcs.append(zlib.crc32(file.read(size)))
+            crcs.append(crc32(file.read(size)))
             sizes.append(size)
             place += size
         end = file.read()
