@@ -21,18 +21,17 @@ from trackway.format.segment import (
     Opening,
     SegmentHeader,
     frames,
-    open_segment,
     split,
 )
 from trackway.storage.parts import open_part, part_header
 from trackway.storage.places import PartFile, SegmentFile, StoredFile, StreamFolder
 from trackway.storage.seek import offset_of
+from trackway.storage.segments import read_opening
 from trackway.storage.stored import sentence, stored_rows
 
 if TYPE_CHECKING:
     from trackway.storage.archive.part import ColumnPart, TextPart
 
-_HEAD_BYTES: Final = 1 << 16
 _BLOCK_BYTES: Final = 4 << 20
 _ALL: Final = slice(None)
 _log = logging.getLogger(__name__)
@@ -205,7 +204,7 @@ class Cursor:
             return False
         with file:
             try:
-                self._opening = opening = _read_opening(file)
+                self._opening = opening = read_opening(file)
             except FormatError:
                 return False
             self._offset = opening.size
@@ -244,17 +243,9 @@ def read_header(path: Path) -> SegmentHeader | None:
     """A segment's header alone, or None where there is none."""
     try:
         with path.open("rb") as file:
-            return _read_opening(file).header
+            return read_opening(file).header
     except (FormatError, FileNotFoundError):
         return None
-
-
-def _read_opening(file: BinaryIO) -> Opening:
-    data = file.read(_HEAD_BYTES)
-    try:
-        return open_segment(data)
-    except FormatError:
-        return open_segment(data + file.read())
 
 
 def runs(rows: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from trackway.errors import FormatError
 from trackway.format.segment import (
+    FRAME_BYTES,
     FRAME_MAGIC,
     ROWS,
     SEAL,
@@ -19,10 +22,13 @@ from trackway.format.segment import (
     frames,
     open_segment,
     read_frame,
+    read_frame_head,
 )
 
 # More than a seal with a digest for each of a thousand fields takes.
 _TAIL_BYTES: Final = 1 << 17
+_HEAD_BYTES: Final = 1 << 16
+_BLOCK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,43 @@ def load(path: Path) -> Segment:
         damage=[part for part in parts if isinstance(part, Damage)],
         size=len(data),
     )
+
+
+def read_opening(file: BinaryIO) -> Opening:
+    """The header of the segment that this file is.
+
+    Raises:
+        FormatError: It cannot be read.
+    """
+    data = file.read(_HEAD_BYTES)
+    try:
+        return open_segment(data)
+    except FormatError:
+        return open_segment(data + file.read())
+
+
+def walk(file: BinaryIO, opening: Opening) -> Iterator[Frame]:
+    """Every frame of a segment in memory that is used again: each is valid until the next.
+
+    Raises:
+        FormatError: A byte is not as it was written.
+    """
+    memory, offset = bytearray(_BLOCK_BYTES), opening.size
+    while True:
+        size = os.preadv(file.fileno(), [memory], offset)
+        block, at = memoryview(memory)[:size], 0
+        while frame := read_frame(block, at, opening.salt):
+            yield frame
+            at = frame.end
+        if at:
+            offset += at
+            continue
+        if not size:
+            return
+        head = read_frame_head(block, 0, opening.salt)
+        if head is None or size < len(memory) or FRAME_BYTES + head.size <= size:
+            raise FormatError(f"byte {offset} begins no whole frame")
+        memory = bytearray(FRAME_BYTES + head.size)
 
 
 def read_seal(path: Path) -> tuple[SegmentHeader, int, dict[str, str]] | None:

@@ -180,7 +180,7 @@ def _make_part(stream: StreamFolder, sources: list[Source]) -> list[Made]:
             else:
                 _write_columns(temporary, header, rows, sources)
             _prove(temporary, rows)
-    except FormatError as error:
+    except (FormatError, FileNotFoundError) as error:
         # The journal stays as it is; `trackway verify` looks at every byte of it.
         _log.warning("%s is not compacted: %s", stream.path, error)
         return []
@@ -210,7 +210,11 @@ def _write_columns(path: Path, header: PartHeader, rows: Rows, sources: list[Sou
 
 
 def _write_texts(path: Path, header: PartHeader, rows: Rows, sources: list[Source]) -> None:
-    blocks = [block for source in sources for block in source.take()]
+    blocks = [
+        {name: values.copy() for name, values in block.items()}
+        for source in sources
+        for block in source.take()
+    ]
     found = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     write_table(path, header, texts.to_lines(rows, found), _TEXT_ENCODINGS)
 

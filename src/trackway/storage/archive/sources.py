@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from trackway.errors import FormatError
 from trackway.format.part import CompactedSegment, PartHeader
-from trackway.format.segment import NOTE, split
+from trackway.format.segment import NOTE, ROWS, SEAL, split
 from trackway.storage.archive.part import open_part
 from trackway.storage.archive.plan import File
 from trackway.storage.places import PartFile
-from trackway.storage.segments import Segment, load
+from trackway.storage.segments import read_opening, walk
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +27,6 @@ class Source:
     file: File
     header: PartHeader
     rows: npt.NDArray[np.int64]
-    segment: Segment | None = None
 
     def joins(self, following: Source) -> bool:
         """Whether one part can hold both: the digests of one continue those of the other."""
@@ -42,20 +41,21 @@ class Source:
         )
 
     def take(self) -> Iterator[dict[str, Array]]:
-        """Its rows, some at a time, `[n, num_envs, *shape]` by field; only once.
+        """Its rows, some at a time, `[n, num_envs, *shape]` by field; valid until the next.
 
         Raises:
             FormatError: It is not as it was.
         """
         names = [field.name for field in self.header.schema]
-        if self.segment is None:
+        if isinstance(self.file, PartFile):
             with open_part(self.file.path) as part:
                 for start, end in part.stripes():
                     yield dict(zip(names, part.values(names, slice(start, end)), strict=True))
             return
-        for frame in self.segment.rows:
-            yield split(self.header.schema, self.header.num_envs, frame)
-        self.segment = None  # 64 MB of memory
+        with self.file.path.open("rb", buffering=0) as file:
+            for frame in walk(file, read_opening(file)):
+                if frame.kind == ROWS:
+                    yield split(self.header.schema, self.header.num_envs, frame)
 
 
 def find_source(file: File) -> Source | None:
@@ -64,7 +64,7 @@ def find_source(file: File) -> Source | None:
         if isinstance(file, PartFile):
             with open_part(file.path) as part:
                 return Source(file, part.header, part.rows)
-        return _from_segment(file, load(file.path))
+        return _from_segment(file)
     except (FormatError, FileNotFoundError):
         return None
 
@@ -87,23 +87,28 @@ def joined(sources: list[Source]) -> PartHeader:
     )
 
 
-def _from_segment(file: File, segment: Segment) -> Source | None:
-    header, seal = segment.header, segment.seal
-    if segment.damage or seal is None:
-        return None
-    numbers = [np.arange(f.first_row, f.first_row + f.count) for f in segment.rows]
-    rows = np.concatenate([np.empty(0, np.int64), *numbers])
-    if len(rows) != seal["rows"] or (np.diff(rows) <= 0).any():
+def _from_segment(file: File) -> Source | None:
+    numbers, notes, seal = [np.empty(0, np.int64)], [], None
+    with file.path.open("rb", buffering=0) as opened:
+        opening = read_opening(opened)
+        header = opening.header
+        for frame in walk(opened, opening):
+            if frame.kind == ROWS:
+                numbers.append(np.arange(frame.first_row, frame.first_row + frame.count))
+            elif frame.kind == NOTE:
+                notes.append({"row": frame.first_row, **frame.json()})
+            seal = (frame.first_row, frame.json()) if frame.kind == SEAL else None
+    rows = np.concatenate(numbers)
+    if seal is None or len(rows) != seal[1]["rows"] or (np.diff(rows) <= 0).any():
         return None
     compacted = CompactedSegment(
         number=header.number,
         first_row=header.first_row,
-        next_row=segment.next_row,
+        next_row=seal[0],
         rows=len(rows),
         created_unix=header.created_unix,
-        digests=seal["digests"],
+        digests=seal[1]["digests"],
     )
-    notes = [{"row": f.first_row, **f.json()} for f in segment.frames if f.kind == NOTE]
     told = PartHeader(
         attempt=header.attempt,
         stream=header.stream,
@@ -114,4 +119,4 @@ def _from_segment(file: File, segment: Segment) -> Source | None:
         previous=header.previous,
         notes=notes,
     )
-    return Source(file, told, rows, segment)
+    return Source(file, told, rows)

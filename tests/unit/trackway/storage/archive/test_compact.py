@@ -215,7 +215,9 @@ def test_a_record_that_lies_in_two_parts_is_read_as_one(tmp_path, monkeypatch):
     assert read_records(tmp_path, "events") == [orjson.loads(record) for record in records]
 
 
-def test_what_is_not_whole_stays_in_the_journal(recorded):
+@pytest.mark.parametrize("at_once", [100, 1 << 20])
+def test_what_is_not_whole_stays_in_the_journal(recorded, monkeypatch, at_once):
+    monkeypatch.setattr("trackway.storage.segments._BLOCK_BYTES", at_once)
     path = recorded.folder.sealed_segment(1)
     damaged = bytearray(path.read_bytes())
     damaged[load(path).rows[0].end - 9] ^= 1
