@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,18 @@ def open_part(path: Path) -> ColumnPart | TextPart:
 def part_header(path: Path) -> PartHeader | None:
     """What a part says of itself, told without pyarrow; None where there is none that can be read."""
     try:
+        told = path.stat()
+    except FileNotFoundError:
+        return None
+    return _read_header(path, told.st_ino, told.st_size, told.st_mtime_ns)
+
+
+# A part never changes; one that was damaged since has another time.
+@lru_cache(maxsize=16)
+def _read_header(path: Path, _inode: int, size: int, _mtime_ns: int) -> PartHeader | None:
+    try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - END_BYTES))
+            file.seek(max(0, size - END_BYTES))
             try:
                 return read_header(file.read())
             except FormatError:

@@ -221,6 +221,8 @@ class ColumnPart(Part):
             flat = plain(table[name])
             if len(flat) == len(chosen) * size:
                 found[name] = flat.reshape(len(chosen), size, *flat.shape[1:])
+            elif len(starts) == 1:
+                found[name] = flat[None, starts[0] : starts[0] + size]
             else:
                 found[name] = np.stack([flat[start : start + size] for start in starts])
         return found
