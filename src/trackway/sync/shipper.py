@@ -38,6 +38,7 @@ _THOROUGH_S = 30.0
 # How long a shipper may go on that has been fenced; what it ships meanwhile does not count.
 _CHECK_S = 1.0
 _CHECK_END_S = 0.5
+_TELL_S = 5.0
 
 
 class Shipper:
@@ -79,8 +80,8 @@ class Shipper:
         self._sender: Sender | None = None
         self._parcel: Parcel | None = None
         self._trouble: str | None = None
-        self._checked_s = self._thorough_s = self._ended_s = -1e9
-        self.shipments = self.behind_bytes = 0
+        self._checked_s = self._thorough_s = self._ended_s = self._told_s = -1e9
+        self.shipments = self.behind_bytes = self._told_shipments = 0
         files.make_folder(run.sync)
         lock = files.lock(run.sync / "lock")
         if lock is None:
@@ -246,26 +247,27 @@ class Shipper:
         if now_s - self._ended_s < _CHECK_END_S:
             return False
         self._ended_s = now_s
-        try:
-            running = status(read_manifest(self._run)) == "running"
-        except RunError:
-            running = False
-        busy = any(
+        if files.is_locked(self._run.lock) or any(
             files.is_locked(lock)
             for attempt in attempts(self._run.path)
             for lock in (attempt.lock, attempt.writer_lock)
-        )
-        return not running and not busy and not files.is_locked(self._run.lock)
+        ):
+            return False
+        try:
+            return status(read_manifest(self._run)) != "running"
+        except RunError:
+            return True
 
     def _say(self, trouble: str | None) -> None:
-        """Tell of trouble once, and of its end."""
+        """Tell of trouble once, and of its end; from time to time how far it is."""
         if trouble and not self._trouble:
             _log.warning("%s; nothing is lost, it is tried again until it works", trouble)
         elif self._trouble and not trouble:
             _log.warning("%s can be reached again", self._store.url)
         changed = bool(trouble) != bool(self._trouble)
         self._trouble = trouble
-        if changed or self.shipments % 20 == 1:
+        late = self._clock.monotonic_s() - self._told_s >= _TELL_S
+        if changed or (late and self.shipments != self._told_shipments):
             with contextlib.suppress(OSError):
                 self._tell("unreachable" if trouble else "shipping")
 
@@ -284,4 +286,5 @@ class Shipper:
             "watched": self._cadence.watched,
             "trouble": self._trouble,
         }
+        self._told_s, self._told_shipments = self._clock.monotonic_s(), self.shipments
         files.publish(self._run.sync / "status.json", orjson.dumps(told))

@@ -292,6 +292,22 @@ def test_bytes_of_a_request_that_was_given_up_stay_as_they_were(bench, store):
     assert bytes(held) == was
 
 
+def test_how_it_stands_is_told_from_time_to_time_not_at_every_look(bench, store, monkeypatch):
+    told = []
+    publish = files.publish
+    monkeypatch.setattr(
+        files, "publish", lambda path, data: (told.append(path.name), publish(path, data))
+    )
+    process = shipper(bench, store)
+    for look in range(40):
+        if look < 20:
+            record(bench, 1)  # which takes a second of this clock
+        process._try_once(at_once=True)
+    process.close()
+
+    assert 2 <= told.count("status.json") <= 5
+
+
 def test_a_replaced_file_is_shipped_again_and_only_then(bench, store, tmp_path):
     manifest = new_manifest(command=["x"], config={})
     run = RunFolder(bench.run)
