@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from stable_baselines3 import PPO, SAC
 
+from trackway import read_records
 from trackway.checkpoint.choose import list_checkpoints
 from trackway.checkpoint.read import read_checkpoint
 from trackway.errors import MismatchError
@@ -78,9 +79,12 @@ def test_every_step_is_recorded_while_checkpoints_are_taken_and_after_a_resume(
     checkpoints, whole, again = (tmp_path / name for name in ("checkpoints", "whole", "again"))
     sac().learn(160, callback=[Checkpointer(checkpoints, 60), RecorderCallback(whole)])
     first = list_checkpoints(checkpoints)[0]
-    sac().learn(160, callback=[Checkpointer(again, resume_from=first), RecorderCallback(again)])
+    # The other way round: who records hears of the first rollout before it is resumed.
+    sac().learn(160, callback=[RecorderCallback(again), Checkpointer(again, resume_from=first)])
 
     assert len(np.unique(states(whole), axis=0)) == 160
+    assert [s["row"] for s in read_records(whole, "starts")] == [0]
+    assert read_records(again, "starts") == []  # it goes on within the first episode
     assert find_line(again, "steps")[0].begin == read_checkpoint(first).timestep == 60
     found = compare("steps", find_line(whole, "steps"), find_line(again, "steps"))
     assert found.same, found

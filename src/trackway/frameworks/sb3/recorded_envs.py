@@ -17,6 +17,10 @@ class RecordedEnvs:
 
     A wrapper would be in the way of those who compare wrappers (`sync_envs_normalization`), and
     the innermost layer is where nothing is normalised or stacked yet.
+
+    Attributes:
+        starts_untold: The environments stand at a start that nobody saw; it is told right before the
+            first step, since until then a resume may put another state in its place.
     """
 
     def __init__(self, inner: Any, recording: VectorRecording, guard: Guard) -> None:
@@ -24,6 +28,7 @@ class RecordedEnvs:
         self._reset, self._step_async = inner.reset, inner.step_async
         self._step_wait = inner.step_wait
         self._actions: Any = None
+        self.starts_untold = False
         self._patch = Patch(
             inner, reset=self.reset, step_async=self.step_async, step_wait=self.step_wait
         )
@@ -35,12 +40,18 @@ class RecordedEnvs:
 
     def reset(self) -> Any:
         result = self._reset()
-        self._recording.begin()
+        self._begin()
         return result
 
     def step_async(self, actions: Any) -> None:
         self._actions = actions
+        if self.starts_untold:
+            self._begin()
         self._step_async(actions)
+
+    def _begin(self) -> None:
+        self.starts_untold = False
+        self._recording.begin()
 
     def step_wait(self) -> Any:
         result = self._step_wait()

@@ -72,7 +72,6 @@ class RecorderCallback(BaseCallback):
         self._recorder: Recorder | None = None
         self._recorded: RecordedEnvs | None = None
         self._recording: VectorRecording | None = None
-        self._starts_untold = False
         self._tail: Stretch | None = None
         self._updates_told: Any = None
         self._rand_power: float | None = None
@@ -112,7 +111,8 @@ class RecorderCallback(BaseCallback):
         """
         if self._recording is None or self._recorder is None or not state:
             return
-        self._starts_untold = False
+        if self._recorded is not None:
+            self._recorded.starts_untold = False
         self._recording.episodes.load_state_dict(state["episodes"])
         self._updates_told, self._rand_power = state["updates_told"], state["rand_power"]
         self.num_timesteps = self._recording.first_timestep = begin = state["timestep"]
@@ -167,9 +167,6 @@ class RecorderCallback(BaseCallback):
             _log.info("recording into %s", recorder.attempt.path)
 
     def _on_rollout_start(self) -> None:
-        if self._starts_untold and self._recording is not None:
-            self._starts_untold = False
-            self._recording.begin()
         self._guard.run("record an update", self._tell_update, None)
         self._rollout_began = (self._clock.monotonic_s(), self.num_timesteps)
 
@@ -223,11 +220,8 @@ class RecorderCallback(BaseCallback):
         # an episode of an earlier `learn`: then no start is known.
         tracks = isinstance(model, OnPolicyAlgorithm)  # others leave that as it was at first
         starts = getattr(model, "_last_episode_starts", True) if tracks else not self.num_timesteps
-        self._starts_untold = bool(np.all(starts))
-        if self._starts_untold and self._recording is not None and not self.num_timesteps:
-            self._starts_untold = False
-            self._recording.begin()
-        # Otherwise at the first rollout's start: a resume may put another state in place of the reset.
+        if self._recorded is not None:
+            self._recorded.starts_untold = bool(np.all(starts))
         self._tell_curriculum()
 
     def _tell_update(self) -> None:
