@@ -18,14 +18,16 @@ from trackway.format.schema import Field, Schema
 
 Array = npt.NDArray[Any]
 
-# What no analysis of a walking robot feels. Other units say nothing of the scale: exact.
+# What no analysis of a walking robot feels: less than its own sensors tell apart (decision 10). Other
+# units say nothing of the scale: exact.
 BOUNDS: Final[Mapping[str, float]] = {
     "m": 5e-6,
     "rad": 5e-6,
-    "m/s": 1e-3,
-    "rad/s": 1e-3,
-    "N": 1e-2,
-    "N m": 1e-3,
+    "m/s": 8e-3,
+    "rad/s": 8e-3,
+    "N": 1e-1,
+    "N m": 8e-3,
+    "J": 1e-3,
 }
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from trackway.errors import FormatError
 from trackway.format.crc import crc32
 from trackway.format.part import KEY, MAGIC, Checks, PartHeader
-from trackway.storage.archive.encoding import LEVEL, Encodings, choose, row_groups
+from trackway.storage.archive.encoding import LEVEL, ROUNDED_LEVEL, Encodings, choose, row_groups
 from trackway.storage.archive.layout import Array, Layout
 
 
@@ -28,7 +28,8 @@ def write_columns(
     order = pq.SortingColumn.from_ordering(
         layout.arrow, [("env", "ascending"), ("row", "ascending")]
     )
-    with _writer(path, layout.arrow, choose(layout.arrow, columns), order) as writer:
+    level = ROUNDED_LEVEL if header.bounds else LEVEL
+    with _writer(path, layout.arrow, choose(layout.arrow, columns), order, level) as writer:
         for chosen in row_groups(header.num_envs * len(rows), header.schema.row_bytes(1)):
             writer.write_table(layout.lines(rows, columns, chosen), 1 << 30)
         writer.add_key_value_metadata({KEY: header.encode()})
@@ -45,13 +46,17 @@ def write_table(path: Path, header: PartHeader, table: pa.Table, encodings: Enco
 
 
 def _writer(
-    path: Path, schema: pa.Schema, encodings: Encodings, order: tuple[pq.SortingColumn, ...]
+    path: Path,
+    schema: pa.Schema,
+    encodings: Encodings,
+    order: tuple[pq.SortingColumn, ...],
+    level: int = LEVEL,
 ) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         path,
         schema,
         compression="zstd",
-        compression_level=LEVEL,
+        compression_level=level,
         use_dictionary=encodings.dictionaries,
         column_encoding=encodings.encodings,
         data_page_version="2.0",

@@ -1,4 +1,7 @@
+import duckdb
 import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +10,7 @@ from tests.support.archives import SCHEMA, Recorded
 from tests.support.clock import FakeClock
 
 from trackway.errors import StreamError
+from trackway.format.schema import Field, Schema
 from trackway.storage.archive.compact import compact_run
 from trackway.storage.archive.part import open_part
 from trackway.storage.archive.precision import bounds_for, rounded, within
@@ -39,6 +43,8 @@ def test_no_value_moves_farther_than_its_bound(values, bound):
 
 def test_units_decide_where_no_bound_is_given():
     assert bounds_for(SCHEMA) == {"qpos": 5e-6}
+    motor = Schema(Field("motor", "float32", (2,), "rad, N m"), Field("gait", "float32", (), "1"))
+    assert bounds_for(motor) == {"motor": 5e-6}
     assert bounds_for(SCHEMA, {"noise": 0.1, "qpos": 0}) == {"noise": 0.1}
     with pytest.raises(StreamError, match="'done' holds bool"):
         bounds_for(SCHEMA, {"done": 1.0})
@@ -65,6 +71,27 @@ def test_a_part_is_smaller_and_says_how_exact_it_is(recorded):
     report = verify(recorded.folder)
     assert report.whole
     assert report.tier == "analysis"
+
+
+def test_every_program_reads_rounded_values_within_the_bound(recorded):
+    (file,) = recorded.folder.parts()
+    path = rewrite(recorded.folder, file, bounds={"qpos": 1e-3, "inertia": 1e-2})
+    given = recorded.everything()
+    found = {
+        "polars": pl.read_parquet(path).to_dict(),
+        "pyarrow": pq.read_table(path).to_pydict(),
+        "duckdb": duckdb.sql(f"SELECT * FROM '{path}'").fetchnumpy(),
+    }
+
+    for field, column, index, bound in (
+        ("qpos", "qpos_2", np.s_[..., 2], 1e-3),
+        ("inertia", "inertia_1_0", np.s_[..., 1, 0], 1e-2),
+    ):
+        by_env = given[field][index].T.ravel()
+        for program, columns in found.items():
+            values = np.ma.filled(np.ma.asarray(columns[column]), np.nan).astype(by_env.dtype)
+            assert within(by_env, values, bound).all(), (program, column)
+            assert not (values == by_env).all(), "it is not rounded"
 
 
 def test_what_would_give_up_nothing_is_not_written(recorded):
