@@ -20,6 +20,7 @@ export interface RunRow {
   returns: (number | null)[]
   return_mean: number | null
   success: number | null
+  checkpoints: number
   tags: string[]
   note: string
 }

@@ -115,7 +115,7 @@ def _standing(facts: RunFacts, now_unix: float) -> Iterator[dict[str, Any]]:
     if facts.status == "stalled":
         yield _alert("stalled", since, facts.timesteps)
     if facts.status == "crashed":
-        yield _alert("crashed", since, facts.timesteps)
+        yield _alert("crashed", since, facts.timesteps, checkpoints=facts.checkpoints)
 
 
 def _disk(facts: RunFacts, now_unix: float) -> Iterator[dict[str, Any]]:

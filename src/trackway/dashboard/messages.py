@@ -28,6 +28,7 @@ class RunRow(TypedDict):
     returns: list[float | None]
     return_mean: float | None
     success: float | None
+    checkpoints: int
     tags: list[str]
     note: str
 

@@ -64,6 +64,7 @@ def run_row(facts: RunFacts) -> RunRow:
         "returns": [_short(value) for value in facts.sparkline],
         "return_mean": _short(facts.return_mean),
         "success": facts.success_rate,
+        "checkpoints": facts.checkpoints,
         "tags": facts.tags,
         "note": facts.note or "",
     }

@@ -20,6 +20,7 @@ export const alert = words(
     lostSays: '{rows} rows of {stream}',
     stalledSays: 'the process lives and records nothing',
     crashedSays: 'the process is gone without a word; the newest checkpoint goes on from here',
+    crashedWithoutSays: 'the process is gone without a word, and before its first checkpoint',
   },
   {
     alerts: '알림',
@@ -40,6 +41,7 @@ export const alert = words(
     lostSays: '{stream}의 행 {rows}개',
     stalledSays: '프로세스는 살아 있지만 아무것도 기록하지 않습니다',
     crashedSays: '프로세스가 말없이 사라졌습니다. 최신 체크포인트에서 이어갈 수 있습니다',
+    crashedWithoutSays: '첫 체크포인트를 저장하기 전에 프로세스가 말없이 사라졌습니다',
   },
 )
 

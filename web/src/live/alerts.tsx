@@ -2,8 +2,9 @@
 import type { Alert } from '../messages'
 import { at } from '../shell/api'
 import { useAnswer } from '../shell/ask'
-import { bytes, clockTime, compact, figure } from '../shell/format'
+import { clockTime, compact } from '../shell/format'
 import { setBrush, type Stretch } from '../charts/view'
+import { details } from './alert-details'
 import { alert as t } from './alert-words'
 
 export function Alerts({ run, range }: { run: string; range: Stretch }) {
@@ -24,25 +25,4 @@ export function Alerts({ run, range }: { run: string; range: Stretch }) {
       ))}
     </ul>
   )
-}
-
-function details({ kind, facts }: Alert): string {
-  const number = (name: string) => Number(facts[name])
-  switch (kind) {
-    case 'not_finite':
-    case 'diverged':
-      return t('times', { count: number('times') })
-    case 'collapse':
-      return t('fallen', { best: figure(number('best')), now: figure(number('now')) })
-    case 'kl':
-      return t('klSays', { kl: figure(number('kl')), usual: figure(number('usual')) })
-    case 'disk':
-      return t('diskSays', { free: bytes(number('free_bytes')) })
-    case 'lost_rows':
-      return t('lostSays', { rows: number('rows'), stream: String(facts['stream']) })
-    case 'stalled':
-      return t('stalledSays')
-    case 'crashed':
-      return t('crashedSays')
-  }
 }

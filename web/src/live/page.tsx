@@ -194,7 +194,7 @@ function Status({ data, overview }: { data: RunCurves; overview: Overview }) {
       {row.steps_per_s !== null && <span>{t('perSecond', { speed: whole(row.steps_per_s) })}</span>}
       <span>{[row.algorithm, row.environment].filter(Boolean).join(' · ')}</span>
       {overview.num_envs > 0 && <span>{t('envs', { count: overview.num_envs })}</span>}
-      {STOPPED.has(row.state) && <a href={href('checkpoints', row.id)}>{t('goOn')}</a>}
+      {STOPPED.has(row.state) && row.checkpoints > 0 && <a href={href('checkpoints', row.id)}>{t('goOn')}</a>}
       {row.attempts > 1 && <span>{t('attempt', { count: row.attempts })}</span>}
       <span class="grow" />
       {running && <a href={href('episode', data.run, { live: '1' }, ['latest'])}>{t('watchNewest')}</a>}

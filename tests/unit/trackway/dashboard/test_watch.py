@@ -6,6 +6,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from tests.support.recorded_run import RecordedRun
 
+from trackway.dashboard.alerts import alerts
+from trackway.dashboard.run_list import run_list
 from trackway.dashboard.runs import Runs
 from trackway.dashboard.views import Views
 from trackway.dashboard.watch import Notify, Watch
@@ -35,6 +37,29 @@ def test_an_alert_is_told_once_and_again_when_it_comes_again(models, run):
     assert [alert["kind"] for alert in new] == ["not_finite"]
     assert watch.look() == []
     assert watch.found["a"][0]["run"] == "a"
+
+
+def test_a_crash_is_told_with_the_number_of_checkpoints_that_it_left(models):
+    for name, checkpoints in (("early", 0), ("late", 2)):
+        gone = RecordedRun(models / name)
+        gone.train(20)
+        gone.close()
+        manifest = json.loads((gone.path / "run.json").read_text()) | {
+            "status": "running",
+            "process": {"pid": 1, "started_unix": 0.0},
+        }
+        (gone.path / "run.json").write_text(json.dumps(manifest))
+        (gone.path / "checkpoints").mkdir()
+        for i in range(checkpoints):
+            (gone.path / "checkpoints" / f"checkpoint_{i}.zip").touch()
+    runs = Runs(models)
+    views, rows = Views(runs), {row["id"]: row for row in run_list(runs)["runs"]}
+
+    for name, checkpoints in (("early", 0), ("late", 2)):
+        with views.use(name) as view:
+            (crash,) = alerts(view, runs.facts(name), 4e9)
+        assert (crash["kind"], crash["facts"]) == ("crashed", {"checkpoints": checkpoints})
+        assert rows[name]["checkpoints"] == checkpoints
 
 
 def test_the_command_that_the_user_named_gets_the_alert(models, run, tmp_path):
