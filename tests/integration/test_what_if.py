@@ -18,7 +18,8 @@ from trackway import Recorder
 from trackway.errors import RepeatError, SceneError
 from trackway.gymnasium import RecordEnv
 from trackway.replay.library import Library
-from trackway.replay.resimulate import INPUTS, Changes, resimulate
+from trackway.replay.resimulate import Changes, resimulate
+from trackway.replay.simulation import INPUTS
 from trackway.replay.what_if import Policy, what_if
 from trackway.sb3 import load_policy
 from trackway.storage.places import scenes_folder

@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from trackway.cli.arguments import command_of_run
 from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
-from trackway.errors import StreamError
+from trackway.errors import MissingExtraError, RunError, StreamError
+from trackway.format import pieces
+from trackway.run import RunFolder
 from trackway.storage.abandoned import finish_abandoned
-from trackway.storage.places import attempts
+from trackway.storage.places import attempts, find_stream
+from trackway.storage.reader import describe
+from trackway.storage.retention.cuts import is_written
+
+if TYPE_CHECKING:
+    from trackway.replay.resim import Converted
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Give the command line its commands about the archive."""
     says = "turn what was recorded at full rate into Parquet, a third smaller or less"
     compact = command_of_run(commands, "compact", says)
-    compact.add_argument("--json", action="store_true", help="for programs")
-    compact.set_defaults(
-        act=lambda args: compact_run(find_recorded(args.models, args.run), args.json)
+    compact.add_argument(
+        "--tier",
+        choices=("resim", "exact"),
+        help="resim: keep key frames and actions alone of what a simulation gives again bit for bit; "
+        "exact: make such parts whole again",
     )
+    compact.add_argument("--stream", default="steps", help="with --tier: which stream (steps)")
+    compact.add_argument("--json", action="store_true", help="for programs")
+    compact.set_defaults(act=_compact)
+
+
+def _compact(args: argparse.Namespace) -> None:
+    run = find_recorded(args.models, args.run)
+    if args.tier is None:
+        compact_run(run, args.json)
+    else:
+        change_tier(run, args.stream, args.tier, args.json)
 
 
 def compact_run(run: Path, as_json: bool) -> None:
@@ -48,3 +70,43 @@ def compact_run(run: Path, as_json: bool) -> None:
         sys.stdout.write(f"{name}: {one.rows:,} rows, {before:,.1f} MB became {after:,.1f} MB\n")
     if not made:
         sys.stdout.write("nothing to compact\n")
+
+
+def change_tier(run: Path, stream: str, tier: str, as_json: bool) -> None:
+    """Turn a stream's parts into parts of a tier, and print what became of each."""
+    try:
+        from trackway.replay import resim
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("simulating again", "archive,mujoco") from error
+    if is_written(RunFolder(run)):
+        raise RunError(f"{run.name} is being recorded: do it when it has ended")
+    if describe(find_stream(run, stream))[2] == pieces.KIND:
+        raise StreamError(f"stream {stream!r} holds records: they are kept as they are")
+    act = resim.to_resim if tier == "resim" else resim.to_exact
+    folders = [attempt.stream(stream) for attempt in attempts(run)]
+    try:
+        made = (one for folder in folders if folder.path.is_dir() for one in act(folder))
+        _print_changes(run, made, as_json)
+    except OSError as error:
+        raise StreamError(
+            f"the disk refused; what was not finished is as it was: {error}"
+        ) from error
+
+
+def _print_changes(run: Path, made: Iterable[Converted], as_json: bool) -> None:
+    if as_json:
+        told = [{**vars(one), "path": str(one.path)} for one in made]
+        sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    count = 0
+    for count, one in enumerate(made, 1):  # noqa: B007
+        name, after = one.path.relative_to(run), one.after_bytes / 1e6
+        if one.why:
+            sys.stdout.write(f"{name}: stays, {after:,.1f} MB: {one.why}\n")
+            continue
+        sizes = f"{one.before_bytes / 1e6:,.1f} MB became {after:,.1f} MB"
+        again = f", {one.lines:,} lines are simulated again when they are read" if one.lines else ""
+        sys.stdout.write(f"{name}: {one.rows:,} rows, {sizes}{again}\n")
+        sys.stdout.flush()
+    if not count:
+        sys.stdout.write("nothing to change: `trackway compact` makes parts of what was recorded\n")

@@ -22,6 +22,7 @@ from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import StreamError
 from trackway.format import pieces
+from trackway.format.part import EXACT
 from trackway.run import find_run
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import StreamFolder, attempts, find_stream
@@ -192,6 +193,8 @@ def verify_run(run: Path, as_json: bool) -> int:
         kept = f"{report.rows:,} rows in {files_of_it}"
         if report.records is not None:
             kept = f"{report.records:,} records, {report.rows:,} pieces in {files_of_it}"
+        if report.tier != EXACT:
+            kept += f" of the tier {report.tier}"
         if report.in_ring:
             kept += f", {report.in_ring:,} in memory"
         verdict = "[green]whole[/]" if report.whole else "[red]not whole[/]"

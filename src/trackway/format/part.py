@@ -19,11 +19,12 @@ import orjson
 
 from trackway.errors import FormatError
 from trackway.format.crc import crc32
+from trackway.format.resim import Resim
 from trackway.format.schema import Schema
 
 KEY: Final = b"trackway"
 FORMAT: Final = "trackway-part"
-VERSION: Final = 1
+VERSION: Final = 2
 MAGIC: Final = b"PAR1"
 # More than most footers: the checks before them come with the first look.
 END_BYTES: Final = 1 << 18
@@ -34,8 +35,10 @@ _CRC: Final = struct.Struct("<I")  # of the block before it
 _CHUNK_BYTES: Final = 12  # a chunk's size and CRC
 # A key and the type of its value, as Thrift's compact protocol writes strings in a footer.
 _KEY_IN_FOOTER: Final = b"\x18" + bytes([len(KEY)]) + KEY + b"\x18"
-# How much of what was recorded a part still holds: everything, values within bounds, some rows.
+# How much of what was recorded a part still holds: everything, what everything can be simulated from,
+# values within bounds, some rows.
 EXACT: Final = "exact"
+RESIM: Final = "resim"
 ANALYSIS: Final = "analysis"
 SAMPLED: Final = "sampled"
 
@@ -60,9 +63,11 @@ class PartHeader:
         segments: The segments that became this part, without a number missing.
         previous: Digests before the first of them.
         notes: What befell the stream: the segments' notes, each with the `row` that it stands before.
-        tier: `exact`, `analysis` (values within `bounds`) or `sampled` (some rows were let go).
+        tier: `exact`, `resim` (values are simulated again), `analysis` (values within `bounds`) or
+            `sampled` (some rows were let go).
         bounds: By field, how far a value may be from what was recorded.
         sampled_rows: How many rows are left where some were let go.
+        resim: How values are made again that are not there; only of the tier `resim`.
     """
 
     attempt: str
@@ -76,6 +81,7 @@ class PartHeader:
     tier: str = EXACT
     bounds: Mapping[str, float] = field(default_factory=dict)
     sampled_rows: int | None = None
+    resim: Resim | None = None
 
     @property
     def rows(self) -> int:
@@ -97,10 +103,12 @@ class PartHeader:
         return self.segments[-1].digests
 
     def encode(self) -> bytes:
+        again = {"resim": self.resim.to_json()} if self.resim else {}
         return orjson.dumps(
             {
                 "format": FORMAT,
-                "version": VERSION,
+                # An earlier Trackway reads every part that needs no simulation.
+                "version": 2 if again else 1,
                 "attempt": self.attempt,
                 "stream": self.stream,
                 "kind": self.kind,
@@ -115,6 +123,7 @@ class PartHeader:
                 "segments": [vars(segment) for segment in self.segments],
                 "previous": dict(self.previous),
                 "notes": list(self.notes),
+                **again,
             }
         )
 
@@ -148,6 +157,7 @@ class PartHeader:
             tier=told["tier"],
             bounds=told["bounds"],
             sampled_rows=told.get("sampled_rows"),
+            resim=Resim.from_json(told["resim"]) if told.get("resim") else None,
         )
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -277,12 +277,9 @@ def split(schema: Schema, num_envs: int, frame: Frame) -> dict[str, Array]:
     return columns
 
 
-def field_digest(previous: str, blocks: Iterable[bytes | memoryview]) -> str:
-    """The digest of a field's raw bytes, after that of the segment before (hexadecimal)."""
-    value = hashlib.blake2b(bytes.fromhex(previous), digest_size=16)
-    for block in blocks:
-        value.update(block)
-    return value.hexdigest()
+def begin_digest(previous: str) -> hashlib.blake2b:
+    """The digest of a field, to be given its raw bytes, after that of the segment before (hexadecimal)."""
+    return hashlib.blake2b(bytes.fromhex(previous), digest_size=16)
 
 
 class Digests:

@@ -58,7 +58,7 @@ class Episode:
         return f"{self.attempt}:{self.env}:{self.episode}"
 
 
-class _Follower:
+class Follower:
     """Reads a stream of records as it grows; each comes with the row of its first piece.
 
     Args:
@@ -119,9 +119,9 @@ class AttemptEpisodes:
         if not all(self._continues(name) for name in self._tables):
             self._tables = new_tables()
         self._saved, self._worth = len(self), _WORTH_KEEPING
-        self._events = _Follower(folder.stream("events"))
+        self._events = Follower(folder.stream("events"))
         self._followers = {
-            name: _Follower(folder.stream(name), int(table["piece"][-1]) if len(table) else -1)
+            name: Follower(folder.stream(name), int(table["piece"][-1]) if len(table) else -1)
             for name, table in self._tables.items()
         }
 

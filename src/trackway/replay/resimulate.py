@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from trackway.errors import SceneError
+from trackway.replay.simulation import advance, begin, override
 
 Array = NDArray[Any]
-INPUTS: Final = ("ctrl", "push", "mocap_pos", "mocap_quat")
-"""Columns of `steps` that move a robot from outside."""
 
 
 Act = Callable[[], str | None]
@@ -93,7 +92,7 @@ def resimulate(
     Args:
         model: As recorded; it is changed.
         start: What the episode began with, `overrides` included.
-        inputs: Columns of its rows by name, `[n, *shape]`, those in `INPUTS`.
+        inputs: Columns of its rows by name, `[n, *shape]`, those in `simulation.INPUTS`.
         substeps: Physics steps in a step.
         changes: What should be different.
         drive: Acts instead of the recorded `ctrl`, until it says that the episode ends …
@@ -109,58 +108,28 @@ def resimulate(
     changes = changes or Changes()
     if drive is None and "ctrl" not in inputs and model.nu:
         raise SceneError("what the motors were told (ctrl) was not recorded: it cannot be repeated")
-    _override(model, start.get("overrides") or {})
+    override(model, start.get("overrides") or {})
     data = mujoco.MjData(model)
     _change(model, data, changes)
-    try:
-        for name, value in start.items():
-            if name == "time":
-                data.time = value
-            elif hasattr(data, name):
-                getattr(data, name)[:] = value
-    except ValueError as error:
-        raise SceneError(f"the recorded start does not fit the model: {error}") from error
+    begin(data, start)
     step_s = substeps * model.opt.timestep
     push_row = round(changes.push_s / step_s) if any(changes.push) else -1
     moving = _moving_dof(model)
     recorded = len(next(iter(inputs.values()))) if inputs else 0
     rows = recorded if drive is None else most_rows
     act = drive and drive(model, data)
-    written = ("mocap_pos", "mocap_quat") if act else ("ctrl", "mocap_pos", "mocap_quat")
+    given = {name: values for name, values in inputs.items() if not (act and name == "ctrl")}
     qpos, qvel = np.empty((rows, model.nq)), np.empty((rows, model.nv))
     for row in range(rows):
         if act and (ended := act()) is not None:
             return {"qpos": qpos[:row], "qvel": qvel[:row], "ended": np.array([ended])}
-        if row < recorded and "push" in inputs and inputs["push"][row].any():
-            data.qvel[:2] += inputs["push"][row]
         if row == push_row:
             data.qvel[moving : moving + 2] += changes.push
-        for name in written:
-            if name in inputs and row < recorded:
-                getattr(data, name)[:] = inputs[name][row]
-        mujoco.mj_step(model, data, substeps)
-        if not np.isfinite(data.qpos).all() or data.warning.number[_BAD].any():
+        if not advance(model, data, given if row < recorded else {}, row, substeps):
             broken = {"ended": np.array(["diverged"])} if act else {}
             return {"qpos": qpos[:row], "qvel": qvel[:row], **broken}
         qpos[row], qvel[row] = data.qpos, data.qvel
     return {"qpos": qpos, "qvel": qvel}
-
-
-_BAD: Final = [
-    int(kind)
-    for kind in (
-        mujoco.mjtWarning.mjWARN_BADQPOS,
-        mujoco.mjtWarning.mjWARN_BADQVEL,
-        mujoco.mjtWarning.mjWARN_BADQACC,
-    )
-]
-
-
-def _override(model: mujoco.MjModel, overrides: Mapping[str, Any]) -> None:
-    for name, told in overrides.items():
-        part, _, option = name.partition(".")
-        array = getattr(model.opt, option) if option else getattr(model, part)
-        array.reshape(-1)[told["index"]] = told["value"]
 
 
 def _change(model: mujoco.MjModel, data: mujoco.MjData, changes: Changes) -> None:

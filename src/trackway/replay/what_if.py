@@ -28,7 +28,8 @@ from trackway.format.schema import Field
 from trackway.replay import child
 from trackway.replay.job import RenderJob, new_folder
 from trackway.replay.library import Library
-from trackway.replay.resimulate import INPUTS, Changes, resimulate
+from trackway.replay.resimulate import Changes, resimulate
+from trackway.replay.simulation import INPUTS
 from trackway.replay.trajectory import Trajectory
 from trackway.storage.places import scenes_folder
 

@@ -164,8 +164,9 @@ class Cursor:
                 self._fault(error)
 
     def _fault(self, error: FormatError) -> None:
-        _log.warning("%s; its rows are left out", error)
-        self.faults.append(str(error))
+        if str(error) not in self.faults:
+            _log.warning("%s; its rows are left out", error)
+            self.faults.append(str(error))
 
     def _rest(self, wanted: int) -> Generator[Block | Mapping[str, Any], None, bool]:
         """What follows in the segment that it stands in; whether that is there."""

@@ -1,20 +1,28 @@
 """Parts of every version that was ever written open, with what they held."""
 
 import hashlib
+import shutil
 import struct
 import zlib
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import orjson
 import pyarrow.parquet as pq
+import pytest
 from tests.golden.archive.write_v1 import BATCHES, RECORDS
+from tests.golden.archive.write_v2 import EPISODE, ROWS
+from tests.golden.archive.write_v2 import NUM_ENVS as CARTS
 from tests.support.archives import NUM_ENVS, SCHEMA, values
 
+from trackway.errors import FormatError
 from trackway.format import pieces
 from trackway.storage.archive.part import open_part
+from trackway.storage.places import named_attempt, scenes_folder
 
 V1, V1_RECORDS = (Path(__file__).with_name(f"v1{name}.parquet") for name in ("", "-records"))
+V2 = Path(__file__).with_name("v2.parquet")
 
 
 def given():
@@ -84,3 +92,54 @@ def test_the_specification_is_enough_to_prove_version_1_without_trackway():
             digest = state.hexdigest()
             assert digest == segment["digests"][field["name"]]
             start += segment["rows"]
+
+
+def test_version_2_still_opens_and_what_it_lacks_is_simulated(tmp_path):
+    path = named_attempt(tmp_path, "001-a").stream("steps").part(0, 0, 1)
+    path.parent.mkdir(parents=True)
+    shutil.copy(V2, path)
+    scenes_folder(tmp_path).mkdir()
+    for model in V2.parent.glob("*.mjb"):
+        shutil.copy(model, scenes_folder(tmp_path))
+
+    with open_part(path) as part:
+        assert (part.header.tier, part.header.resim.lines) == ("resim", CARTS * ROWS)
+        action, reward = part.values(["action", "reward"], slice(0, ROWS))
+        (ctrl,) = part.values(["ctrl"], slice(0, ROWS))
+        assert ctrl.tobytes() == (action.astype(np.float64) * 0.5 + 0.1).tobytes()
+        assert reward.shape == (ROWS, CARTS)
+        if part.header.resim.mujoco == mujoco.__version__:
+            assert part.wrong_fields() == ([], [])
+        else:
+            with pytest.raises(FormatError, match="pip install mujoco=="):
+                part.values(["qpos"], slice(0, ROWS))
+
+
+def test_the_specification_is_enough_to_simulate_version_2_without_trackway():
+    """Written from docs/reference/archive-format.md alone."""
+    table = pq.read_table(V2).to_pydict()
+    told = orjson.loads(pq.read_metadata(V2).metadata[b"trackway"])
+    again, rows = told["resim"], told["rows"]
+    assert (told["version"], told["tier"]) == (2, "resim")
+    lines = [i for i, n in enumerate(table["trackway.rows"]) if n is not None]
+    assert [line % rows for line in lines] == [0, 256, EPISODE] * CARTS
+    assert all(table["qpos_0"][i] is None for i in range(CARTS * rows))
+    if again["mujoco"] != mujoco.__version__:
+        return
+    (scene,) = again["scenes"]
+    model = mujoco.MjModel.from_binary_path(str(V2.with_name(f"{scene['physics']}.mjb")))
+    state = int(mujoco.mjtState.mjSTATE_INTEGRATION) & ~int(mujoco.mjtState.mjSTATE_CTRL)
+    column, scale, offset = again["scaled"]["ctrl_0"]
+    for line in lines:
+        data = mujoco.MjData(model)
+        mujoco.mj_setState(model, data, np.array(table["trackway.state"][line]), state)
+        made = {name: [] for name in again["simulated"]}
+        for i in range(line, line + table["trackway.rows"][line]):
+            data.ctrl[0] = table[column][i] * scale + offset
+            mujoco.mj_step(model, data, scene["substeps"])
+            for name, (source, index) in again["simulated"].items():
+                made[name].append(getattr(data, source)[index])
+        check = 0
+        for numbers in made.values():
+            check = zlib.crc32(np.array(numbers), check)
+        assert check == table["trackway.check"][line]

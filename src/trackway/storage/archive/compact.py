@@ -22,7 +22,7 @@ from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import FormatError, StreamError
 from trackway.format import pieces
-from trackway.format.part import EXACT, PartHeader
+from trackway.format.part import EXACT, RESIM, PartHeader
 from trackway.storage import ring
 from trackway.storage.archive import plan, texts
 from trackway.storage.archive.encoding import Encodings
@@ -142,7 +142,7 @@ def _round(stream: StreamFolder, bounds: Mapping[str, float]) -> None:
         try:
             with open_part(file.path) as part:
                 header = part.header
-            if header.kind != pieces.KIND:
+            if header.kind != pieces.KIND and header.tier != RESIM:
                 rewrite(stream, file, bounds=bounds_for(header.schema, bounds))
         except (FormatError, StreamError) as error:
             _log.warning("%s stays exact: %s", file.path, error)

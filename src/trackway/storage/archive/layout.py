@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -83,7 +84,11 @@ class Layout:
         return values.astype(told.dtype, copy=False)
 
     def lines(
-        self, rows: npt.NDArray[np.int64], columns: Mapping[str, Array], chosen: slice
+        self,
+        rows: npt.NDArray[np.int64],
+        columns: Mapping[str, Array],
+        chosen: slice,
+        missing: Mapping[str, Array] = MappingProxyType({}),
     ) -> pa.Table:
         """Some of the lines of a part: columns as a table, sorted by environment and row.
 
@@ -91,18 +96,24 @@ class Layout:
             rows: Numbers of the rows.
             columns: `[num_envs, rows, …]`.
             chosen: Which lines.
+            missing: By column, `[num_envs, rows]`, where a value is left out.
         """
         lines = np.arange(chosen.start, chosen.stop)
         envs, places = np.divmod(lines, len(rows))
         arrays = [pa.array(rows[places]), pa.array(envs.astype(np.int32))]
         for column in self.arrow.names[2:]:
             values = np.ascontiguousarray(columns[column])
-            flat = pa.array(values.reshape(-1, *values.shape[2:])[chosen].ravel())
+            gone = missing[column].reshape(-1)[chosen] if column in missing else None
+            flat = pa.array(values.reshape(-1, *values.shape[2:])[chosen].ravel(), mask=gone)
             kind = self.arrow.field(column).type
             if pa.types.is_fixed_size_list(kind):
                 flat = pa.FixedSizeListArray.from_arrays(flat, type=kind)
             arrays.append(flat)
-        return pa.Table.from_arrays(arrays, schema=self.arrow)
+        return pa.Table.from_arrays(arrays, schema=self.with_gaps(missing))
+
+    def with_gaps(self, missing: Collection[str]) -> pa.Schema:
+        """The Arrow schema, these columns nullable."""
+        return pa.schema([c.with_nullable(True) if c.name in missing else c for c in self.arrow])
 
     def _columns_of(self, field: Field) -> list[pa.Field]:
         kind = pa.from_numpy_dtype(stored_dtype(field))

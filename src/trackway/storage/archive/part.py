@@ -7,8 +7,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,12 +18,13 @@ import pyarrow.parquet as pq
 
 from trackway.errors import FormatError
 from trackway.format import pieces
-from trackway.format.part import KEY, PartHeader
 from trackway.format.schema import Field
-from trackway.format.segment import field_digest
+from trackway.format.segment import begin_digest
 from trackway.storage.archive import texts
 from trackway.storage.archive.checked import CheckedFile
+from trackway.storage.archive.known import Known, look
 from trackway.storage.archive.layout import Array, Columns, Layout, plain
+from trackway.storage.archive.resimulated import Resimulated
 
 _KEPT: Final = 64
 _FEW: Final = 4
@@ -39,7 +39,7 @@ class Part:
         header: What it says of itself.
     """
 
-    def __init__(self, path: Path, known: _Known, file: CheckedFile) -> None:
+    def __init__(self, path: Path, known: Known, file: CheckedFile) -> None:
         self.path, self.header = path, known.header
         self._known, self._file = known, file
         self._parquet = pq.ParquetFile(file, metadata=known.metadata, pre_buffer=False)
@@ -99,34 +99,44 @@ class Part:
             Fields whose values are not those that the segments were sealed with, and a sentence
             for every field that cannot be read.
         """
-        wrong, damaged = [], []
-        for field in self.header.schema:
-            given_up = self.header.sampled_rows is not None or field.name in self.header.bounds
+        wrong: list[str] = []
+        damaged: list[str] = []
+        for fields in self._read_together():
+            names = [field.name for field in fields]
             try:
-                if given_up:
-                    self.values([field.name], slice(0, self.header.rows))
-                elif not self._sealed_so(field):
-                    wrong.append(field.name)
+                if self.header.sampled_rows is not None or self.header.bounds.keys() & set(names):
+                    self.values(names, slice(0, self.header.rows))
+                else:
+                    wrong += self._not_as_sealed(fields)
             except FormatError as error:
-                damaged.append(f"{error} (field {field.name})")
+                damaged.append(f"{error} (field {', '.join(names)})")
         return wrong, damaged
 
-    def _sealed_so(self, field: Field) -> bool:
+    def _read_together(self) -> list[list[Field]]:
+        """Fields that are best looked at in one go."""
+        return [[field] for field in self.header.schema]
+
+    def _not_as_sealed(self, fields: Sequence[Field]) -> list[str]:
         # A few rows at a time: what is put together is hashed while the processor still has it.
-        most = max(1, _HASHED_BYTES // (self.header.num_envs * field.value_bytes))
+        row_bytes = self.header.num_envs * sum(field.value_bytes for field in fields)
+        most = max(1, _HASHED_BYTES // row_bytes)
         starts = itertools.accumulate((s.rows for s in self.header.segments), initial=0)
         places = [
             [slice(at, min(at + most, end)) for at in range(start, end, most)]
             for start, end in itertools.pairwise(starts)
         ]
-        blocks = self.blocks([field.name], [place for some in places for place in some])
-        digest = self.header.previous.get(field.name, "")
+        names = [field.name for field in fields]
+        blocks = self.blocks(names, [place for some in places for place in some])
+        digests = {name: self.header.previous.get(name, "") for name in names}
+        wrong: dict[str, None] = {}
         for segment, some in zip(self.header.segments, places, strict=True):
-            found = itertools.islice(blocks, len(some))
-            digest = field_digest(digest, (np.ascontiguousarray(v).data for (v,) in found))
-            if digest != segment.digests[field.name]:
-                return False
-        return True
+            hashes = {name: begin_digest(digest) for name, digest in digests.items()}
+            for values in itertools.islice(blocks, len(some)):
+                for name, value in zip(names, values, strict=True):
+                    hashes[name].update(np.ascontiguousarray(value).data)
+            digests = {name: value.hexdigest() for name, value in hashes.items()}
+            wrong |= {n: None for n, told in digests.items() if told != segment.digests[n]}
+        return list(wrong)
 
     def _read(self, groups: Sequence[int], names: Sequence[str] | None = None) -> pa.Table:
         try:
@@ -142,6 +152,15 @@ class ColumnPart(Part):
     @property
     def layout(self) -> Layout:
         return self._known.layout
+
+    @cached_property
+    def _again(self) -> Resimulated | None:
+        """What makes values again that are not there; None where all are."""
+        if self.header.resim is None:
+            return None
+        told, groups = os.fstat(self._file.fileno()), range(len(self._edges) - 1)
+        key = self.path, told.st_ino, told.st_size, told.st_mtime_ns
+        return Resimulated(key, self.header, self.layout, self._kept, partial(self._read, groups))
 
     @property
     def _edges(self) -> list[int]:
@@ -173,6 +192,8 @@ class ColumnPart(Part):
         return super().numbers(places)
 
     def stripes(self, envs: slice = ALL) -> list[tuple[int, int]]:
+        if self._again is not None:
+            return self._again.stripes(envs)
         count, chosen = self.header.rows, range(self.header.num_envs)[envs]
         begin = chosen.start * count
         edges = [edge - begin for edge in self._edges if begin < edge < begin + count]
@@ -188,22 +209,28 @@ class ColumnPart(Part):
     def blocks(
         self, fields: Sequence[str], places: Sequence[slice], envs: slice = ALL
     ) -> Iterator[list[Array]]:
-        if not places:
-            return
-        begin, names = places[0].start, [n for field in fields for n in self.layout.names[field]]
-        columns = self.columns(names, slice(begin, places[-1].stop), envs)
-        for place in places:
-            # Rows are put together where they are wanted: a row group has twenty episodes.
-            near = slice(place.start - begin, place.stop - begin)
-            part = {name: column[:, near] for name, column in columns.items()}
-            yield [self.layout.values(field, part) for field in fields]
+        names = [n for field in fields for n in self.layout.names[field]]
+        for near in self._again.near(places, envs) if self._again else [places][: len(places)]:
+            begin = near[0].start
+            columns = self.columns(names, slice(begin, near[-1].stop), envs)
+            for place in near:
+                # Rows are put together where they are wanted: a row group has twenty episodes.
+                here = slice(place.start - begin, place.stop - begin)
+                part = {name: column[:, here] for name, column in columns.items()}
+                yield [self.layout.values(field, part) for field in fields]
 
     def columns(self, names: Sequence[str], places: slice, envs: slice = ALL) -> Columns:
         """Columns `[environments, n, …]` of the rows at these places.
 
         Raises:
-            FormatError: A chunk is damaged.
+            FormatError: A chunk is damaged, or what is missing cannot be simulated again.
         """
+        if self._again is not None:
+            return self._again.columns(names, places, envs)
+        return self._kept(names, places, envs)[0]
+
+    def _kept(self, names: Sequence[str], places: slice, envs: slice) -> tuple[Columns, Columns]:
+        """Columns as the file has them, and of those that may lack values, where they do."""
         count, size = self.header.rows, places.stop - places.start
         chosen = range(self.header.num_envs)[envs]
         lines = [range(env * count + places.start, env * count + places.stop) for env in chosen]
@@ -216,16 +243,19 @@ class ColumnPart(Part):
         for part in lines:
             group = self._groups(part)[0]
             starts.append(begins[group] + part.start - self._edges[group])
-        found = {}
-        for name in names:
-            flat = plain(table[name])
+
+        def cut(flat: Array) -> Array:
             if len(flat) == len(chosen) * size:
-                found[name] = flat.reshape(len(chosen), size, *flat.shape[1:])
-            elif len(starts) == 1:
-                found[name] = flat[None, starts[0] : starts[0] + size]
-            else:
-                found[name] = np.stack([flat[start : start + size] for start in starts])
-        return found
+                return flat.reshape(len(chosen), size, *flat.shape[1:])
+            if len(starts) == 1:
+                return flat[None, starts[0] : starts[0] + size]
+            return np.stack([flat[start : start + size] for start in starts])
+
+        gaps = [n for n in names if self._parquet.schema_arrow.field(n).nullable]
+        found = {name: cut(plain(table[name])) for name in names}
+        # They are filled in.
+        found |= {name: found[name].copy() for name in gaps}
+        return found, {name: cut(table[name].is_null().to_numpy()) for name in gaps}
 
     def _groups(self, lines: range) -> range:
         """Row groups that hold these lines."""
@@ -254,19 +284,8 @@ class TextPart(Part):
         return [self._pieces[1][field][places, envs] for field in fields]
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What is learned once of a part, which never changes."""
-
-    chunks: dict[int, tuple[int, int]]
-    metadata: pq.FileMetaData
-    header: PartHeader
-    layout: Layout
-    edges: list[int]
-
-
 # By place, size and time: a part that was damaged since is looked at again.
-_known: OrderedDict[tuple[Path, int, int, int], _Known] = OrderedDict()
+_known: OrderedDict[tuple[Path, int, int, int], Known] = OrderedDict()
 
 
 def open_part(path: Path) -> ColumnPart | TextPart:
@@ -280,7 +299,7 @@ def open_part(path: Path) -> ColumnPart | TextPart:
     try:
         told = os.fstat(file.fileno())
         key = path, told.st_ino, told.st_size, told.st_mtime_ns
-        known = _known.pop(key, None) or _look(file)
+        known = _known.pop(key, None) or look(file)
         _known[key] = known
         if len(_known) > _KEPT:
             _known.popitem(last=False)
@@ -290,12 +309,3 @@ def open_part(path: Path) -> ColumnPart | TextPart:
     except (pa.ArrowException, FormatError, KeyError, TypeError, ValueError, OSError) as error:
         file.close()
         raise FormatError(f"{path}: {error}") from error
-
-
-def _look(file: CheckedFile) -> _Known:
-    file.read_checks()
-    metadata = pq.read_metadata(file)
-    header = PartHeader.decode((metadata.metadata or {}).get(KEY))
-    counts = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    edges = [0, *itertools.accumulate(counts)]
-    return _Known(file.chunks, metadata, header, Layout(header.schema), edges)

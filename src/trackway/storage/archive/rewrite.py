@@ -29,6 +29,7 @@ def rewrite(
     bounds: Mapping[str, float] | None = None,
     places: Places | None = None,
     note: Mapping[str, Any] | None = None,
+    anyway: bool = False,
 ) -> Path | None:
     """Write a part's next revision, read it back, compare every value, and let the old one go.
 
@@ -40,6 +41,7 @@ def rewrite(
         bounds: By field, how far a value may be from what it is.
         places: Which rows stay; all where not given.
         note: What the journal's notes should say of it.
+        anyway: Write it also where nothing is given up, with every value in it that was simulated again.
 
     Returns:
         The new file, or None where nothing would be given up.
@@ -53,7 +55,7 @@ def rewrite(
         if not isinstance(part, ColumnPart):
             raise FormatError(f"{file.path} holds records: they are kept as they are")
         new = {f: b for f, b in (bounds or {}).items() if b > header.bounds.get(f, 0.0)}
-        if not new and (places is None or len(places) == header.rows):
+        if not anyway and not new and (places is None or len(places) == header.rows):
             return None
         rows, columns = part.rows, part.columns(part.layout.arrow.names[2:], slice(0, header.rows))
         layout = part.layout
@@ -67,6 +69,8 @@ def rewrite(
         write_columns(temporary, told, layout, rows, written)
         with open_part(temporary) as part:
             _prove(part, rows, columns, bound_of)
+            if told.tier == EXACT and any(part.wrong_fields()):
+                raise FormatError(f"what was read back of {path} is not what was recorded")
     files.remove(file.path)
     return path
 
@@ -83,7 +87,9 @@ def _header(
     total = {**header.bounds, **{f: b + header.bounds.get(f, 0.0) for f, b in bounds.items()}}
     tier = SAMPLED if sampled_rows is not None else ANALYSIS if total else EXACT
     notes = [*header.notes, *([note] if note else [])]
-    return replace(header, bounds=total, sampled_rows=sampled_rows, tier=tier, notes=notes)
+    return replace(
+        header, bounds=total, sampled_rows=sampled_rows, tier=tier, notes=notes, resim=None
+    )
 
 
 def _prove(

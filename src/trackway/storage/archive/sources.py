@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackway.errors import FormatError
-from trackway.format.part import CompactedSegment, PartHeader
+from trackway.format.part import RESIM, CompactedSegment, PartHeader
 from trackway.format.segment import NOTE, ROWS, SEAL, split
 from trackway.storage.archive.part import open_part
 from trackway.storage.archive.plan import File
@@ -36,6 +36,7 @@ class Source:
             and (there.schema, there.num_envs, there.kind)
             == (here.schema, here.num_envs, here.kind)
             and (there.tier, there.bounds) == (here.tier, here.bounds)
+            and here.tier != RESIM
             and there.previous == here.digests
             and there.first_row >= here.next_row
         )

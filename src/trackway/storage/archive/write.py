@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +18,42 @@ from trackway.storage.archive.encoding import LEVEL, ROUNDED_LEVEL, Encodings, c
 from trackway.storage.archive.layout import Array, Layout
 
 
+@dataclass(frozen=True)
+class Gaps:
+    """What a part does without.
+
+    Attributes:
+        missing: By column, `[num_envs, rows]`, where values are left out.
+        keys: Columns of what they are made again from, a line for every line of the part.
+    """
+
+    missing: Mapping[str, Array] = field(default_factory=dict)
+    keys: pa.Table = field(default_factory=lambda: pa.table({}))
+
+
 def write_columns(
     path: Path,
     header: PartHeader,
     layout: Layout,
     rows: npt.NDArray[np.int64],
     columns: Mapping[str, Array],
+    gaps: Gaps | None = None,
 ) -> None:
     """Write rows, in columns `[num_envs, rows, …]`, as a part; syncing is the caller's."""
-    order = pq.SortingColumn.from_ordering(
-        layout.arrow, [("env", "ascending"), ("row", "ascending")]
-    )
+    gaps = gaps or Gaps()
+    arrow = pa.schema([*layout.with_gaps(gaps.missing), *gaps.keys.schema])
+    order = pq.SortingColumn.from_ordering(arrow, [("env", "ascending"), ("row", "ascending")])
+    encodings = choose(layout.arrow, columns)
+    lists = [told.name for told in gaps.keys.schema if pa.types.is_list(told.type)]
+    encodings.encodings |= {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in lists}
     level = ROUNDED_LEVEL if header.bounds else LEVEL
-    with _writer(path, layout.arrow, choose(layout.arrow, columns), order, level) as writer:
+    with _writer(path, arrow, encodings, order, level) as writer:
         for chosen in row_groups(header.num_envs * len(rows), header.schema.row_bytes(1)):
-            writer.write_table(layout.lines(rows, columns, chosen), 1 << 30)
+            table = layout.lines(rows, columns, chosen, gaps.missing)
+            for told in gaps.keys.schema:
+                keys = gaps.keys[told.name].slice(chosen.start, len(table))
+                table = table.append_column(told, keys)
+            writer.write_table(table, 1 << 30)
         writer.add_key_value_metadata({KEY: header.encode()})
     add_checks(path)
 
