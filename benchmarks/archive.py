@@ -4,7 +4,8 @@
     python benchmarks/archive.py --train 100000 --rows 12000
 
 The data are 12 Go1s walking by a policy that was just trained, with its exploration: 67 numbers,
-421 bytes a row. Sizes do not depend on the machine; of times the ratios count.
+421 bytes a row. Sizes do not depend on the machine; of times the ratios count. Of the tier `resim`, in
+which rows are simulated again, what moved the robots is recorded as well: actions, pushes, starts.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+import orjson
 import pyarrow as pa
-from peers.archives import PEERS, Columns, Result, run
+from peers.archives import PEERS, Columns, Moved, Result, resim, run
 from recording_throughput import learner
 
 from go1.vec_env import Go1VecEnv
 from trackway import Field, Schema
+from trackway.probes.scene import model_bytes
 
 NUM_ENVS = 12
 SCHEMA = Schema(
@@ -40,17 +43,26 @@ SCHEMA = Schema(
     Field("time", "float64", (), "s", "when the row was committed, by the machine's clock"),
     Field("done", "bool", (), "1", "whether the episode ended"),
 )
+GIVEN = Schema(
+    Field("ctrl", "float64", (12,), "rad", "what the motors were told"),
+    Field("push", "float64", (2,), "m/s", "added to the trunk's velocity"),
+    Field("action", "float32", (12,), "1", "what the policy said"),
+)
 
 
-def walk(train: int, rows: int) -> Columns:
-    """Steps of a policy that was trained for so many timesteps, `[rows, 12, *shape]`."""
+def walk(train: int, rows: int) -> tuple[Columns, Moved]:
+    """Steps of a policy that was trained for so many timesteps, `[rows, 12, *shape]`, and what moved them."""
     model = learner(256)
     model.learn(train, log_interval=None)
     model.policy.set_training_mode(False)
     envs = Go1VecEnv(NUM_ENVS, seed=3)
     core = envs.core
-    columns = {f.name: np.empty((rows, NUM_ENVS, *f.shape), f.dtype) for f in SCHEMA}
-    obs = envs.reset()
+    columns, given = (
+        {f.name: np.empty((rows, NUM_ENVS, *f.shape), f.dtype) for f in schema}
+        for schema in (SCHEMA, GIVEN)
+    )
+    obs, probe = envs.reset(), envs.recorder_probe()
+    starts = [{"row": 0, "env": env, "start": probe.start(env)} for env in range(NUM_ENVS)]
     for i in range(rows):
 
         def read(i: int = i) -> None:
@@ -63,11 +75,31 @@ def walk(train: int, rows: int) -> Columns:
             power = core.motion.torque * core.qvel[:, 6:]
             row["energy"][:] = np.abs(power.sum(axis=1)) * 0.02
             row["time"][:] = time.time()
+            given["ctrl"][i], given["push"][i] = core.ctrl, core.randomization.pushed
 
         envs.before_restart = read
         actions, _ = model.predict(obs, deterministic=False)
+        given["action"][i] = actions
         obs, columns["reward"][i], columns["done"][i], _ = envs.step(actions)
-    return columns
+        starts += [
+            {"row": i + 1, "env": env, "start": probe.start(env)}
+            for env in np.flatnonzero(columns["done"][i]).tolist()
+        ]
+    return columns, Moved(GIVEN, given, starts, model_bytes(core.model), core.frame_skip)
+
+
+def keep(path: Path, columns: Columns, moved: Moved) -> None:
+    facts = orjson.dumps({"starts": moved.starts, "substeps": moved.substeps})
+    kept = {f"given/{name}": column for name, column in moved.columns.items()}
+    kept |= {"facts": np.frombuffer(facts, np.uint8), "model": np.frombuffer(moved.model, np.uint8)}
+    np.savez(path, **columns, **kept)
+
+
+def load(path: Path) -> tuple[Columns, Moved]:
+    kept = dict(np.load(path))
+    given = {field.name: kept.pop(f"given/{field.name}") for field in GIVEN}
+    facts, model = orjson.loads(kept.pop("facts").tobytes()), kept.pop("model").tobytes()
+    return kept, Moved(GIVEN, given, facts["starts"], model, facts["substeps"])
 
 
 def table(results: dict[str, Result], rows: int) -> None:
@@ -94,11 +126,11 @@ def main() -> None:
         )
     pa.set_cpu_count(1)
     if args.data and args.data.exists():
-        columns = dict(np.load(args.data))
+        columns, moved = load(args.data)
     else:
-        columns = walk(args.train, args.rows)
+        columns, moved = walk(args.train, args.rows)
         if args.data:
-            np.savez(args.data, **columns)
+            keep(args.data, columns, moved)
     count = columns["done"].size
     print(f"{count:,} rows of {SCHEMA.row_bytes(1)} bytes")
     results = {}
@@ -108,6 +140,12 @@ def main() -> None:
         if result is not None:
             results[name] = result
         shutil.rmtree(folder)
+    folder = Path(tempfile.mkdtemp(prefix="archive-"))
+    with_actions = SCHEMA.row_bytes(1) + GIVEN.row_bytes(1)
+    results[f"trackway, tier resim, of {with_actions} bytes"] = resim(
+        folder, SCHEMA, columns, moved
+    )
+    shutil.rmtree(folder)
     table(results, count)
 
 

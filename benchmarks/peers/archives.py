@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import time
 from collections.abc import Callable
@@ -14,12 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trackway import Recorder, files
 from trackway.clock import SYSTEM_CLOCK
 from trackway.format.schema import Schema
+from trackway.replay.resim import to_resim
 from trackway.storage.archive.compact import compact_run
 from trackway.storage.archive.layout import to_table
 from trackway.storage.journal import Journal, JournalSpec
-from trackway.storage.places import StreamFolder, new_attempt
+from trackway.storage.places import StreamFolder, attempts, new_attempt, scenes_folder
 from trackway.storage.reader import Reader
 
 Columns = dict[str, np.ndarray]
@@ -78,6 +81,45 @@ def trackway(folder: Path, schema: Schema, columns: Columns) -> Result:
         write_s,
         best(lambda: Reader(stream, ["speed"]).poll()),
         best(lambda: Reader(stream, first=middle, env=3).poll(limit=1000)),
+    )
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What the steps came from: columns `[rows, num_envs, *shape]`, starts of episodes, the model."""
+
+    schema: Schema
+    columns: Columns
+    starts: list[dict[str, Any]]
+    model: bytes
+    substeps: int
+
+
+def resim(folder: Path, schema: Schema, columns: Columns, moved: Moved) -> Result:
+    """Trackway's parts that are simulated again; read once each, since what was read is remembered."""
+    digest = hashlib.sha256(moved.model).hexdigest()
+    files.publish(scenes_folder(folder) / f"{digest}.mjb", moved.model)
+    everything = Schema(*schema, *moved.schema)
+    with Recorder(folder, compact=False) as recorder:
+        recorder.records("events").append(
+            {"event": "scene", "physics": digest, "substeps": moved.substeps}
+        )
+        for start in moved.starts:
+            recorder.records("starts").append(start)
+        steps = recorder.stream("steps", everything, columns["done"].shape[1])
+        given = columns | moved.columns
+        for row in range(len(columns["done"])):
+            steps.write({name: column[row] for name, column in given.items()})
+    (attempt,) = attempts(folder)
+    stream = attempt.stream("steps")
+    compact_run(folder)
+    write_s = cpu(lambda: list(to_resim(stream)))
+    middle = len(columns["done"]) // 2
+    return Result(
+        sum(part.path.stat().st_size for part in stream.parts()),
+        write_s,
+        best(lambda: Reader(stream, ["speed"]).poll(), 1),
+        best(lambda: Reader(stream, first=middle, env=3).poll(limit=1000), 1),
     )
 
 
