@@ -65,7 +65,10 @@ def test_of_two_saving_callbacks_one_records_the_steps(tmp_path):
     assert len(read(tmp_path / "comprehensive_data", "steps")) == 64
 
 
-def test_learning_on_is_recorded_as_well_and_an_interrupted_training_up_to_its_last_step(tmp_path):
+@pytest.mark.parametrize("how", ["closed", "begun again"])
+def test_learning_on_is_recorded_as_well_and_an_interrupted_training_up_to_its_last_step(
+    tmp_path, how
+):
     class Interrupt(BaseCallback):
         def _on_step(self):
             if self.num_timesteps >= 100:
@@ -77,14 +80,18 @@ def test_learning_on_is_recorded_as_well_and_an_interrupted_training_up_to_its_l
     model.learn(64, callback=saving)
     with pytest.raises(KeyboardInterrupt):
         model.learn(640, callback=[saving, Interrupt()], reset_num_timesteps=False)
-    saving.close()
+    if how == "closed":
+        saving.close()
+    else:
+        model.learn(64, callback=saving, reset_num_timesteps=False)
 
-    first, second = attempts_in(tmp_path)
+    first, second, *others = attempts_in(tmp_path)
     assert len(read(tmp_path, "steps", attempt=first)) == 32
     assert len(read(tmp_path, "steps", attempt=second)) == 18
-    assert read_records(tmp_path, "events")[-1] | {"unix_s": 0} == {
+    assert read_records(tmp_path, "events", attempt=second)[-1] | {"unix_s": 0} == {
         "event": "end", "timestep": 100, "unix_s": 0, "row": 18, "how": "closed", "errors": 0,
     }  # fmt: skip
+    assert [len(read(tmp_path, "steps", attempt=name)) for name in others] == [32] * len(others)
 
 
 def test_a_folder_that_takes_no_streams_stops_no_training(tmp_path, caplog):

@@ -28,6 +28,7 @@ from trackway.legacy.observer import Observer
 from trackway.legacy.session import Options, Session
 from trackway.recorder.guard import Guard
 from trackway.recorder.outbox import Delivery
+from trackway.recorder.recorder import Recorder
 
 _log = logging.getLogger("trackway")
 
@@ -135,6 +136,7 @@ class RealTimeSavingCallback(BaseCallback):
         self.record_steps = record_steps
         # So named that it is found, as other callbacks within callbacks.
         self.callback: RecorderCallback | None = None
+        self._recorder: Recorder | None = None
 
     # ── the training's events ──
 
@@ -169,9 +171,7 @@ class RealTimeSavingCallback(BaseCallback):
         self._guard.run("read the last update", self._collect_updates, None)
         total = self._session.total_timesteps if self._session else None
         self._close("completed" if total is None or self.num_timesteps >= total else "stopped")
-        streams, self.callback = self.callback, None
-        if streams is not None:  # last, so that it sees what this leaves
-            streams.on_training_end()
+        self._end_streams(RecorderCallback.on_training_end)  # last: it sees what this leaves
 
     # ── for the program around it ──
 
@@ -217,9 +217,7 @@ class RealTimeSavingCallback(BaseCallback):
     def close(self) -> None:
         """Write everything that is left and the summaries; done by itself when training ends."""
         self._close("interrupted")
-        streams, self.callback = self.callback, None
-        if streams is not None:
-            streams.close()
+        self._end_streams(RecorderCallback.close)
 
     # ── what happens then ──
 
@@ -236,15 +234,28 @@ class RealTimeSavingCallback(BaseCallback):
         self._say(f"recording to {self.save_dir}")
 
     def _begin_streams(self) -> None:
-        self.callback, training = None, self.locals.get("callback")
+        self._end_streams(RecorderCallback.close)  # of a training that was broken off
+        training = self.locals.get("callback")
         others = callbacks_of(training, RecorderCallback)
         wanting = (s for s in callbacks_of(training, RealTimeSavingCallback) if s.record_steps)
         if next(others, None) is not None or next(wanting, None) is not self:
             return  # somebody else does it, or nobody shall
-        streams = RecorderCallback(self.zip_folder.parent, clock=self._clock)
+        # Made here, not by its callback: the same deadline holds for all that is written.
+        self._recorder = Recorder(
+            self.zip_folder.parent, close_timeout_s=self._close_timeout_s, clock=self._clock
+        )
+        streams = RecorderCallback(self._recorder, clock=self._clock)
         streams.init_callback(self.model)
         streams.on_training_start(self.locals, self.globals)
         self.callback = streams
+
+    def _end_streams(self, end: Callable[[RecorderCallback], None]) -> None:
+        streams, self.callback = self.callback, None
+        recorder, self._recorder = self._recorder, None
+        if streams is not None:
+            end(streams)
+        if recorder is not None:
+            self._guard.run("close the recorder", recorder.close, None)
 
     def _options(self) -> Options:
         return Options(
