@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -54,18 +55,23 @@ def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
         *("--store", url, "--run_name", "걷기"),
     )
     store = open_store(url)
-    # Nobody watches, so the first minute brings one shipment: a watcher makes it hurry.
+    # Nobody watches, so the first minute brings one shipment: a watcher makes it hurry. Meanwhile
+    # the training hangs, or nobody could say how far it gets.
     (prefix,) = _wait_for_runs(store)
+    (run,) = list_runs(here / "models")
+    wait_for(lambda: len(list((run.realtime_data / "checkpoints").glob("*.json"))) >= 2)
+    first.send_signal(signal.SIGSTOP)
     for _ in range(100):
         store.put(layout.watched_key(prefix), os.urandom(8).hex().encode())
         time.sleep(0.3)
         if lease.end(store, prefix, 1, "models") > 1:
             break
-    (run,) = list_runs(here / "models")
 
     last = start(
-        there, *("-m", "trackway", "resume", url, run.name, "--", "--total_timesteps", "8_000")
+        there, *("-m", "trackway", "resume", url, run.name, "--", "--total_timesteps", "4_096")
     )
+    wait_for(lambda: len(lease.epochs(store, prefix)) == 2)
+    first.send_signal(signal.SIGCONT)
 
     said, _ = first.communicate(timeout=100)
     assert first.returncode == 0, said

@@ -28,6 +28,11 @@ SMALL = (  # noqa: SIM905 - as it is typed
     "--checkpoint_frequency 512 --eval_frequency 512 --video_interval 100_000 --video_duration 1"
 ).split()
 
+# Robots one by one: such a training ends without an evaluation and a video.
+BRIEF = [*SMALL, "--physics", "upstream", "--vec_env", "dummy", "--eval_frequency", "100_000"]
+# A machine that cannot draw trains all the same.
+BLIND = {**os.environ, "MUJOCO_GL": "off"}
+
 ROLLOUT = 8 * 32
 
 
@@ -35,9 +40,14 @@ def command(*flags: object) -> list[str]:
     return [sys.executable, str(ROOT / "train.py"), *map(str, flags)]
 
 
-def start(cwd: Path, *flags: object) -> subprocess.Popen[str]:
+def start(cwd: Path, *flags: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(*flags), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(*flags),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=env,
     )
 
 
@@ -180,7 +190,7 @@ def test_a_signal_saves_everything_and_prints_the_command_that_goes_on(tmp_path,
     assert manifest["resume"] == line.strip()
 
     resumed = shlex.split(line.replace("10000000", str(newest + 512)))
-    finish(subprocess.Popen(resumed, cwd=tmp_path, stdout=subprocess.PIPE, text=True))
+    finish(subprocess.Popen(resumed, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=BLIND))
 
     last = list_runs(tmp_path / "models")[-1]
     # A rollout is finished once it is begun, as Stable-Baselines3 does.
@@ -190,7 +200,7 @@ def test_a_signal_saves_everything_and_prints_the_command_that_goes_on(tmp_path,
 
 
 def test_after_kill_9_the_newest_checkpoint_goes_on(tmp_path):
-    process = start(tmp_path, "--run", "train", "--total_timesteps", 10_000_000, *SMALL)
+    process = start(tmp_path, "--run", "train", "--total_timesteps", 10_000_000, *BRIEF)
     wait_for(lambda: list((tmp_path / "models").glob("*/realtime_data/checkpoints/*.json")))
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
@@ -219,6 +229,7 @@ def test_robots_in_processes_of_their_own_are_recorded_as_well(tmp_path, vec_env
             tmp_path,
             *("--run", "train", "--vec_env", vec_env, "--total_timesteps", 256),
             *(*SMALL, "--num_parallel_envs", 2, "--rand_power", 0.4),
+            env=BLIND,
         )
     )
 
@@ -233,7 +244,7 @@ def test_robots_in_processes_of_their_own_are_recorded_as_well(tmp_path, vec_env
 
 
 def test_without_recording_there_are_models_and_no_records(tmp_path):
-    finish(start(tmp_path, "--run", "train", "--no_record", "--total_timesteps", 512, *SMALL))
+    finish(start(tmp_path, "--run", "train", "--no_record", "--total_timesteps", 512, *BRIEF))
 
     run = only_run(tmp_path)
     assert run.final_model.is_file()
@@ -247,7 +258,12 @@ def test_another_models_weights_are_fine_tuned_from_timestep_0(trained, tmp_path
         assert not [name for name in archive.namelist() if name.startswith("trackway")]
 
     said = finish(
-        start(tmp_path, "--run", "train", "--model_path", plain, "--total_timesteps", 512, *SMALL)
+        start(
+            tmp_path,
+            *("--run", "train", "--model_path", plain, "--total_timesteps", 512, *SMALL),
+            *("--eval_frequency", 100_000),
+            env=BLIND,
+        )
     )
 
     assert "fine-tunes" in said
