@@ -24,7 +24,7 @@ setup: $(STAMP)  ## the virtual environment .venv, with trackway installed
 train: setup  ## train the Go1 to walk, with everything recorded (STEPS=300000 for a look)
 	$(PY) train.py --run train --config configs/walk.toml --total_timesteps $(STEPS)
 
-$(PAGE): $(STAMP) $(shell find web -name node_modules -prune -o -type f -print)
+$(PAGE): $(shell find web -name node_modules -prune -o -type f -print) | $(STAMP)
 	@scripts/build-web
 
 dashboard: $(PAGE)  ## show the runs in models/ in a web page, live
