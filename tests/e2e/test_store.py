@@ -73,12 +73,15 @@ def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
     wait_for(lambda: len(lease.epochs(store, prefix)) == 2)
     first.send_signal(signal.SIGCONT)
 
-    said, _ = first.communicate(timeout=100)
-    assert first.returncode == 0, said
-    assert "Another machine has taken this run over" in said
+    first_said, _ = first.communicate(timeout=100)
+    assert first.returncode == 0, first_said
+    assert "Another machine has taken this run over" in first_said
     assert read_manifest(run)["status"] == "interrupted"
     said, _ = last.communicate(timeout=100)
     assert last.returncode == 0, said
+    assert "First step " in said
+    assert " s after this machine took the run over" in said
+    assert "after this machine" not in first_said
     manifest = read_manifest(RunFolder(there / "models" / run.name))
     assert manifest["status"] == "finished"
     assert manifest["attempts"][-1]["resumed_from"]["timestep"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from trackway import files
 from trackway import run as run_folder
 from trackway.checkpoint.archive import with_members
 from trackway.clock import SYSTEM_CLOCK, iso
+from trackway.frameworks.sb3.first_step import FirstStep
 from trackway.frameworks.sb3.progress import ProgressDisplay
 from trackway.frameworks.sb3.state import capture, model_zip
 from trackway.frameworks.sb3.stop import SIGNALS, StopOnSignal
@@ -40,6 +42,7 @@ from trackway.legacy import (
 )
 from trackway.run import RunFolder
 from trackway.sb3 import RecorderCallback
+from trackway.sync.takeover import CLAIMED_VARIABLE
 
 # A running evaluation or video gets so long at the end; whoever sent a signal waits for it.
 _FINISH_WITHIN_S = 4.0
@@ -180,7 +183,13 @@ class _Session:
             ),
             # Last, so that it sees what the others leave at the end.
             *([self.recording] if self.recording else []),
+            *self._first_step(),
         ]
+
+    def _first_step(self) -> list[BaseCallback]:
+        """Of a run that was just taken over from another machine."""
+        claimed = os.environ.pop(CLAIMED_VARIABLE, None)
+        return [FirstStep(float(claimed), self.console.print)] if claimed else []
 
     def _saving(self) -> ComprehensiveSavingCallback:
         return ComprehensiveSavingCallback(

@@ -13,7 +13,7 @@ from trackway.cli.arguments import add_run
 from trackway.errors import RunError
 from trackway.run import RunFolder, check_run_name, find_run, read_manifest
 from trackway.sync.opening import STORE_VARIABLE, is_store, open_store
-from trackway.sync.takeover import take_over
+from trackway.sync.takeover import CLAIMED_VARIABLE, take_over
 
 _RESUME = """\
 Go on with a run where it stopped: in its own folder, as its next attempt, from its newest whole checkpoint,
@@ -90,8 +90,11 @@ def _resume(args: argparse.Namespace) -> None:
     if is_store(args.run):
         if args.name is None:
             raise RunError(f"name the run as well: trackway resume {args.run} RUN")
-        run = take_over(open_store(args.run), args.name, args.models)
+        taken = take_over(open_store(args.run), args.name, args.models)
+        run = taken.run
         os.environ[STORE_VARIABLE] = args.run
+        if taken.claimed_unix is not None:
+            os.environ[CLAIMED_VARIABLE] = repr(taken.claimed_unix)
     elif args.name is not None:
         raise RunError(f"{args.run} is no store; one run at a time: trackway resume RUN")
     else:

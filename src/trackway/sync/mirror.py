@@ -23,7 +23,9 @@ from trackway.sync.changes import lane_of
 from trackway.sync.lease import Epoch, epochs
 from trackway.sync.store import Store
 
-_AHEAD = 4
+# Shipments asked for at once by whoever is far behind: as many small ones, or as few large.
+_LEAST_AHEAD, _MOST_AHEAD = 4, 32
+_AHEAD_BYTES = 64 << 20
 
 
 @dataclass
@@ -157,8 +159,9 @@ class Mirror:
             count = self._count(lane)
             if got[-1] is None or (at_most is not None and count - first >= at_most):
                 break
-            # Several at once where one is far behind.
-            behind = count + _AHEAD if end is None else min(count + _AHEAD, end)
+            largest = max(len(shipment) for shipment in got if shipment is not None)
+            ahead = min(max(_AHEAD_BYTES // (largest + 1), _LEAST_AHEAD), _MOST_AHEAD)
+            behind = count + ahead if end is None else min(count + ahead, end)
             got = self._get([self._key(lane, number) for number in range(count, behind)])
         return self._count(lane) - first
 
@@ -211,7 +214,7 @@ class Mirror:
                 raise SyncError(f"{self._store.url}: a piece of {entry.path} is missing: {digest}")
             return data
 
-        with ThreadPoolExecutor(min(_AHEAD, len(entry.blobs))) as pool:
+        with ThreadPoolExecutor(min(_LEAST_AHEAD, len(entry.blobs))) as pool:
             return b"".join(pool.map(piece, entry.blobs))
 
     def _file(self, path: str) -> Path:

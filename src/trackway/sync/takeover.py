@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import SyncError
@@ -12,8 +14,24 @@ from trackway.sync.acknowledged import identity
 from trackway.sync.mirror import Mirror
 from trackway.sync.store import Store
 
+# When this machine claimed the run, for the program that goes on with it: seconds since 1970.
+CLAIMED_VARIABLE: Final = "TRACKWAY_CLAIMED_UNIX"
 
-def take_over(store: Store, run: str, models: Path, clock: Clock = SYSTEM_CLOCK) -> RunFolder:
+
+@dataclass(frozen=True)
+class Taken:
+    """A run that is this machine's now.
+
+    Attributes:
+        run: Its folder.
+        claimed_unix: When it was claimed, in seconds since 1970; None: it was this folder's already.
+    """
+
+    run: RunFolder
+    claimed_unix: float | None = None
+
+
+def take_over(store: Store, run: str, models: Path, clock: Clock = SYSTEM_CLOCK) -> Taken:
     """Fetch a run, claim its next epoch, and fetch what its last holder shipped until then.
 
     From now on whatever that one ships does not count. A run that this folder holds already is
@@ -38,16 +56,16 @@ def take_over(store: Store, run: str, models: Path, clock: Clock = SYSTEM_CLOCK)
     mirror = Mirror(store, run, folder.path.parent)
     if folder.manifest.exists() and not mirror.begun:
         if known[-1].writer == identity(folder):
-            return folder
+            return Taken(folder)
         raise SyncError(
             f"{folder.path} is there already, and {known[-1].host} has taken the run over since: "
             "rename that folder, then try again"
         )
     _fetch(mirror)
-    lease.claim(store, prefix, identity(folder), clock)
+    claimed = lease.claim(store, prefix, identity(folder), clock)
     _fetch(mirror)
     mirror.forget()
-    return folder
+    return Taken(folder, claimed.created_unix)
 
 
 def check_mine(store: Store, run: RunFolder) -> None:

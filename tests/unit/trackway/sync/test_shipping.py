@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
 import numpy as np
 import orjson
 import pytest
 from tests.support.clock import FakeClock
+from tests.support.memory_store import MemoryStore
 from tests.support.streams import Bench
 
 from trackway import files
@@ -167,6 +169,28 @@ def test_a_torn_note_is_completed_from_the_store(bench, store, tmp_path):
     shipped(bench, store)
 
     assert [item.key for item in store.list("runs/")] == before
+
+
+def test_whoever_is_far_behind_asks_for_many_small_shipments_at_once(bench, tmp_path):
+    class Counting(MemoryStore):
+        now = most = 0
+
+        def get(self, key, start=0, end=None):
+            self.now += 1
+            self.most = max(self.most, self.now)
+            time.sleep(0.002)  # as a request takes
+            self.now -= 1
+            return super().get(key, start, end)
+
+    store = Counting()
+    process = shipper(bench, store)
+    for _ in range(60):
+        record(bench, 10)
+        process.ship(thorough=False)
+    process.close()
+
+    assert len(values(mirror(store, tmp_path).path)) == 600
+    assert store.most > 16
 
 
 def test_records_never_come_before_the_model_they_name(bench, store, tmp_path):

@@ -1,0 +1,107 @@
+"""How soon a training goes on on another machine, when its own has burnt.
+
+    python benchmarks/takeover.py                 the showpiece, 40 ms added to every request
+    python benchmarks/takeover.py --delay_ms 0
+
+A training ships itself to a real S3 server and is killed with all that belongs to it. `trackway resume`
+then takes the run over in another folder: fetches it, claims it, starts the program, restores the
+checkpoint. Printed are the seconds from the claim to the first step, as the training itself says, those of
+the whole command until then, and the processor time that its process took, which counts on a busy
+machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the server of the tests
+
+from tests.support.far_bucket import far_bucket
+
+from trackway.run import list_runs
+from trackway.sync import layout, lease
+from trackway.sync.opening import open_store
+
+ROOT = Path(__file__).parents[1]
+_SAID = re.compile(r"First step ([0-9.]+) s after")
+_GOAL_S = 10.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--delay_ms", type=float, default=40.0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with far_bucket(folder / "weed", given.delay_ms / 1e3) as url:
+            burn(folder, url)
+            take_over(folder, url, list_runs(folder / "here" / "models")[0].name)
+
+
+def burn(folder: Path, url: str) -> None:
+    """Train until two checkpoints are in the store, then end everything at once."""
+    (folder / "here").mkdir()
+    training = start(
+        folder / "here",
+        *(str(ROOT / "train.py"), "--run", "train", "--config", str(ROOT / "configs/walk.toml")),
+        *("--checkpoint_frequency", "25_000", "--total_timesteps", "100_000_000", "--store", url),
+    )
+    store = open_store(url)
+    prefix = ""
+    while not prefix or lease.end(store, prefix, 1, layout.LANES[1]) < 2:
+        time.sleep(0.5)
+        for run in store.folders("runs/"):
+            prefix = f"runs/{run}/0/"
+            store.put(layout.watched_key(prefix), os.urandom(8).hex().encode())  # it hurries
+    kill(training)
+
+
+def take_over(folder: Path, url: str, run: str) -> None:
+    (folder / "there").mkdir()
+    began_s = time.perf_counter()
+    resumed = start(folder / "there", "-m", "trackway", "resume", url, run)
+    assert resumed.stdout is not None
+    said = None
+    for line in resumed.stdout:
+        if said := _SAID.search(line):
+            break
+    whole_s = time.perf_counter() - began_s
+    spent_s = sum(psutil.Process(resumed.pid).cpu_times()[:2])
+    kill(resumed)
+    assert said, "it made no step"
+    print(f"first step {said[1]} s after the claim (goal {_GOAL_S:g} s)")
+    print(f"  {whole_s:.1f} s after the command, {spent_s:.1f} s of processor time in its process")
+
+
+def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
+    )
+
+
+def kill(training: subprocess.Popen[str]) -> None:
+    """With its shipper and writers, as a machine that burns takes all of them."""
+    everything = [*psutil.Process(training.pid).children(recursive=True), training]
+    for process in everything:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    training.communicate()
+
+
+if __name__ == "__main__":
+    main()
