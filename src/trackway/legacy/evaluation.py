@@ -43,7 +43,7 @@ class EnhancedVisualCallback(BaseCallback):
         load_history_from: str | Path | None = None,
         *,
         output_dir: str | Path | None = None,
-        time_share: float = 0.006,
+        time_share: float = 0.005,
         finish_within_s: float = 10.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
