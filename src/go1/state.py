@@ -58,8 +58,10 @@ class RobotState:
         self.rand_power = np.full(n, config.rand_power)
         self.action_noise = np.full(n, config.action_noise)
         self.gait_phase = np.zeros(n)
-        self.step_rewards = np.zeros((n, len(terms.reward_weights)))
-        self.step_costs = np.zeros((n, len(terms.cost_weights)))
+        # In one matrix: a recorder copies them as one.
+        rewards, costs = len(terms.reward_weights), len(terms.cost_weights)
+        step_terms = np.zeros((n, rewards + costs))
+        self.step_rewards, self.step_costs = step_terms[:, :rewards], step_terms[:, rewards:]
         self.step_count = np.zeros(n, np.int64)
         self.episode_length = np.zeros(n, np.int64)
         self.episode_return = np.zeros(n)

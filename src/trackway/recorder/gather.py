@@ -1,21 +1,23 @@
 """Copies arrays that never move in memory into the current row of a stream, many in one call.
 
-A copy by NumPy takes 0.2 µs, however small the array. A row of a dozen robots is many small arrays:
-they are gathered by one native call, and put into the row by another. What is not laid out as in the
-row (other strides, another type) is put so by NumPy first; columns that lie side by side in one
-matrix are copied as one.
+A copy by NumPy takes 0.2 µs, however small the array, and several times that where the caches hold
+nothing of it. A row of a dozen robots is many small arrays: they are gathered by one native call, and
+put into the row by another. What is not laid out as in the row (other strides, another type) is put so
+by NumPy first; columns that lie side by side in one matrix are copied as one, and neighbours of another
+type are gathered before they are converted.
 
-    sources                          row of the ring
-    qpos    [12, 19], strided  ──▶ staged ─┐
-    reward  [12]               ────────────┼─▶ | qpos | reward | terms, each [12] |
-    terms   [12, 9] float64    ──▶ staged ─┘
-    images  [12, 64, 64]       ────────────────▶ | images |      large: straight into the row
+    sources                            row of the ring
+    qpos    [12, 19], strided    ──▶ staged ─┐
+    reward  [12]                 ────────────┼─▶ | qpos | reward | terms, each [12] | torque | force |
+    terms   [12, 9] float64      ──▶ staged ─┤
+    torque, force     float64 ─▶ wide ─▶ staged ┘
+    images  [12, 64, 64]         ────────────────▶ | images |      large: straight into the row
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,6 +46,27 @@ class _Part:
     def as_in_row(self) -> bool:
         return self.source.dtype == self.column.dtype and self.source.flags.c_contiguous
 
+    @property
+    def large(self) -> bool:
+        return self.end - self.start >= _LARGE_BYTES
+
+
+class _Collected:
+    """Small pieces of memory, to be copied to where they lie one after another."""
+
+    def __init__(self) -> None:
+        self.pieces: list[memoryview] = []
+        self._buffer = io.BytesIO()
+
+    def into(self, targets: Iterable[memoryview]) -> None:
+        # The one thing in Python that copies a list of buffers into memory that is there already.
+        buffer = self._buffer
+        buffer.seek(0)
+        buffer.writelines(self.pieces)
+        buffer.seek(0)
+        for target in targets:
+            buffer.readinto(target)
+
 
 class Gather:
     """A prepared copy into the rows of a ring.
@@ -59,43 +82,47 @@ class Gather:
 
     def __init__(self, ring: Ring, sources: Mapping[str, Array]) -> None:
         self._bytes, self._stride = ring.bytes, ring.stride
-        self._staged: list[tuple[Array, Array]] = []
         self._direct: list[tuple[Array, Array]] = []
-        self._runs: list[tuple[io.BytesIO, list[memoryview], int, int]] = []
-        end = -1
-        for part in _parts(ring, sources):
-            if part.end - part.start >= _LARGE_BYTES:
+        self._wide, self._wide_into = _Collected(), list[memoryview]()
+        self._staged: list[tuple[Array, Array]] = []
+        self._small, self._runs = _Collected(), list[tuple[int, int]]()
+        blocks = [_block(some) for some in _grouped(_parts(ring, sources), _beside)]
+        for some in _grouped(blocks, _converted_alike):
+            part, start, end = some[0], some[0].start, some[-1].end
+            if part.large:
                 self._direct.append((part.column, part.source))
                 continue
             source = part.source
+            if len(some) > 1:
+                source = np.empty(sum(part.source.size for part in some), source.dtype)
+                self._wide.pieces += [_memory(part.source) for part in some]
+                self._wide_into.append(_memory(source))
             if not part.as_in_row:
-                source = np.empty(part.source.shape, part.column.dtype)
-                self._staged.append((source, part.source))
-            piece = source.reshape(-1).view(np.uint8).data
-            if part.start == end:
-                buffer, pieces, start, _ = self._runs.pop()
-                self._runs.append((buffer, [*pieces, piece], start, part.end))
-            else:
-                self._runs.append((io.BytesIO(), [piece], part.start, part.end))
-            end = part.end
+                staged = np.empty(source.shape, part.column.dtype)
+                self._staged.append((staged, source))
+                source = staged
+            self._small.pieces.append(_memory(source))
+            if self._runs and self._runs[-1][1] == start:
+                start, _ = self._runs.pop()
+            self._runs.append((start, end))
 
     def write(self, slot: int) -> None:
         """Copy everything, as it is now, into a slot of the ring."""
+        self._wide.into(self._wide_into)
         for staged, source in self._staged:
             staged[...] = source
         for column, source in self._direct:
             column[slot] = source
-        at = slot * self._stride
-        for buffer, pieces, start, end in self._runs:
-            # The one thing in Python that copies a list of buffers into memory that is there already.
-            buffer.seek(0)
-            buffer.writelines(pieces)
-            buffer.seek(0)
-            buffer.readinto(self._bytes[at + start : at + end])
+        row, at = self._bytes, slot * self._stride
+        self._small.into([row[at + start : at + end] for start, end in self._runs])
+
+
+def _memory(array: Array) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _parts(ring: Ring, sources: Mapping[str, Array]) -> list[_Part]:
-    """The sources in the row's order, neighbours put together where one array can stand for them."""
+    """The sources, in the row's order."""
     parts: list[_Part] = []
     for name, source in sources.items():
         column = ring.columns.get(name)
@@ -108,16 +135,22 @@ def _parts(ring: Ring, sources: Mapping[str, Array]) -> list[_Part]:
         start = ring.offsets[name]
         parts.append(_Part(column, source, start, start + column[0].nbytes))
     parts.sort(key=lambda part: part.start)
-    joined: list[list[_Part]] = []
+    return parts
+
+
+def _grouped(
+    parts: list[_Part], belongs: Callable[[list[_Part], _Part], bool]
+) -> list[list[_Part]]:
+    groups: list[list[_Part]] = []
     for part in parts:
-        if joined and _continues(joined[-1], part):
-            joined[-1].append(part)
+        if groups and belongs(groups[-1], part):
+            groups[-1].append(part)
         else:
-            joined.append([part])
-    return [_block(some) if len(some) > 1 else some[0] for some in joined]
+            groups.append([part])
+    return groups
 
 
-def _continues(some: list[_Part], part: _Part) -> bool:
+def _beside(some: list[_Part], part: _Part) -> bool:
     """Whether a column stands beside those, in the row as in the matrix that it is a column of."""
     last, base = some[-1], part.source.base
     if part.start != last.end or part.column.ndim != 2 or part.as_in_row or base is None:
@@ -131,6 +164,19 @@ def _continues(some: list[_Part], part: _Part) -> bool:
     return alike and (len(some) == 1 or _step(last, part) == _step(some[0], some[1]))
 
 
+def _converted_alike(some: list[_Part], part: _Part) -> bool:
+    """Whether it is a neighbour of those, and they are all only of another type, the same."""
+    last = some[-1]
+    return (
+        part.start == last.end
+        and part.source.flags.c_contiguous
+        and last.source.flags.c_contiguous
+        and not (part.as_in_row or part.large or last.large)
+        and part.source.dtype == last.source.dtype
+        and part.column.dtype == last.column.dtype
+    )
+
+
 def _step(first: _Part, second: _Part) -> int:
     return _address(second.source) - _address(first.source)
 
@@ -140,7 +186,10 @@ def _address(array: Array) -> int:
 
 
 def _block(some: list[_Part]) -> _Part:
+    """One part for all of them."""
     first, count = some[0], len(some)
+    if count == 1:
+        return first
     column, source = first.column, first.source
     return _Part(
         as_strided(

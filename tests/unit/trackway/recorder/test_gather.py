@@ -76,6 +76,19 @@ def test_columns_of_a_matrix_are_copied_at_once_and_others_are_not_mistaken_for_
     assert [ring.columns[f.name][0, 0] for f in TERMS] == [0, 1, 2, 5, 8, 3, 2]
 
 
+def test_neighbours_of_another_type_are_converted_at_once(ring):
+    wide = {f"float32{size}": np.full((NUM_ENVS, size), 0.1 * size) for size in (1, 3)}
+    wide |= {"float642000": np.ones((NUM_ENVS, 2000))}
+    gather = Gather(ring, wide)
+    gather.write(1)
+
+    assert len(gather._staged) == 1
+    for name, source in wide.items():
+        np.testing.assert_array_equal(
+            ring.columns[name][1], source.astype(ring.columns[name].dtype)
+        )
+
+
 @pytest.mark.parametrize(
     ("sources", "says"),
     [
