@@ -18,7 +18,7 @@ from trackway.clock import Clock
 
 _PACKAGES = ("trackway", "stable-baselines3", "torch", "mujoco", "gymnasium", "numpy")
 _GIT_TIMEOUT_S = 5.0
-_FRESH_S = 0.25
+_FRESH_S = 1.0
 
 
 class ProcessProbe:
