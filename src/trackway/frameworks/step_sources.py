@@ -30,7 +30,7 @@ class VecStep:
         actions, obs: Batches, `[num_envs, ...]` at every leaf.
         rewards, terminated, truncated: `[num_envs]`.
         infos: One per environment; of those whose episode ended, the last of the old episode.
-        ended: Environments whose episode ended with this step.
+        ended: Environments whose episode ended with this step: `terminated` or `truncated`.
         last_obs: By environment, the last observation of an episode where `obs` has the next one's.
         restarted: Environments that began an episode within this step, after it was made …
         reset: … and those that were reset instead of stepped.
@@ -77,17 +77,16 @@ class Outside:
     ) -> None:
         self._transition = Transition(obs_space, action_space, obs, has_state)
         self.fields = self._transition.fields
+        self._ended_at = set[int]()
 
     def write(self, steps: Steps, step: VecStep) -> None:
-        self._transition.write(
-            steps.columns,
-            steps.at,
-            step.actions,
-            step.obs,
-            step.rewards,
-            step.terminated,
-            step.truncated,
-        )
+        columns, at = steps.columns, steps.at
+        self._transition.write(columns, at, step.actions, step.obs, step.rewards)
+        # Rows are used again: what they say of ends has to be taken back only where they say it.
+        if step.ended or at in self._ended_at:
+            columns["terminated"][at] = step.terminated
+            columns["truncated"][at] = step.truncated
+            (self._ended_at.add if step.ended else self._ended_at.discard)(at)
         if step.last_obs:
             row = steps.row
             for env, obs in step.last_obs.items():
@@ -143,7 +142,7 @@ class Batch(Outside):
             self._error = error
 
     def write(self, steps: Steps, step: VecStep) -> None:
-        super().write(steps, step)
+        Outside.write(self, steps, step)
         if self._stream is None:
             _fill(steps, self._row)
         if self._error is not None:

@@ -88,8 +88,8 @@ class VectorRecording:
             self._add(step)
         except Exception as error:  # noqa: BLE001 - training goes on
             self._guard.failed("record a step", error)
-        if self._steps.committed == rows:
-            self._guard.run("commit a step", self._commit_blank, None)
+            if self._steps.committed == rows:
+                self._guard.run("commit a step", self._commit_blank, None)
 
     def close(self) -> None:
         """Leave the environments as they were found."""
@@ -104,19 +104,20 @@ class VectorRecording:
 
     def _add(self, step: VecStep) -> None:
         steps, source = self._steps, self._source
+        try:
+            source.write(steps, step)
+        except Exception as error:  # noqa: BLE001 - the rest of the row counts all the same
+            self._guard.failed("read the environments", error)
         if steps.stream is None:
             self._info_keys = _common_numbers(step)
-            self._fill(step)
             source.begun(steps.begin([info_field(key) for key in self._info_keys]))
-        else:
-            self._fill(step)
         for key in self._info_keys:
             column = steps.columns[f"info.{key}"]
             column[steps.at] = [info.get(key, np.nan) for info in step.infos]
             self._info_columns[key] = column[steps.at]
         self.episodes.add(step.rewards, self._info_columns, step.reset)
         row, at = steps.committed, steps.at
-        if not (len(step.ended) or len(step.restarted) or len(step.reset)):
+        if not (step.ended or step.restarted or step.reset):
             steps.commit()
             return
         # From the row: workers know which of the two it was, also where the VecEnv does not say.
@@ -137,12 +138,6 @@ class VectorRecording:
                 self._tell("simulation_diverged", env=env, row=row)
         for env in (*step.restarted, *step.reset):
             self.episodes.started(env, row + 1, source.start(env), **facts)
-
-    def _fill(self, step: VecStep) -> None:
-        try:
-            self._source.write(self._steps, step)
-        except Exception as error:  # noqa: BLE001 - the rest of the row counts all the same
-            self._guard.failed("read the environments", error)
 
     def _commit_blank(self) -> None:
         blank(self._steps.row)

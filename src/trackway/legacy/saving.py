@@ -160,7 +160,11 @@ class RealTimeSavingCallback(BaseCallback):
 
     def _on_step(self) -> bool:
         try:
-            self._step()
+            if self._session is None:
+                self._begin()  # driven by hand, without a beginning
+            session = self._session
+            if session is not None and session.step(self.num_timesteps, self.locals):
+                self._say(f"checkpoint at timestep {self.num_timesteps:,}")
         except Exception as error:  # noqa: BLE001 - nothing that only watches stops a training
             self._guard.failed("take in a step", error)
         if self.callback is not None:
@@ -305,12 +309,6 @@ class RealTimeSavingCallback(BaseCallback):
     @property
     def _point(self) -> str | None:
         return None if self._in_rollout else "training_end"
-
-    def _step(self) -> None:
-        if self._session is None:
-            self._begin()  # driven by hand, without a beginning
-        if self._session is not None and self._session.step(self.num_timesteps, self.locals):
-            self._say(f"checkpoint at timestep {self.num_timesteps:,}")
 
     def _close(self, status: str) -> None:
         session, self._session = self._session, None

@@ -61,16 +61,12 @@ class Transition:
         action: Any,
         obs: Any,
         reward: Any,
-        terminated: Any,
-        truncated: Any,
     ) -> None:
-        """Write a batch, `[num_envs, ...]` each, as row `at` of columns."""
+        """Write a batch, `[num_envs, ...]` each, as row `at` of columns; not whose episode ended."""
         self._action.write(columns, at, action)
         if self._obs is not None:
             self._obs.write(columns, at, obs)
         columns["reward"][at] = reward
-        columns["terminated"][at] = terminated
-        columns["truncated"][at] = truncated
 
     def write_one(
         self,
@@ -124,7 +120,7 @@ class SpaceColumns:
             for key in path:
                 part = part[key]
             column = columns[field.name]
-            same = np.ndim(part) == column.ndim - 1
+            same = isinstance(part, np.ndarray) and part.ndim == column.ndim - 1
             column[at] = part if same else np.reshape(part, column.shape[1:])
 
     def write_one(self, row: Row, env: int, value: Any) -> None:

@@ -28,9 +28,8 @@ class Steps:
     Until `begin` the current row lies in private memory: only the first step tells what infos hold.
 
     Attributes:
-        columns: Rows by field, `[…, num_envs, *shape]` …
-        at: … and which of them is the current one.
-        committed: Rows that count.
+        columns: Rows by field, `[…, num_envs, *shape]`.
+        stream: None until `begin`.
     """
 
     def __init__(
@@ -45,8 +44,17 @@ class Steps:
         self.fields = tuple(fields)
         first = empty_row(self.fields, num_envs)
         self.columns: Mapping[str, Array] = {name: column[None] for name, column in first.items()}
-        self.at = self.committed = 0
         self.stream: Stream | None = None
+
+    @property
+    def at(self) -> int:
+        """Which of the columns' rows is the current one."""
+        return 0 if self.stream is None else self.stream.at
+
+    @property
+    def committed(self) -> int:
+        """Rows that count."""
+        return 0 if self.stream is None else self.stream.committed
 
     @property
     def row(self) -> dict[str, Array]:
@@ -64,14 +72,12 @@ class Steps:
         blank(stream.row)
         for name, column in first.items():
             stream.row[name][...] = column
-        self.stream, self.columns, self.at = stream, stream.columns, stream.at
+        self.stream, self.columns = stream, stream.columns
         return stream
 
     def commit(self) -> None:
         """Let the current row count, and go on to the next."""
-        stream = self.stream or self.begin()
-        stream.commit()
-        self.at, self.committed = stream.at, stream.committed
+        (self.stream or self.begin()).commit()
 
 
 class EpisodeLog:

@@ -20,7 +20,6 @@ class Episodes:
 
     Attributes:
         returns: Sum of raw rewards of the running episodes, (num_envs,).
-        lengths: Steps of the running episodes, (num_envs,).
         counts, successes: Finished episodes and those of them that succeeded, (num_envs,).
         success_known: Whether the environments say what success is.
         ended: Episodes that have ended here; not what was restored.
@@ -28,7 +27,8 @@ class Episodes:
 
     def __init__(self, num_envs: int) -> None:
         self.returns = np.zeros(num_envs)
-        self.lengths = np.zeros(num_envs, dtype=np.int64)
+        # Steps taken in, and how many of them came before each running episode.
+        self._taken, self._before = 0, np.zeros(num_envs, dtype=np.int64)
         self.counts = np.zeros(num_envs, dtype=np.int64)
         self.successes = np.zeros(num_envs, dtype=np.int64)
         self.success_known = False
@@ -37,10 +37,15 @@ class Episodes:
         self._component_keys: list[str] | None = None
         self._components: list[dict[str, float]] = [{} for _ in range(num_envs)]
 
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Steps of the running episodes, (num_envs,)."""
+        return self._taken - self._before
+
     def begin(self) -> None:
         """All environments were reset."""
         self.returns[:] = 0.0
-        self.lengths[:] = 0
+        self._before[:] = self._taken
         self._components = [{} for _ in self._components]
 
     def step(
@@ -53,7 +58,7 @@ class Episodes:
     ) -> list[dict[str, Any]]:
         """Take in one step of all environments; returns the records of the episodes it ended."""
         self.returns += rewards
-        self.lengths += 1
+        self._taken += 1
         if self._component_keys is None:
             self._component_keys = _component_keys(infos[0])
         if self._component_keys:
@@ -75,7 +80,7 @@ class Episodes:
     ) -> dict[str, Any]:
         monitored = info.get("episode", {})
         episode_return = float(monitored.get("r", self.returns[i]))
-        length = int(monitored.get("l", self.lengths[i]))
+        length = int(monitored.get("l", self._taken - self._before[i]))
         self.counts[i] += 1
         self.ended += 1
         if "is_success" in info:
@@ -105,7 +110,7 @@ class Episodes:
             record["performance_metrics"] = performance
         if whole:  # the return of a part says nothing of the policy
             self._recent.add(record)
-        self.returns[i], self.lengths[i], self._components[i] = 0.0, 0, {}
+        self.returns[i], self._before[i], self._components[i] = 0.0, self._taken, {}
         return record
 
     def _detail(self, i: int, info: Mapping[str, Any], record: dict[str, Any]) -> dict[str, Any]:
@@ -153,9 +158,8 @@ class Episodes:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from such a state of as many environments."""
-        own = (self.returns, self.lengths, self.counts, self.successes)
-        for array, kept in zip(own, state["arrays"], strict=True):
-            array[:] = kept
+        self.returns[:], lengths, self.counts[:], self.successes[:] = state["arrays"]
+        self._before[:] = self._taken - lengths
         self.success_known = state["success_known"]
         self._recent = _Recent(state["recent"])
         self._component_keys, self._components = state["component_keys"], state["components"]

@@ -29,6 +29,8 @@ class RecordedEnvs:
         self._step_wait = inner.step_wait
         self._actions: Any = None
         self.starts_untold = False
+        nothing = np.empty(0)
+        self._step = VecStep(None, None, nothing, nothing, nothing, ())
         self._patch = Patch(
             inner, reset=self.reset, step_async=self.step_async, step_wait=self.step_wait
         )
@@ -56,17 +58,24 @@ class RecordedEnvs:
     def step_wait(self) -> Any:
         result = self._step_wait()
         try:
-            step = _step(self._actions, *result)
+            step = self._understood(*result)
         except Exception as error:  # noqa: BLE001 - a VecEnv may return anything; training goes on
             self._guard.failed("understand a step", error)
         else:
             self._recording.add(step)
         return result
 
+    def _understood(self, obs: Any, rewards: Any, dones: Any, infos: Any) -> VecStep:
+        if np.count_nonzero(dones):
+            return _ended(self._actions, obs, rewards, dones, infos)
+        # Nearly always so: the same object serves again.
+        step = self._step
+        step.actions, step.obs, step.rewards, step.infos = self._actions, obs, rewards, infos
+        step.terminated = step.truncated = dones
+        return step
 
-def _step(actions: Any, obs: Any, rewards: Any, dones: Any, infos: Any) -> VecStep:
-    if not np.count_nonzero(dones):
-        return VecStep(actions, obs, rewards, dones, dones, infos)
+
+def _ended(actions: Any, obs: Any, rewards: Any, dones: Any, infos: Any) -> VecStep:
     ended = np.flatnonzero(dones).tolist()
     truncated = np.zeros_like(dones)
     for env in ended:
