@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.forked import Forks
 from tests.support.killed_training import CASES, KILLS
 from tests.support.trainings import episodes_of, snapshots_of
 
@@ -27,18 +28,22 @@ ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 
-def train(case: str, run: Path, out: Path, *kill: str) -> int:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.killed_training", case, str(run), str(out), *kill],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
-    assert (done.returncode == 0) == out.exists()
-    return done.returncode
+PROGRAM = "tests.support.killed_training"
+
+
+def train(forks: Forks, case: str, run: Path, out: Path, *kill: str) -> int:
+    said = out.with_suffix(".txt")
+    status = forks.run(said, PROGRAM, case, str(run), str(out), *kill)
+    assert status in (0, -signal.SIGKILL), said.read_text()
+    assert (status == 0) == out.exists()
+    return status
+
+
+def train_whole(case: str, run: Path, out: Path) -> None:
+    """In a process that was started anew: nothing may depend on where things lie in memory."""
+    command = [sys.executable, "-m", PROGRAM, case, str(run), str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def metrics(out: Path) -> set[str]:
@@ -60,16 +65,16 @@ def told(records: list[dict]) -> list[dict]:
 
 @pytest.mark.timeout(300 + 60 * KILLS)
 @pytest.mark.parametrize("case", CASES)
-def test_a_training_that_was_killed_ends_as_the_one_that_was_not(tmp_path, case):
+def test_a_training_that_was_killed_ends_as_the_one_that_was_not(tmp_path, forks, case):
     luck = random.Random(f"{case} {os.environ.get('TRACKWAY_SEED', '0')}")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert train(case, whole, tmp_path / "whole.json") == 0
+    train_whole(case, whole, tmp_path / "whole.json")
     out, kills = tmp_path / "killed.json", CASES[case].kills
     phases = luck.sample(list(kills), len(kills))
     for phase in (phases * KILLS)[:KILLS]:
         kill = f"{phase}:{luck.randint(1, kills[phase])}"
-        assert train(case, killed, out, kill) == -signal.SIGKILL, kill
-    assert train(case, killed, out) == 0
+        assert train(forks, case, killed, out, kill) == -signal.SIGKILL, kill
+    assert train(forks, case, killed, out) == 0
 
     assert json.loads(out.read_text()) == json.loads((tmp_path / "whole.json").read_text())
     assert metrics(out) == metrics(tmp_path / "whole.json")

@@ -15,23 +15,31 @@ from typing import Any
 import pytest
 from stable_baselines3 import PPO
 from tests.support.exact_cases import CASES, table
+from tests.support.forked import Forks
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(case: str, mode: str, folder: Path) -> Any:
-    out = folder / f"{mode}.json"
-    command = [sys.executable, "-m", "tests.support.resumed_training", case, mode, out]
-    done = subprocess.run(
-        [*map(str, command), str(folder / "checkpoint.zip")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+PROGRAM = "tests.support.resumed_training"
 
-    assert done.returncode == 0, done.stdout + done.stderr
+
+def run(case: str, mode: str, folder: Path, forks: Forks | None = None) -> Any:
+    """Train in a fork, or in a process that was started anew."""
+    out, said = folder / f"{mode}.json", folder / f"{mode}.txt"
+    arguments = [case, mode, str(out), str(folder / "checkpoint.zip")]
+    if forks is not None:
+        status = forks.run(said, PROGRAM, *arguments)
+    else:
+        with said.open("wb") as file:
+            status = subprocess.run(
+                [sys.executable, "-m", PROGRAM, *arguments],
+                cwd=ROOT,
+                stdout=file,
+                stderr=file,
+                timeout=100,
+            ).returncode
+
+    assert status == 0, said.read_text()
     return json.loads(out.read_text()) if out.exists() else None
 
 
@@ -59,9 +67,11 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES if os.environ.get("TRACKWAY_SOAK") else FEW)
-def test_a_resumed_training_equals_the_one_that_went_on(case: str, whole: Any) -> None:
+def test_a_resumed_training_equals_the_one_that_went_on(
+    case: str, whole: Any, forks: Forks
+) -> None:
     folder, expected = whole(case)
-    resumed = run(case, "resume", folder)
+    resumed = run(case, "resume", folder, forks)
 
     assert expected["steps"]
     assert resumed["steps"] == expected["steps"]
@@ -86,11 +96,11 @@ def test_a_checkpoint_changes_nothing(whole: Any, untouched: Any) -> None:
 
 @pytest.mark.slow
 def test_a_training_that_ends_within_a_rollout_goes_on_from_its_start(
-    untouched: Any, tmp_path: Path
+    untouched: Any, tmp_path: Path, forks: Forks
 ) -> None:
     case = FEW[0]
-    run(case, "interrupted", tmp_path)
-    resumed = run(case, "continued", tmp_path)
+    run(case, "interrupted", tmp_path, forks)
+    resumed = run(case, "continued", tmp_path, forks)
 
     facts = json.loads(manifest(tmp_path / "checkpoint.zip"))
     assert (facts["exact"], facts["timestep"]) == (True, CASES[case].stopped_timestep)
