@@ -77,6 +77,7 @@ def record_attempt(
     num_envs: int = 4,
     begin: int = 0,
     seed: int = 0,
+    rank: int = 0,
     unix_s: float = BEGUN_UNIX_S,
     close: bool = True,
     checkpoints: Iterable[Path] = (),
@@ -86,7 +87,7 @@ def record_attempt(
 
     Of `more` fields, every number of row n is n.
     """
-    recorder = Recorder(run, ring_bytes=1 << 20)
+    recorder = Recorder(run, rank=rank, ring_bytes=1 << 20)
     steps = recorder.stream("steps", Schema(*SCHEMA, *more), num_envs)
     system = recorder.stream("system", SYSTEM_SCHEMA)
     episodes, updates, events = (recorder.records(n) for n in ("episodes", "updates", "events"))

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from trackway.cli.arguments import add_models, add_run
+from trackway.cli.recorded import find_recorded
 from trackway.errors import FencedError
 from trackway.recorder.child import become_writer
-from trackway.run import RunFolder, find_run
+from trackway.run import RunFolder
 from trackway.sync import cost, garbage, layout, lease
 from trackway.sync.cadence import IDLE_S
 from trackway.sync.freeing import bring_back
@@ -90,7 +91,7 @@ def _sync(args: argparse.Namespace) -> int:
     if args.beside_training:
         become_writer(15)
     logging.basicConfig(format="trackway: %(message)s", stream=sys.stderr)
-    run = RunFolder(find_run(args.models, args.run).path.absolute())
+    run = RunFolder(find_recorded(args.models, args.run).absolute())
     shipper = Shipper(
         run,
         open_store(args.store, args.timeout_s),

@@ -206,7 +206,7 @@ def _of_files(run: RunFolder) -> dict[str, Any]:
 
 def _records(spans: list[Span], stream: str) -> RecordColumns:
     made = RecordColumns()
-    told_before: Any = None
+    told_before: dict[int, Any] = {}  # by rank
     for span in spans:
         folder = span.stream(stream)
         if folder is None:
@@ -215,17 +215,17 @@ def _records(spans: list[Span], stream: str) -> RecordColumns:
             records = [r for r in RecordFollower(folder).poll() if span.counts(r)]
         except StreamError:
             continue  # nothing of it can be read; the other streams tell what they know
-        if stream == "updates" and told_before == span.begin:
+        if stream == "updates" and told_before.get(span.rank) == span.begin:
             # An update that led to a checkpoint is told before it, and again after the resume.
             records = [r for r in records if r.get("timestep") != span.begin]
         if records:
-            told_before = records[-1].get("timestep")
+            told_before[span.rank] = records[-1].get("timestep")
         made.extend(records)
     return made
 
 
 def _status(manifest: Mapping[str, Any] | None, spans: list[Span], clock: Clock) -> str:
-    alive = bool(spans) and files.is_locked(spans[-1].attempt.lock)
+    alive = any(files.is_locked(span.attempt.lock) for span in _last(spans))
     if alive:
         status = "running"
     elif manifest is not None:
@@ -237,6 +237,11 @@ def _status(manifest: Mapping[str, Any] | None, spans: list[Span], clock: Clock)
         if clock.unix_s() - heard_unix > STALLED_S:
             return "stalled"
     return status
+
+
+def _last(spans: list[Span]) -> list[Span]:
+    """The newest of each rank."""
+    return list({span.rank: span for span in spans}.values())
 
 
 def _told_end(spans: list[Span]) -> str:

@@ -5,6 +5,8 @@
                               ━━━━━━━━━━━━━━━━━━━━━   abandoned tail, kept and told apart
 
 An attempt's rows count to the line up to the earliest timestep from which a later one began.
+Of several processes that record into one run at once each has a line of its own, told apart by
+their ranks.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from trackway.errors import StreamError
-from trackway.storage.line import beginning
+from trackway.storage.line import beginning, rank_of
 from trackway.storage.places import AttemptFolder, StreamFolder, attempts
 from trackway.storage.reader import describe, end_row
 
@@ -32,12 +34,14 @@ class Span:
         num_envs: Environments in a row of `steps`; 0 where nothing tells.
         begin: The timestep it began at.
         cut: The timestep after which its records are abandoned; None: all count.
+        rank: Which of several writers of the run it is of.
     """
 
     attempt: AttemptFolder
     num_envs: int
     begin: int
     cut: int | None
+    rank: int = 0
 
     @property
     def rows(self) -> int | None:
@@ -64,20 +68,22 @@ def line(run: Path) -> list[Span]:
     """The attempts of a run, oldest first, each with what of it counts.
 
     An attempt that tells no beginning (a recorder without a framework's callback) goes on where the
-    one before it ended.
+    one before it of its rank ended.
     """
-    told = [(attempt, *_beginning(attempt)) for attempt in attempts(run)]
-    cut: int | None = None
-    cuts: list[int | None] = []
-    for _, begin, _ in reversed(told):
-        cuts.append(cut)
+    told = [(attempt, rank_of(attempt), *_beginning(attempt)) for attempt in attempts(run)]
+    cuts: dict[int, int] = {}
+    after: list[int | None] = []
+    for _, rank, begin, _ in reversed(told):
+        after.append(cuts.get(rank))
         if begin is not None:
-            cut = begin if cut is None else min(cut, begin)
+            cuts[rank] = min(begin, cuts.get(rank, begin))
     spans: list[Span] = []
-    for (attempt, begin, num_envs), cut in zip(told, reversed(cuts), strict=True):
+    last: dict[int, Span] = {}
+    for (attempt, rank, begin, num_envs), cut in zip(told, reversed(after), strict=True):
         if begin is None:
-            begin = _end(spans[-1]) if spans else 0
-        spans.append(Span(attempt, num_envs, begin, cut))
+            begin = _end(last[rank]) if rank in last else 0
+        last[rank] = Span(attempt, num_envs, begin, cut, rank)
+        spans.append(last[rank])
     return spans
 
 

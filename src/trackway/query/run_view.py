@@ -93,12 +93,13 @@ class RunView:
             for span in self.spans:
                 if span.attempt.name not in self._attempts:
                     self._attempts[span.attempt.name] = AttemptView(span)
-        update: float | None = None
+        told: dict[int, float | None] = {}  # by rank, the timestep of the last update
         for view in self._views():
             grown |= view.refresh()
-            view.put(self._span(view), told_before=update)
+            span = self._span(view)
+            view.put(span, told_before=told.get(span.rank))
             updates = view.kept("updates")
-            update = updates[-1].get("timestep") if updates else update
+            told[span.rank] = updates[-1].get("timestep") if updates else told.get(span.rank)
         return grown
 
     def streams(self) -> dict[str, tuple[Field, ...]]:

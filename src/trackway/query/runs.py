@@ -161,6 +161,7 @@ class Run(Tables):
         import polars as pl
 
         frames: list[Any] = []
+        told_before: dict[int, Any] = {}  # by rank
         for span in spans:
             frame = records_of(span.stream(name), name)
             if "timestep" not in frame.columns:
@@ -170,11 +171,12 @@ class Run(Tables):
                 frame = frame.filter(~here if self._abandoned else here)
             elif self._abandoned:
                 continue
-            if name == "updates" and frames and not self._abandoned:
+            if name == "updates" and span.rank in told_before and not self._abandoned:
                 # An update that led to the checkpoint is told before it and again after the resume.
                 seam = pl.col("timestep") == span.begin
-                if frames[-1].filter(seam).height:
+                if told_before[span.rank].filter(seam).height:
                     frame = frame.filter(~seam)
+            told_before[span.rank] = frame
             frames.append(frame.select(pl.lit(span.attempt.name).alias("attempt"), pl.all()))
         return [_nothing(name), *frames]
 

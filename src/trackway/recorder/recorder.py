@@ -51,6 +51,7 @@ class Recorder:
         run: Path,
         *,
         attempt: str | None = None,
+        rank: int = 0,
         sync_s: float = 0.25,
         ring_bytes: int = 16 << 20,
         segment_bytes: int = 64 << 20,
@@ -65,6 +66,9 @@ class Recorder:
         Args:
             run: The run's folder.
             attempt: Name of a new attempt; the next number when not given.
+            rank: Of several processes that record into one run at once, which this is. A later
+                attempt of a rank goes on where an earlier one of the same rank stopped; others
+                stand beside it.
             sync_s: Committed rows are durable at the latest after this time, even against a
                 power cut. 0: a commit returns only once its row is durable.
             ring_bytes: Memory between training and writer, for every stream of columns.
@@ -82,6 +86,7 @@ class Recorder:
             RecordingError: The folder cannot be written, or the writer does not start.
             AttemptInUseError: Another process records into that attempt.
         """
+        self._rank = rank
         self._sync_s, self._ring_bytes, self._segment_bytes = sync_s, ring_bytes, segment_bytes
         self._close_timeout_s, self._shared_memory, self._clock = (
             close_timeout_s,
@@ -224,6 +229,7 @@ class Recorder:
             "created_unix": self._clock.unix_s(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "rank": self._rank,
             "sync_s": self._sync_s,
             "compact": self._compact,
             "precision": self._precision,

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import StreamError
@@ -58,8 +59,23 @@ class Batch:
     columns: dict[str, npt.NDArray[Any]]
 
 
+def rank_of(attempt: AttemptFolder) -> int:
+    """Of several processes that record into a run at once, whose attempt it is; 0 if it says nothing."""
+    try:
+        return int(orjson.loads(attempt.manifest.read_bytes()).get("rank", 0))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return 0  # the rows of an attempt whose manifest is damaged count all the same
+
+
+def of_rank(run: Path, rank: int) -> list[AttemptFolder]:
+    """The attempts of one of a run's writers, oldest first."""
+    return [attempt for attempt in attempts(run) if rank_of(attempt) == rank]
+
+
 def find_line(run: Path, stream: str, clock: Clock = SYSTEM_CLOCK) -> list[Stretch]:
     """The stretches of a run's line, in order; one that another replaces wholly is left out.
+
+    Of a run of several writers it is the line of the one of the lowest rank that is here.
 
     Where trainer and writer of an attempt were both killed, this finishes their work first.
 
@@ -68,7 +84,8 @@ def find_line(run: Path, stream: str, clock: Clock = SYSTEM_CLOCK) -> list[Stret
     """
     found: list[Stretch] = []
     known: set[str] = set()
-    for attempt in attempts(run):
+    first = min(map(rank_of, attempts(run)), default=0)
+    for attempt in of_rank(run, first):
         finish_abandoned(attempt, clock)
         names = {folder.name for folder in attempt.streams() if end_row(folder) > 0}
         if not names:

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from trackway.storage.compare import compare
 from trackway.storage.difference import Comparison
-from trackway.storage.line import Stretch, begin_timestep
-from trackway.storage.places import AttemptFolder, attempts
+from trackway.storage.line import Stretch, begin_timestep, of_rank, rank_of
+from trackway.storage.places import AttemptFolder
 from trackway.storage.reader import describe, end_row
 
 STEPS = "steps"
@@ -25,7 +25,7 @@ def find_tail(attempt: AttemptFolder, begin: int) -> Stretch | None:
         begin: Timesteps that had been made by then.
     """
     found: list[tuple[int, Stretch]] = []
-    for earlier in attempts(attempt.run):
+    for earlier in of_rank(attempt.run, rank_of(attempt)):
         if earlier.name == attempt.name:
             break
         folder = earlier.stream(STEPS)
