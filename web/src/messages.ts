@@ -2,7 +2,7 @@
 
 export type State = 'running' | 'stalled' | 'finished' | 'interrupted' | 'failed' | 'crashed' | 'damaged' | 'unknown'
 
-/** A run in the list. */
+/** A run in the list; `return_mean`, `length_mean` and `success` are of its last 100 episodes. */
 export interface RunRow {
   id: string
   state: 'running' | 'stalled' | 'finished' | 'interrupted' | 'failed' | 'crashed' | 'damaged' | 'unknown'
@@ -19,6 +19,7 @@ export interface RunRow {
   environment: string | null
   returns: (number | null)[]
   return_mean: number | null
+  length_mean: number | null
   success: number | null
   checkpoints: number
   tags: string[]

@@ -5,7 +5,7 @@ import { matching, sorted } from '../src/runs/table'
 
 const row = (id: string, more: Partial<RunRow> = {}): RunRow => ({
   id, state: 'finished', error: null, created_unix: 0, seen_unix: null, timesteps: null, planned: null, steps_per_s: null,
-  left_s: null, attempts: 1, num_envs: 12, algorithm: 'PPO', environment: 'Go1VecEnv', returns: [], return_mean: null, success: null, checkpoints: 0, tags: [], note: '', ...more,
+  left_s: null, attempts: 1, num_envs: 12, algorithm: 'PPO', environment: 'Go1VecEnv', returns: [], return_mean: null, length_mean: null, success: null, checkpoints: 0, tags: [], note: '', ...more,
 })
 
 test('every word of a search must occur, anywhere', () => {

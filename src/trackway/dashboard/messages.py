@@ -10,7 +10,7 @@ State = Literal[
 
 
 class RunRow(TypedDict):
-    """A run in the list."""
+    """A run in the list; `return_mean`, `length_mean` and `success` are of its last 100 episodes."""
 
     id: str
     state: State
@@ -27,6 +27,7 @@ class RunRow(TypedDict):
     environment: str | None
     returns: list[float | None]
     return_mean: float | None
+    length_mean: float | None
     success: float | None
     checkpoints: int
     tags: list[str]

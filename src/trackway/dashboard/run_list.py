@@ -63,6 +63,7 @@ def run_row(facts: RunFacts) -> RunRow:
         "environment": facts.environment,
         "returns": [_short(value) for value in facts.sparkline],
         "return_mean": _short(facts.return_mean),
+        "length_mean": _short(facts.length_mean),
         "success": facts.success_rate,
         "checkpoints": facts.checkpoints,
         "tags": facts.tags,

@@ -31,6 +31,8 @@ export interface ChartProps {
   /** Wide where nothing stands beside it. */
   fills?: boolean
   format?: Format | undefined
+  /** What is shown of each line while no cursor is on it, and what that is; else its last value. */
+  standing?: { values: readonly (number | null)[]; says: string } | undefined
   children?: ComponentChildren
 }
 
@@ -133,7 +135,7 @@ export function Chart(props: ChartProps) {
 }
 
 /** The values at the cursor, or the last ones. */
-function Values({ names, lines = [], stack, format = figure }: ChartProps) {
+function Values({ names, lines = [], stack, format = figure, standing }: ChartProps) {
   const place = cursor.value
   const cell = (name: string, colour: string | undefined, value: number | null, more?: string) => (
     <span class="value" key={name} title={more}>
@@ -156,10 +158,12 @@ function Values({ names, lines = [], stack, format = figure }: ChartProps) {
     <span class="values">
       {lines.map(({ curve, shown, colour }, n) => {
         const i = place === null ? -1 : indexAt(curve.x, place)
-        const value = i < 0 ? lastOf(shown) : (shown[i] ?? null)
+        const last = standing ? (standing.values[n] ?? null) : lastOf(shown)
+        const value = i < 0 ? last : (shown[i] ?? null)
         const more = i < 0 || curve.line ? undefined : `${t('least')} ${format(curve.lo[i] ?? null)}, ${t('mean')} ${format(curve.mean[i] ?? null)}, ${t('most')} ${format(curve.hi[i] ?? null)}`
         return cell(names[n] ?? curve.key, colour, value, more)
       })}
+      {standing && place === null && <small>{standing.says}</small>}
     </span>
   )
 }

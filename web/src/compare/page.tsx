@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { Chart } from '../charts/chart'
+import { Chart, type ChartProps } from '../charts/chart'
 import { readFrame, smoothed, type Curve } from '../charts/curve'
 import { colour } from '../charts/palette'
 import { Toolbar } from '../charts/toolbar'
@@ -78,7 +78,7 @@ function Comparing({ ids }: { ids: string[] }) {
       if (!curve) return []
       const shown = smoothed(curve.mean, smoothing.value)
       const drawnCurve = key === 'episodes:is_success' && !bands ? { ...curve, lo: shown, hi: shown } : curve
-      return [{ line: { curve: drawnCurve, shown, colour: colour(member.ink) }, name: member.name }]
+      return [{ line: { curve: drawnCurve, shown, colour: colour(member.ink) }, ...member }]
     })
     return { key, lines }
   }).filter(({ lines }) => lines.length)
@@ -98,7 +98,7 @@ function Comparing({ ids }: { ids: string[] }) {
       <h2 class="unseen">{t('curves')}</h2>
       <div class="charts">
         {drawn.map(({ key, lines }, i) => (
-          <Chart key={key} title={metric.maybe(key) ?? plainName(key)} hint={hint.maybe(key)} names={lines.map(({ name }) => name)} lines={lines.map(({ line }) => line)}
+          <Chart key={key} title={metric.maybe(key) ?? plainName(key)} hint={hint.maybe(key)} names={lines.map(({ name }) => name)} lines={lines.map(({ line }) => line)} standing={standing(key, told, lines)}
             range={range} wide={i === 0} height={i === 0 ? 240 : 160} format={key === 'episodes:is_success' ? percent : undefined} bounds={key === 'episodes:is_success' ? [0, 1] : undefined} />
         ))}
       </div>
@@ -106,6 +106,17 @@ function Comparing({ ids }: { ids: string[] }) {
       <Differences told={told} />
     </div>
   )
+}
+
+/** The figures of the table below; of seeds, their mean. */
+function standing(key: string, told: Comparison, members: readonly { ids: string[] }[]): ChartProps['standing'] {
+  const row = told.figures.find(({ name }) => key === `episodes:${name}`)
+  if (!row) return undefined
+  const values = members.map(({ ids }) => {
+    const found = ids.flatMap((id) => row.values[told.rows.findIndex((each) => each.id === id)]?.mean ?? [])
+    return found.length ? found.reduce((sum, mean) => sum + mean, 0) / found.length : null
+  })
+  return { values, says: t('lastEpisodes') }
 }
 
 /** One member for each group of runs that differ by their seed alone. */

@@ -3,6 +3,7 @@ import { words } from '../shell/words'
 export const t = words(
   {
     none: 'Choose runs to compare',
+    lastEpisodes: 'last 100 episodes',
     noneSays: 'Select two or more on the page of runs (the x key), then Compare. The address of this page keeps the choice: share it.',
     toRuns: 'To the runs',
     each: 'Each run',
@@ -26,6 +27,7 @@ export const t = words(
   },
   {
     none: '비교할 실행을 고르세요',
+    lastEpisodes: '최근 에피소드 100개',
     noneSays: '실행 목록에서 둘 이상 선택하고(x 키) 비교를 누르세요. 이 페이지의 주소에 선택이 남으므로 그대로 공유할 수 있습니다.',
     toRuns: '실행 목록으로',
     each: '실행별',

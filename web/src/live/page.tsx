@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import { Chart } from '../charts/chart'
+import { Chart, type ChartProps } from '../charts/chart'
 import { smoothed, type Curve } from '../charts/curve'
 import { colour } from '../charts/palette'
 import type { Format, Line } from '../charts/plot'
@@ -8,7 +8,7 @@ import { RunCurves } from '../charts/run-curves'
 import { shared, stacked } from '../charts/stack'
 import { Toolbar } from '../charts/toolbar'
 import { readStretch, smoothing, writeStretch, xAxis, zoom, type Stretch } from '../charts/view'
-import type { Overview } from '../messages'
+import type { Overview, RunRow } from '../messages'
 import type { PageProps } from '../pages'
 import { bytes, compact, duration, figure, percent, whole } from '../shell/format'
 import { Failure, Notice } from '../shell/notices'
@@ -66,7 +66,7 @@ function Charts({ data, overview }: { data: RunCurves; overview: Overview }) {
     const found = data.curve(key).value
     return (
       <Chart key={key} title={titleOf(key)} hint={hint.maybe(key)} unit={formatOf(key) ? undefined : found?.unit} names={[titleOf(key)]} wide={wide}
-        lines={found ? [line(found, 0, key)] : []} markers={markers} range={range} format={formatOf(key)} bounds={key === 'episodes:is_success' ? [0, 1] : undefined} height={wide ? 200 : 150}>
+        lines={found ? [line(found, 0, key)] : []} markers={markers} range={range} format={formatOf(key)} standing={standingOf(key, overview.row)} bounds={key === 'episodes:is_success' ? [0, 1] : undefined} height={wide ? 200 : 150}>
         {more.includes(key) && (
           <button class="quiet" aria-label={t('remove', { name: titleOf(key) })} onClick={() => setParams({ more: more.filter((each) => each !== key).join() })}>×</button>
         )}
@@ -115,6 +115,12 @@ const SHOWN = new Set(['begin', 'checkpoint', 'not_finite', 'simulation_diverged
 const BYTES = new Set(['system:memory_bytes', 'system:memory_free_bytes', 'system:disk_free_bytes', 'system:gpu_memory_bytes'])
 
 const titleOf = (key: string): string => metric.maybe(key) ?? plainName(key)
+
+/** What the list of runs says as well: one run, one figure. */
+function standingOf(key: string, row: RunRow): ChartProps['standing'] {
+  const figures = { 'episodes:return': row.return_mean, 'episodes:length': row.length_mean, 'episodes:is_success': row.success }
+  return key in figures ? { values: [figures[key as keyof typeof figures]], says: t('lastEpisodes') } : undefined
+}
 
 function formatOf(key: string): Format | undefined {
   if (key === 'episodes:is_success') return percent

@@ -3,6 +3,7 @@ import { words } from '../shell/words'
 export const t = words(
   {
     goOn: 'Go on from a checkpoint',
+    lastEpisodes: 'last 100 episodes',
     waiting: 'Nothing has been recorded yet',
     waitingSays: 'The first figures appear with the first rows: a second or two after the training begins.',
     notRecorded: 'This run holds no recorded streams',
@@ -36,6 +37,7 @@ export const t = words(
   },
   {
     goOn: '체크포인트에서 이어가기',
+    lastEpisodes: '최근 에피소드 100개',
     waiting: '아직 기록된 것이 없습니다',
     waitingSays: '학습이 시작되고 1~2초 뒤 첫 행과 함께 첫 수치가 나타납니다.',
     notRecorded: '이 실행에는 기록된 스트림이 없습니다',

@@ -77,7 +77,7 @@ export default function RunsPage() {
                 <th class="narrow"><span class="unseen">{t('selected', { count: chosen.length })}</span></th>
                 {COLUMNS.map(([name, title, kind]) => (
                   <th key={name} class={kind} aria-sort={order === name ? 'descending' : undefined}>
-                    <button class="head" onClick={() => setParams({ sort: name })} title={t('sortBy', { column: t(title) })}>{t(title)}</button>
+                    <button class="head" onClick={() => setParams({ sort: name })} title={`${LAST.has(name) ? `${t('last100')} ` : ''}${t('sortBy', { column: t(title) })}`}>{t(title)}</button>
                   </th>
                 ))}
               </tr>
@@ -104,6 +104,8 @@ const COLUMNS = [
   ['left', 'left', 'num'],
   ['started', 'started', 'when'],
 ] as const
+
+const LAST: ReadonlySet<Column> = new Set(['return', 'success'])
 
 interface RowProps {
   row: RunRow
