@@ -35,14 +35,21 @@ describe('an episode', () => {
 })
 
 describe('gait', () => {
-  const down = Array.from({ length: 50 }, (_, i) => Number(i % 10 < 6)) // stands 0.12 of every 0.2 s
+  const down = Array.from({ length: 50 }, (_, i) => Number(i % 10 < 5)) // stands 0.1 of every 0.2 s
   const own = episode({ foot_contact: down }, { feet: [{ name: 'FR', field: 'foot_force', column: 0, geom: 0 }] })
 
   it('has duty factor and frequency', () => {
     const [foot] = gaitOf(own)
-    expect(foot!.duty).toBeCloseTo(0.6)
+    expect(foot!.duty).toBeCloseTo(0.5)
     expect(foot!.frequency).toBeCloseTo(5)
     expect(foot!.stances).toHaveLength(5)
+  })
+
+  it('makes no stride when a foot bounces on its sole', () => {
+    const bouncing = down.map((stands, i) => (i % 10 === 2 ? 0 : stands))
+    const [foot] = gaitOf(episode({ foot_contact: bouncing }, own.facts))
+    expect(foot!.stances).toHaveLength(10)
+    expect(foot!.frequency).toBeCloseTo(5)
   })
 
   it('has a first touchdown', () => {

@@ -26,7 +26,7 @@ export function GaitLanes({ loaded, player }: { loaded: Loaded; player: Player }
   return (
     <section class="gait" aria-label={t('gait')}>
       <table>
-        <thead><tr><th>{t('leg')}</th><th class="wide"><h2>{t('gait')}</h2></th><th class="num">{t('duty')}</th><th class="num">{t('frequency')}</th></tr></thead>
+        <thead><tr><th>{t('leg')}</th><th class="wide"><h2>{t('gait')}</h2></th><th class="num">{t('duty')}</th><th class="num" title={t('frequencySays')}>{t('frequency')}</th></tr></thead>
         <tbody>
           {gait.map((foot, k) => (
             <tr key={foot.name}>

@@ -8,9 +8,12 @@ export interface FootGait {
   stances: [from: number, to: number][]
   /** Part of the time that it stands. */
   duty: number
-  /** Touchdowns in a second, between the first and the last; NaN with fewer than two. */
+  /** Strides in a second, from the first touchdown to the last; NaN with fewer than two. */
   frequency: number
 }
+
+/** A foot that is off the ground for less bounces on its sole: no stride. As `go1.evaluation` counts. */
+const BOUNCE_S = 0.1
 
 export function gaitOf(episode: Episode): FootGait[] {
   return episode.facts.feet.map((foot, k) => {
@@ -25,7 +28,7 @@ export function gaitOf(episode: Episode): FootGait[] {
       }
     }
     const standing = stances.reduce((sum, [from, to]) => sum + to - from, 0)
-    const touchdowns = stances.map(([from]) => from).filter((time) => time > episode.times[1]!)
+    const touchdowns = stances.flatMap(([from], i) => (i && from - stances[i - 1]![1] > BOUNCE_S - 1e-6 ? from : []))
     const span = touchdowns.length > 1 ? touchdowns.at(-1)! - touchdowns[0]! : NaN
     return {
       name: foot.name,
