@@ -117,8 +117,15 @@ class UnknownRunError(DashboardError):
 
 
 class EpisodeError(TrackwayError):
-    def __init__(self, wanted: str, known: str) -> None:
+    """There is no such episode.
+
+    Attributes:
+        code: `unknown`, or `steps`: it was recorded, and its steps are not here.
+    """
+
+    def __init__(self, wanted: str, known: str, code: str = "unknown") -> None:
         super().__init__(f"there is no episode {wanted}: {known}")
+        self.code = code
 
 
 class SceneError(TrackwayError):

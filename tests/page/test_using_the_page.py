@@ -101,6 +101,7 @@ def test_a_nan_is_said_on_its_curve_and_in_the_alerts(visit):
     page.wait_for_selector("text=1 not finite")
 
     assert "Return collapsed" in page.inner_text(".alerts")
+    assert "reward: 1 " in page.inner_text(".alerts")
     assert "Not a number" in page.inner_text(".alerts")
 
 

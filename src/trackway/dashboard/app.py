@@ -38,7 +38,7 @@ from trackway.dashboard.runs import Runs
 from trackway.dashboard.static import StaticFiles
 from trackway.dashboard.views import Views
 from trackway.dashboard.watch import Notify, Watch
-from trackway.errors import DashboardError, RepeatError, TrackwayError, UnknownRunError
+from trackway.errors import DashboardError, TrackwayError, UnknownRunError
 
 _THREADS: Final = 32
 
@@ -104,9 +104,8 @@ def make_app(
         exception_handlers={
             UnknownRunError: lambda _, error: problem(404, str(error)),
             DashboardError: lambda _, error: problem(400, str(error)),
-            RepeatError: _not_repeated,
             # A run that cannot be read is the run's fault, not the question's.
-            TrackwayError: lambda _, error: problem(422, str(error)),
+            TrackwayError: _unanswered,
             FileNotFoundError: _vanished,
             HTTPException: _http,
         },
@@ -118,9 +117,8 @@ def make_app(
     return Guard(app, access)
 
 
-async def _not_repeated(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RepeatError)
-    return problem(422, str(error), code=error.code)
+async def _unanswered(request: Request, error: Exception) -> Response:
+    return problem(422, str(error), code=getattr(error, "code", None))
 
 
 async def _vanished(request: Request, error: Exception) -> Response:

@@ -106,7 +106,7 @@ def load(
     kept = rows <= episode.last_row
     if not kept.any():
         why = "; ".join(reader.faults) or "its record is in `episodes`"
-        raise EpisodeError(episode.key, f"its steps are not kept any more here; {why}")
+        raise EpisodeError(episode.key, f"its steps are not kept any more here; {why}", "steps")
     fields = tuple(field for field in reader.schema if field.name in wanted)
     columns = {
         field.name: np.concatenate([batch[field.name][:, 0] for batch in found])[kept]

@@ -2,13 +2,16 @@
 import type { Alert } from '../messages'
 import { bytes, figure } from '../shell/format'
 import { alert as t } from './alert-words'
+import { metric } from './words'
 
 export function details({ kind, facts }: Alert): string {
   const number = (name: string) => Number(facts[name])
   switch (kind) {
     case 'not_finite':
-    case 'diverged':
-      return t('times', { count: number('times') })
+    case 'diverged': {
+      const where = facts['where'] === undefined ? '' : `${metric.maybe(`updates:${facts['where']}`) ?? facts['where']}: `
+      return where + t(kind === 'diverged' ? 'timesOnly' : 'times', { count: number('times') })
+    }
     case 'collapse':
       return t('fallen', { best: figure(number('best')), now: figure(number('now')) })
     case 'kl':

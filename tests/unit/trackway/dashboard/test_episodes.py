@@ -125,3 +125,5 @@ def test_what_is_not_there_is_said(site, path, status, says):
 
     assert reply.status == status
     assert says in reply.body.decode()
+    if "there is no episode" in says:
+        assert reply.json()["code"] == "unknown"
