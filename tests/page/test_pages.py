@@ -18,7 +18,7 @@ PAGES = {
         "달라진 것",
     ),
     f"{DIP}/terminations": (".cells li", "By environment", "환경별"),
-    f"{DIP}/checkpoints": ("aside .command", "Go on from it", "여기서 이어가기"),
+    f"{DIP}/checkpoints": ("aside.detail", "nothing can go on from it", "이어갈 수 없습니다"),
     f"{DIP}/health": (".tiles .tile", "Rows written", "기록된 행"),
     f"{DIP}/config": (".facts dl", "Search settings", "설정, 버전"),
     "#/compare": (".notice", "Choose runs", "비교할 실행"),

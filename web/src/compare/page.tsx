@@ -5,7 +5,7 @@ import { readFrame, smoothed, type Curve } from '../charts/curve'
 import { colour } from '../charts/palette'
 import { Toolbar } from '../charts/toolbar'
 import { smoothing, xAxis, zoom } from '../charts/view'
-import { plainName } from '../live/layout'
+import { isCost, plainName } from '../live/layout'
 import { hint, metric } from '../live/words'
 import type { Comparison, Figure } from '../messages'
 import { at, getBinary } from '../shell/api'
@@ -169,7 +169,7 @@ function Figures({ told }: { told: Comparison }) {
           <tbody>
             {told.figures.map((row) => (
               <tr key={row.name}>
-                <td>{metric.maybe(`episodes:${row.name}`) ?? plainName(`episodes:${row.name}`)}</td>
+                <td>{isCost(`episodes:${row.name}`) ? '−' : ''}{metric.maybe(`episodes:${row.name}`) ?? plainName(`episodes:${row.name}`)}</td>
                 {row.values.map((value, i) => <td key={i} class="num"><Interval value={value} all={row.values} share={row.name === 'is_success'} /></td>)}
               </tr>
             ))}

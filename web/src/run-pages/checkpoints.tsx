@@ -17,7 +17,7 @@ export default function CheckpointsPage({ run }: PageProps) {
   const rows = answer.value.value
   if (!rows) return answer.value.failure ? <Failure error={answer.value.failure} again={answer.again} /> : <Waiting />
   if (!rows.length) return <Notice title={t('none')}>{t('noneSays')}</Notice>
-  const shown = rows.find((row) => row.name === open.value) ?? rows[0]
+  const shown = rows.find((row) => row.name === open.value) ?? rows.find((row) => row.verified !== false) ?? rows[0]
   return (
     <div class="page split">
       <div class="scroll" tabIndex={0} role="region" aria-label={t('table')}>
@@ -52,10 +52,16 @@ export default function CheckpointsPage({ run }: PageProps) {
           <p><b>{shown.name}</b></p>
           {shown.error && <p class="bad">{shown.error}</p>}
           <Produced run={run} row={shown} rows={rows} />
-          <h3>{t('resume')} <small>{t('resumeSays')}</small></h3>
-          <Command text={shown.resume} />
-          <h3>{t('fork')} <small>{t('forkSays')}</small></h3>
-          <Command text={shown.fork} />
+          {shown.verified === false ? (
+            <p>{t('useAnother')}</p>
+          ) : (
+            <>
+              <h3>{t('resume')} <small>{t('resumeSays')}</small></h3>
+              <Command text={shown.resume} />
+              <h3>{t('fork')} <small>{t('forkSays')}</small></h3>
+              <Command text={shown.fork} />
+            </>
+          )}
           {shown.lacks.length > 0 && (
             <>
               <h3>{t('lacks')}</h3>

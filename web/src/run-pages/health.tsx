@@ -101,16 +101,16 @@ function Row({ stream, verify }: { stream: StreamHealth; verify: string }) {
   return (
     <tr>
       <td><b>{stream.stream}</b></td>
-      <td>{stream.attempt}</td>
+      <td class="when">{stream.attempt}</td>
       <td>
         <StreamState stream={stream} verify={verify} />
-        {stream.faults.map((fault) => <small class="bad" key={fault}>{fault}</small>)}
+        {stream.faults.map((fault) => <small class="bad fault" key={fault}>{fault}</small>)}
       </td>
       <td class="num">{whole(stream.rows)}</td>
       <td class={`num ${stream.lost ? 'bad' : ''}`}>{whole(stream.lost)}</td>
       <td class="num">{stream.recording ? whole(stream.waiting) : '–'}</td>
       <td>{stream.waits ? t('waitsSays', { times: stream.waits, seconds: figure(stream.waited_s) }) : '–'}</td>
-      <td>{t('fileCounts', { segments: stream.segments, parts: stream.parts })}</td>
+      <td class="when">{t('fileCounts', { segments: stream.segments, parts: stream.parts })}</td>
       <td class="num">{bytes(stream.size_bytes)}</td>
     </tr>
   )

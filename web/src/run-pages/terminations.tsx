@@ -10,7 +10,7 @@ import type { ReasonTable, Shares } from '../messages'
 import type { PageProps } from '../pages'
 import { at } from '../shell/api'
 import { useAnswer } from '../shell/ask'
-import { figure, percent, whole } from '../shell/format'
+import { percent, whole } from '../shell/format'
 import { Failure, Notice, Waiting } from '../shell/notices'
 import { href, param, setParams, type Params } from '../shell/route'
 import { termination as t } from './words'
@@ -65,7 +65,7 @@ export default function TerminationsPage({ run }: PageProps) {
           <section class="chart" key={command}>
             <header><h3>{t('byCommand', { command: t.maybe(command) ?? command })}</h3> <small>{t('share', { reason: reason(shown) })}</small></header>
             <Bars counts={told.by_command[n] ?? []} index={index} colour={colour(index)} to={(bin) => gallery({ command: commandOf(n, told.edges[n] ?? [], bin) })}
-              labels={(told.edges[n] ?? []).slice(0, -1).map((low, i) => t('range', { low: figure(low, 2), high: figure(told.edges[n]?.[i + 1], 2) }))} />
+              labels={ranges(told.edges[n] ?? [])} />
           </section>
         ))}
         <section class="chart wide">
@@ -75,6 +75,14 @@ export default function TerminationsPage({ run }: PageProps) {
       </div>
     </div>
   )
+}
+
+/** Bins by their ends, all with as many decimals as tell them apart. */
+function ranges(edges: readonly number[]): string[] {
+  const width = (edges.at(-1) ?? 0) - (edges[0] ?? 0)
+  const decimals = width > 0 ? Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(width / (edges.length - 1))))) : 2
+  const told = edges.map((edge) => edge.toFixed(decimals).replace('-', '−'))
+  return told.slice(0, -1).map((low, i) => t('range', { low, high: told[i + 1]! }))
 }
 
 /** The server tells environments beyond these together, in the last cell. */
@@ -99,13 +107,12 @@ const Way = ({ to, children }: { to: string | undefined; children: preact.Compon
 
 function Bars({ counts, labels, index, colour: ink, to }: CountsProps & { labels: string[] }) {
   const shares = counts.map((row) => (row[index] ?? 0) / (sum(row) || 1))
-  const most = Math.max(...shares, 1e-9)
   return (
     <ul class="bars">
       {counts.map((row, i) => (
         <li key={labels[i]}>
           <span>{row[index] ? <Way to={to(i)}>{labels[i]}</Way> : labels[i]}</span>
-          <span class="bar-track"><i style={{ width: `${((shares[i] ?? 0) / most) * 100}%`, background: ink }} /></span>
+          <span class="bar-track"><i style={{ width: `${(shares[i] ?? 0) * 100}%`, background: ink }} /></span>
           <span class="num">{percent(shares[i])} <small>{whole(sum(row))}</small></span>
         </li>
       ))}

@@ -125,7 +125,7 @@ function Row({ row, i, current, chosen, toggle }: RowProps) {
       <td class="name">
         <a href={href('live', row.id)}>{row.id}</a>
         <small>
-          {[row.algorithm, row.environment, row.num_envs && `${row.num_envs} ×`, row.attempts > 1 && t('attempts', { count: row.attempts })].filter(Boolean).join(' · ')}
+          {[row.algorithm, row.environment, row.num_envs && t('envs', { count: row.num_envs }), row.attempts > 1 && t('attempts', { count: row.attempts })].filter(Boolean).join(' · ')}
           {row.tags.map((tag) => <span class="tag" key={tag}>{tag}</span>)}
           {row.note && <span class="note" title={row.note}>{row.note}</span>}
         </small>
