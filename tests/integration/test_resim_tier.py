@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections import OrderedDict
 
 import gymnasium as gym
 import mujoco
@@ -16,10 +17,11 @@ from trackway import Recorder, files, read
 from trackway.cli.main import main
 from trackway.errors import FormatError
 from trackway.gymnasium import RecordVectorEnv
+from trackway.query import stream_view
 from trackway.query.step_frames import step_frame
 from trackway.replay import resim, simulation
 from trackway.replay.library import Library
-from trackway.storage.archive import compact, resimulated
+from trackway.storage.archive import compact, key_frames, resimulated
 from trackway.storage.archive.part import open_part
 from trackway.storage.archive.rewrite import rewrite
 from trackway.storage.places import attempts, scenes_folder
@@ -98,6 +100,22 @@ def again(tmp_path, converted):
     return shutil.copytree(converted, tmp_path / "run")
 
 
+@pytest.fixture
+def simulated(monkeypatch):
+    """Every run of a simulation; none is remembered."""
+    runs, right = [], simulation.Simulation.run
+
+    def counted(*args):
+        runs.append(args)
+        return right(*args)
+
+    monkeypatch.setattr(simulation.Simulation, "run", counted)
+    monkeypatch.setattr(resimulated, "_KEPT_BYTES", 0)
+    monkeypatch.setattr(resimulated, "_made", OrderedDict())
+    monkeypatch.setattr(resimulated, "_made_bytes", 0)
+    return runs
+
+
 def steps_of(run):
     return attempts(run)[0].stream("steps")
 
@@ -135,6 +153,27 @@ def test_questions_get_the_same_answers(converted, recorded):
 
     assert len(one) > 0
     assert one.equals(other)
+
+
+def test_a_part_is_proven_by_simulating_it_once(converted, simulated):
+    keys = pq.read_table(first_part(converted))["trackway.state"].drop_null()
+    with open_part(first_part(converted)) as part:
+        assert part.wrong_fields() == ([], [])
+
+    assert len(simulated) == len(keys)
+
+
+def test_a_curve_from_afar_is_drawn_without_simulating_again(converted, simulated, monkeypatch):
+    for name in ("_CHUNK_BYTES", "_TAIL_BYTES", "_SIMULATED_ROWS"):
+        monkeypatch.setattr(stream_view, name, 1)
+    view = stream_view.StreamView(steps_of(converted))
+    view.follow("qvel")
+    view.refresh()
+    simulated.clear()
+    drawn = view.buckets("qvel", 0, 256, 100, env=0, index=0)
+
+    assert not simulated
+    assert drawn.max.max() == read(converted, "steps", fields=["qvel"])["qvel"][:256, 0].max()
 
 
 def test_another_tool_finds_nothing_where_something_is_simulated(converted):
@@ -218,7 +257,7 @@ def test_a_processor_that_calculates_otherwise_is_found_out(again, monkeypatch):
 
 def test_what_does_not_prove_right_when_it_is_read_back_is_not_kept(run, recorded, monkeypatch):
     monkeypatch.setattr(resim, "keys_of", lambda found, *rest: keys_of(found[1:], *rest))
-    keys_of = resimulated.keys_of
+    keys_of = key_frames.keys_of
     made = list(resim.to_resim(steps_of(run)))
 
     assert all("read back it is not what was recorded" in one.why for one in made)

@@ -16,6 +16,7 @@ from trackway.query.axis import Axis
 from trackway.query.downsample import Buckets, Ints, as_floats, downsample_at
 from trackway.query.pyramid import BASE_ROWS, Pyramid
 from trackway.storage.cache import cache_file, identity_of
+from trackway.storage.parts import part_header
 from trackway.storage.places import StreamFolder
 from trackway.storage.reader import Reader, Records, describe
 
@@ -28,6 +29,8 @@ _TAIL_BYTES: Final = 8 << 20
 # So much of the stream is read again for rows that no pyramid tells apart, at most.
 _RAW_BYTES: Final = 64 << 20
 _WORTH_KEEPING_ROWS: Final = 4096
+# Of one environment, where rows may have to be simulated again, 0.1 ms each.
+_SIMULATED_ROWS: Final = 10_000
 
 
 class StreamView:
@@ -158,9 +161,13 @@ class StreamView:
         if first >= column.tail_first:
             return column.tail(first, end)
         # A part gives a column alone, a journal whole rows.
-        each = column.row_bytes if self.folder.parts() else self._row_bytes
+        parts = self.folder.parts()
+        each = column.row_bytes if parts else self._row_bytes
         if (end - first) * each > _RAW_BYTES:
             return None
+        header = part_header(parts[0].path) if parts else None
+        if header and header.resim and end - first > _SIMULATED_ROWS // self.num_envs:
+            return None  # the pyramid knows them, and nobody has to simulate them again
         reader = Reader(self.folder, [column.field.name], first)
         found = reader.poll(end - first)
         kept = slice(0, int(np.searchsorted(found.rows, end)))

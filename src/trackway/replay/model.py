@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trackway.errors import SceneError
 
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _BROKEN: Final = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
@@ -30,7 +30,7 @@ class RecordedModel:
     """
 
     def __init__(self, folder: Path, digest: str) -> None:
-        if not _DIGEST.fullmatch(digest):
+        if not DIGEST.fullmatch(digest):
             raise SceneError(f"{digest!r} names no model: the run was recorded without one")
         self.digest, self._path = digest, folder / f"{digest}.npz"
         self._arrays: dict[str, NDArray[Any]] = {}

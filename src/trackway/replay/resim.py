@@ -26,8 +26,8 @@ from trackway.format.resim import Resim
 from trackway.replay.recipe import find_scaled, same_bits
 from trackway.replay.starts import Start, Starts, scenes
 from trackway.replay.stretches import Stretches
+from trackway.storage.archive.key_frames import keys_of
 from trackway.storage.archive.part import ColumnPart, open_part
-from trackway.storage.archive.resimulated import keys_of
 from trackway.storage.archive.rewrite import rewrite
 from trackway.storage.archive.write import Gaps, write_columns
 from trackway.storage.places import PartFile, StreamFolder

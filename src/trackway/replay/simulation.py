@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trackway.errors import SceneError
+from trackway.replay.model import DIGEST
 
 Array = NDArray[Any]
 
@@ -133,7 +134,8 @@ class Simulation:
 
 
 def simulate_again(
-    model: Path,
+    scenes: Path,
+    digest: str,
     version: str,
     substeps: int,
     stretches: Iterator[tuple[NDArray[np.float64], Mapping[str, Any], Mapping[str, Array]]],
@@ -142,7 +144,8 @@ def simulate_again(
     """Simulate stretches of rows, each from its key frame.
 
     Args:
-        model: The file of the recorded model, named by its digest.
+        scenes: Where models are kept.
+        digest: Names the model.
         version: The version of MuJoCo that made what is wanted.
         substeps: Physics steps in a row.
         stretches: State, overrides, and inputs `[n, *shape]` of each.
@@ -154,7 +157,7 @@ def simulate_again(
     Raises:
         SceneError: The model is missing or damaged, or this is another MuJoCo.
     """
-    scene = load_model(model, version)
+    scene = load_model(scenes, digest, version)
     for state, overrides, inputs in stretches:
         simulation = Simulation(scene, overrides, substeps)
         simulation.state = state
@@ -164,7 +167,7 @@ def simulate_again(
             raise SceneError(f"the recorded inputs do not fit the model: {error}") from error
 
 
-def load_model(path: Path, version: str = mujoco.__version__) -> mujoco.MjModel:
+def load_model(scenes: Path, digest: str, version: str = mujoco.__version__) -> mujoco.MjModel:
     """A recorded model; nobody may change it.
 
     Raises:
@@ -175,6 +178,9 @@ def load_model(path: Path, version: str = mujoco.__version__) -> mujoco.MjModel:
             f"it was proven with MuJoCo {version}, and this is {mujoco.__version__}: "
             f"pip install mujoco=={version}"
         )
+    if not DIGEST.fullmatch(digest):
+        raise SceneError(f"{digest!r} names no model: the run was recorded without one")
+    path = scenes / f"{digest}.mjb"
     try:
         told = path.stat()
         return _load(path, told.st_size, told.st_mtime_ns)

@@ -15,8 +15,9 @@ from trackway.format.resim import Simulated
 from trackway.replay.recipe import find_simulated, same_bits
 from trackway.replay.simulation import INPUTS, SOURCES, Simulation, begin, load_model
 from trackway.replay.starts import Start
+from trackway.storage.archive.key_frames import Stretch
 from trackway.storage.archive.layout import Layout
-from trackway.storage.archive.resimulated import Stretch, check_of
+from trackway.storage.archive.resimulated import check_of
 from trackway.storage.places import StreamFolder, scenes_folder
 from trackway.storage.reader import Reader
 
@@ -115,7 +116,7 @@ class Stretches:
         if scene is None:
             return
         folder = scenes_folder(self._stream.attempt.run)
-        model = load_model(folder / f"{scene['physics']}.mjb")
+        model = load_model(folder, scene["physics"])
         if model.nu and "ctrl" not in self.inputs:
             raise SceneError("what the motors were told (ctrl) was not recorded")
         inputs = {field: self._of(field, env) for field in self.inputs}

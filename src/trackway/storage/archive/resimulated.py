@@ -15,7 +15,6 @@ import importlib
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Protocol, cast
@@ -28,7 +27,8 @@ import pyarrow as pa
 from trackway.errors import FormatError, TrackwayError
 from trackway.format.crc import crc32
 from trackway.format.part import PartHeader
-from trackway.format.resim import CHECK, MODEL, ROWS, STATE
+from trackway.format.schema import Field
+from trackway.storage.archive.key_frames import COLUMNS, Stretch, stretches_of
 from trackway.storage.archive.layout import Array, Columns, Layout
 from trackway.storage.places import StreamFolder, scenes_folder
 
@@ -37,36 +37,13 @@ _SIMULATOR: Final = "trackway.replay.simulation"
 _KEPT_BYTES: Final = 64 << 20
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Rows of one environment that are simulated from a key frame.
-
-    Attributes:
-        place: Of the first one among the part's rows.
-        rows: How many.
-        check: CRC of their simulated columns.
-        state: What the simulation begins with.
-        overrides: Where its model differs from the scene's, JSON.
-    """
-
-    env: int
-    place: int
-    rows: int
-    check: int
-    state: npt.NDArray[np.float64]
-    overrides: str
-
-    @property
-    def end(self) -> int:
-        return self.place + self.rows
-
-
 class Simulate(Protocol):
     """What simulates, see `trackway.replay.simulation.simulate_again`."""
 
     def __call__(
         self,
-        model: Path,
+        scenes: Path,
+        digest: str,
         version: str,
         substeps: int,
         stretches: Iterator[tuple[npt.NDArray[np.float64], Mapping[str, Any], Columns]],
@@ -101,6 +78,11 @@ class Resimulated:
         self._recipe = header.resim
         self._kept, self._read = kept, read
         self._of_env: dict[int, list[Stretch]] | None = None
+
+    def simulated_fields(self) -> list[Field]:
+        """Fields of which some values are simulated."""
+        simulated, names = self._recipe.simulated, self._layout.names
+        return [f for f in self._header.schema if not simulated.keys().isdisjoint(names[f.name])]
 
     def stripes(self, envs: slice) -> list[tuple[int, int]]:
         """Places of rows that are best read together: few, since they are simulated at once."""
@@ -181,20 +163,29 @@ class Resimulated:
         )
         run = StreamFolder(self._path.parent).attempt.run
         try:
-            model = scenes_folder(run) / f"{scene['physics']}.mjb"
             simulate = cast("Simulate", importlib.import_module(_SIMULATOR).simulate_again)
             sources = [*dict.fromkeys(told.source for told in recipe.simulated.values())]
-            yield from simulate(model, recipe.mujoco, scene["substeps"], given, sources)
+            yield from simulate(
+                scenes_folder(run),
+                scene["physics"],
+                recipe.mujoco,
+                scene["substeps"],
+                given,
+                sources,
+            )
         except ModuleNotFoundError as error:
             raise FormatError(
                 f"{self._path}: what its key frames lead to is simulated again, which needs MuJoCo: "
                 f"pip install mujoco=={recipe.mujoco}"
             ) from error
-        except (TrackwayError, KeyError) as error:
+        except (TrackwayError, KeyError, TypeError, ValueError) as error:
             raise FormatError(f"{self._path}: it cannot be simulated again: {error}") from error
 
     def _proven(self, stretch: Stretch, sources: Columns) -> Columns:
-        columns = simulated_columns(self._header, self._layout, sources)
+        try:
+            columns = simulated_columns(self._header, self._layout, sources)
+        except (KeyError, IndexError, TypeError) as error:
+            raise FormatError(f"{self._path}: its key frames do not fit its model") from error
         if check_of(columns) != stretch.check:
             first = int(self._first_row(stretch))
             raise FormatError(
@@ -211,7 +202,7 @@ class Resimulated:
     def _stretches(self, env: int) -> list[Stretch]:
         if self._of_env is None:
             self._of_env = {}
-            for stretch in stretches_of(self._read([STATE, ROWS, CHECK, MODEL]), self._header.rows):
+            for stretch in stretches_of(self._read(COLUMNS), self._header.rows):
                 self._of_env.setdefault(stretch.env, []).append(stretch)
         return self._of_env.get(env, [])
 
@@ -233,44 +224,6 @@ def check_of(columns: Mapping[str, Array]) -> int:
     for column in columns.values():
         check = crc32(np.ascontiguousarray(column).data, check)
     return check
-
-
-def stretches_of(keys: pa.Table, rows: int) -> Iterator[Stretch]:
-    """The key frames of a part of so many rows, in order."""
-    lines = np.flatnonzero(keys[ROWS].is_valid().to_numpy())
-    frames = keys.take(pa.array(lines)).to_pydict()
-    overrides, last_env = "{}", -1
-    for i, line in enumerate(lines.tolist()):
-        env, place = divmod(line, rows)
-        overrides = frames[MODEL][i] or ("{}" if env != last_env else overrides)
-        last_env = env
-        state = np.array(frames[STATE][i], np.float64)
-        yield Stretch(env, place, frames[ROWS][i], frames[CHECK][i], state, overrides)
-
-
-def keys_of(stretches: Sequence[Stretch], rows: int, lines: int) -> pa.Table:
-    """What `stretches_of` reads: columns with a value where a stretch begins."""
-    at = np.array([stretch.env * rows + stretch.place for stretch in stretches], np.int64)
-    order = np.full(lines, -1)
-    order[at] = np.arange(len(at))
-    places = pa.array(order, mask=order < 0)
-    told: dict[str, tuple[list[Any], pa.DataType]] = {
-        STATE: ([stretch.state for stretch in stretches], pa.list_(pa.float64())),
-        ROWS: ([stretch.rows for stretch in stretches], pa.int32()),
-        CHECK: ([stretch.check for stretch in stretches], pa.uint32()),
-        MODEL: (_changes([s.overrides for s in stretches], stretches), pa.string()),
-    }
-    return pa.table({n: pa.array(values, kind).take(places) for n, (values, kind) in told.items()})
-
-
-def _changes(overrides: Sequence[str], stretches: Sequence[Stretch]) -> list[str | None]:
-    """Overrides where they are not those of the stretch before."""
-    return [
-        now
-        if i == 0 or stretches[i - 1].env != stretches[i].env or overrides[i - 1] != now
-        else None
-        for i, now in enumerate(overrides)
-    ]
 
 
 # By part, environment and place.
