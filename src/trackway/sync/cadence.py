@@ -74,7 +74,7 @@ class Cadence:
 
 
 class Bandwidth:
-    """A cap on bytes a second, kept by waiting after each shipment."""
+    """A cap on bytes a second, kept by waiting after each request."""
 
     def __init__(self, clock: Clock, bytes_per_s: float | None) -> None:
         self._clock, self._bytes_per_s = clock, bytes_per_s

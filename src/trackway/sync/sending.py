@@ -13,6 +13,7 @@ from trackway.errors import FencedError, FormatError, SyncError
 from trackway.format.shipment import Entry, ShipmentHeader, decode_header, encode, encode_header
 from trackway.sync import layout
 from trackway.sync.buffer import Buffer
+from trackway.sync.cadence import Bandwidth
 from trackway.sync.changes import Change
 from trackway.sync.lease import Epoch
 from trackway.sync.store import Store
@@ -48,10 +49,17 @@ class Sender:
     """
 
     def __init__(
-        self, run: Path, store: Store, prefix: str, epoch: Epoch, session: str, clock: Clock
+        self,
+        run: Path,
+        store: Store,
+        prefix: str,
+        epoch: Epoch,
+        session: str,
+        bandwidth: Bandwidth,
+        clock: Clock,
     ) -> None:
         self._run, self._store, self._prefix, self._clock = run, store, prefix, clock
-        self._epoch, self._session = epoch, session
+        self._epoch, self._session, self._bandwidth = epoch, session, bandwidth
         self._parcel, self._piece = Buffer(), Buffer()
         self.sent_bytes = self.requests = 0
 
@@ -110,13 +118,11 @@ class Sender:
             SyncError: Another process ships this run under the same identity.
         """
         key = layout.shipment_key(self._prefix, self._epoch.number, parcel.lane, parcel.number)
-        self.requests += 1
         if not self._create(key, parcel.data, self._parcel):
             there = self._store.get(key)
             # The answer to an earlier try was lost; its object was not.
             if there != parcel.data:
                 raise self._conflict(key, there)
-        self.sent_bytes += len(parcel.data)
 
     def _pack(
         self, change: Change, file: BufferedReader, payload: memoryview
@@ -155,17 +161,19 @@ class Sender:
 
     def _send_blob(self, digest: str, piece: memoryview) -> None:
         # Named by its content: where the key is taken, this very piece stands there.
-        self.requests += 1
         self._create(layout.blob_key(self._prefix, digest), piece, self._piece)
-        self.sent_bytes += len(piece)
 
     def _create(self, key: str, data: bytes | memoryview, buffer: Buffer) -> bool:
+        self.requests += 1
         try:
-            return self._store.create(key, data)
+            created = self._store.create(key, data)
         except BaseException:
             # A request that was given up may still be on its way with these bytes.
             buffer.abandon()
             raise
+        self.sent_bytes += len(data)
+        self._bandwidth.spend(len(data))
+        return created
 
     def _conflict(self, key: str, there: bytes | None) -> SyncError:
         try:

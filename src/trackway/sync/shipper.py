@@ -192,6 +192,7 @@ class Shipper:
             self._prefix,
             self._epoch,
             secrets.token_hex(8),
+            self._bandwidth,
             self._clock,
         )
 
@@ -212,13 +213,12 @@ class Shipper:
         """One shipment of a lane; the changes that are left."""
         sender = self._begun()
         backlog = lane == layout.LANES[-1] and self.behind_bytes > _BACKLOG_BYTES
-        number, sent = self._shipped.counts.get(lane, 0), sender.sent_bytes
+        number = self._shipped.counts.get(lane, 0)
         parcel = sender.pack(lane, number, changes, _BACKLOG_BYTES if backlog else _LIVE_BYTES)
         if parcel is None:
             return []
         self._parcel = parcel
         self._finish_parcel()
-        self._bandwidth.spend(sender.sent_bytes - sent)
         return changes[changes.index(parcel.changes[-1]) + 1 :]
 
     def _finish_parcel(self) -> None:
