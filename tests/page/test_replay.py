@@ -125,6 +125,10 @@ def test_keyboard_and_mouse_move_the_playhead(page, site):
     assert _time(page) == pytest.approx(
         float(page.locator(".scrub").get_attribute("max")), abs=0.01
     )
+    # A button takes its own space; elsewhere it plays.
+    page.get_by_role("button", name="Best", exact=True).focus()
+    page.keyboard.press(" ")
+    page.wait_for_selector(".choice button[aria-pressed=true] >> text=Best")
 
 
 def test_the_address_keeps_the_view(page, site):

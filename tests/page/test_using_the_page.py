@@ -136,6 +136,10 @@ def test_language_and_theme_change_at_a_key_and_are_remembered(visit):
 
 def test_pages_of_a_run_are_reached_by_keys(visit):
     page = visit().open(f"#/run/{DIP}/live", ".charts canvas")
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog[open]", state="detached")
     for keys, heading in (
         (("g", "h"), "Storage & health"),
         (("g", "k"), "Checkpoints"),

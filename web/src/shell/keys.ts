@@ -25,8 +25,14 @@ const typing = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
   (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName))
 
+/** Space and Enter belong to the button or link that has the focus. */
+const presses = (event: KeyboardEvent): boolean =>
+  (event.key === ' ' || event.key === 'Enter') && event.target instanceof Element && event.target.closest('a, button, summary') !== null
+
 export function handleKey(event: KeyboardEvent): void {
-  if (event.ctrlKey || event.metaKey || event.altKey) return
+  if (event.ctrlKey || event.metaKey || event.altKey || presses(event)) return
+  // A dialog has its own keys; what lies behind it can't be reached.
+  if (document.querySelector('dialog[open]')) return
   if (typing(event.target)) {
     if (event.key === 'Escape') (event.target as HTMLElement).blur()
     return
