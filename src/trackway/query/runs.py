@@ -116,7 +116,7 @@ class Run(Tables):
         return self.frame(name).lazy()
 
     def frame(self, name: str) -> Any:
-        """The same; records, which are read whole anyway, as a `polars.DataFrame`."""
+        """The same; records and checkpoints, which are read whole anyway, as a `polars.DataFrame`."""
         pl = need("polars", "reading streams as tables", "query")
         if name == "checkpoints":
             return checkpoint_frame(RunFolder(self.path))
@@ -126,7 +126,7 @@ class Run(Tables):
         records = name in COLUMNS
         frames = self._records(spans, name) if records else self._columns(spans, name)
         if not frames:
-            return _nothing(name)
+            return _nothing(name) if records else _nothing(name).lazy()
         return pl.concat(frames, how="diagonal_relaxed") if len(frames) > 1 else frames[0]
 
     def _columns(self, spans: list[Span], name: str) -> list[Any]:

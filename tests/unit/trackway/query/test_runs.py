@@ -193,6 +193,19 @@ def test_a_run_without_streams_has_empty_tables(models: Path) -> None:
     assert "return" in run.episodes.collect_schema()
 
 
+def test_a_stream_that_not_every_run_has_is_a_table_of_all(models: Path) -> None:
+    with trackway.Recorder(models / "a") as recorder:
+        only = trackway.Schema(trackway.Field("height"))
+        recorder.stream("mine", only, 1).write({"height": [0.5]})
+    with trackway.Recorder(models / "b") as recorder:
+        recorder.stream("steps", only, 1).write({"height": [0.25]})
+    runs = trackway.open(models)
+
+    for name, run, height in (("mine", "a", 0.5), ("steps", "b", 0.25)):
+        told = runs.table(name).select("run", "height").collect()
+        assert told.rows() == [(run, height)]
+
+
 def test_checkpoints_tell_what_they_say_of_themselves(models: Path) -> None:
     run = make_run(models / "a")
     run.checkpoints.mkdir()
