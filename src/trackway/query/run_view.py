@@ -221,7 +221,11 @@ class RunView:
         """Take in several fields of a stream of columns in one reading, before their curves are asked."""
         for view in self._views():
             found = view.columns.get(stream)
-            if found is not None and found.follow(*(f for f in fields if f in found.fields)):
+            if found is None:
+                continue
+            known = [name for name in fields if name in found.fields]
+            found.read_apart(*known)
+            if found.follow(*known):
                 found.refresh()
 
     def save(self) -> None:

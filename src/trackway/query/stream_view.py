@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import deque
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +17,7 @@ from trackway.query import pyramid_file
 from trackway.query.axis import Axis
 from trackway.query.downsample import Buckets, Ints, as_floats, downsample_at
 from trackway.query.pyramid import BASE_ROWS, Pyramid
+from trackway.recorder.child import start_child
 from trackway.storage.cache import cache_file, identity_of
 from trackway.storage.parts import part_header
 from trackway.storage.places import StreamFolder
@@ -31,6 +34,9 @@ _RAW_BYTES: Final = 64 << 20
 _WORTH_KEEPING_ROWS: Final = 4096
 # Of one environment, where rows may have to be simulated again, 0.1 ms each.
 _SIMULATED_ROWS: Final = 10_000
+# A child takes half a second to start.
+_WORTH_A_CHILD_VALUES: Final = 10_000_000
+_CHILD: Final = "trackway.query.upkeep"
 
 
 class StreamView:
@@ -72,6 +78,20 @@ class StreamView:
         for first, names in begins.items():
             self._readers.append((names, Reader(self.folder, names, first)))
         return bool(new)
+
+    def read_apart(self, *fields: str) -> None:
+        """Let a child make the pyramids of these fields, where much lies in parts and none are kept.
+
+        Decoding Parquet takes 60 MB that a server would not get rid of: the library, and what its
+        memory looks like afterwards. Where the child fails, `refresh` reads what it would have.
+        """
+        new = [n for n in fields if n not in self._columns and not _place(self.folder, n).exists()]
+        parts = self.folder.parts()
+        header = part_header(parts[-1].path) if new and parts else None
+        if header is None or header.next_row * self.num_envs * len(new) < _WORTH_A_CHILD_VALUES:
+            return
+        with contextlib.suppress(OSError):
+            start_child(_CHILD, str(self.folder.path.resolve()), *new).wait()
 
     def refresh(self) -> bool:
         """Take in what was committed since; whether there was something."""
@@ -190,14 +210,13 @@ class _Column:
         self.field = field
         self.series = num_envs * math.prod(field.shape)
         self.row_bytes = field.value_bytes * num_envs
-        run = folder.attempt.run.resolve()
         self._identity = {
             **identity_of(folder.attempt),
             "stream": folder.name,
             "num_envs": num_envs,
             "field": field.to_json(),
         }
-        self._file = cache_file("pyramids", run, folder.attempt.name, folder.name, field.name)
+        self._file = _place(folder, field.name)
         kept = pyramid_file.load(self._file, self._identity)
         dtype = as_floats(np.empty(0, field.dtype)).dtype
         self.pyramid = kept or Pyramid(self.series, dtype)
@@ -232,6 +251,11 @@ class _Column:
         worth = max(_WORTH_KEEPING_ROWS, 0 if ended else self._saved // 8)
         if grown >= worth and pyramid_file.save(self._file, self.pyramid, self._identity):
             self._saved = self.pyramid.next_row
+
+
+def _place(folder: StreamFolder, field: str) -> Path:
+    run = folder.attempt.run.resolve()
+    return cache_file("pyramids", run, folder.attempt.name, folder.name, field)
 
 
 def _from_rows(

@@ -1,16 +1,20 @@
 """Looks after a run beside its training: what pages draw it from, then its archive.
 
     python -m trackway.query.upkeep RUN_FOLDER
+    python -m trackway.query.upkeep STREAM_FOLDER FIELD...
 
 The recorder's writer starts it whenever a part can be filled, and at the end. So whoever opens a
 long run for the first time does not wait until it is read. Pyramids come first: they are quick, and
 segments are read faster than parts.
+
+A server starts the second, for a run that was recorded elsewhere: pyramids of these fields alone.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from trackway import files
@@ -19,7 +23,7 @@ from trackway.format import pieces
 from trackway.query.stream_view import StreamView
 from trackway.recorder.child import become_writer
 from trackway.recorder.compactor import compact, is_wanted
-from trackway.storage.places import AttemptFolder, attempts
+from trackway.storage.places import AttemptFolder, StreamFolder, attempts
 
 _log = logging.getLogger(__name__)
 
@@ -42,9 +46,20 @@ def keep_pyramids(attempt: AttemptFolder) -> None:
             _log.warning("%s is not looked at in advance: %s", folder.path, error)
 
 
-def main(run: Path) -> int:
+def make_pyramids(folder: StreamFolder, fields: Sequence[str]) -> None:
+    """Make those of these fields, for somebody who waits."""
+    view = StreamView(folder)
+    view.follow(*fields)
+    view.refresh()
+    view.save(ended=True)
+
+
+def main(path: Path, *fields: str) -> int:
+    if fields:
+        make_pyramids(StreamFolder(path), fields)
+        return 0
     become_writer(19)
-    wanted = [attempt for attempt in attempts(run) if is_wanted(attempt)]
+    wanted = [attempt for attempt in attempts(path) if is_wanted(attempt)]
     for attempt in wanted:
         keep_pyramids(attempt)
     for attempt in wanted:
@@ -53,4 +68,4 @@ def main(run: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -1,11 +1,15 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.support.recorded import BEGUN_UNIX_S, ROW_S, make_run, record_attempt, step_columns
 
+import trackway
 from trackway.errors import QueryError
 from trackway.query.run_view import RunView
+from trackway.storage.archive.compact import compact_run
 
 
 @pytest.fixture
@@ -131,3 +135,32 @@ def test_what_is_not_there_is_told_with_what_is(run: Path) -> None:
         view.curve("steps", "qpos", index=3)
     with pytest.raises(QueryError, match="no axis 'hours'"):
         view.curve("steps", "reward", x="hours")  # type: ignore[arg-type]
+
+
+LOOK = """
+import sys
+from pathlib import Path
+from trackway.query import stream_view
+from trackway.query.run_view import RunView
+stream_view._WORTH_A_CHILD_VALUES = int(sys.argv[2])
+view = RunView(Path(sys.argv[1]))
+view.follow("steps", "height")
+found = view.curve("steps", "height", x="row", buckets=4).buckets
+print(found.max.max(), "pyarrow" in sys.modules)
+"""
+
+
+def test_what_a_server_finds_in_parts_is_decoded_in_a_process_that_ends(run: Path) -> None:
+    with trackway.Recorder(run, compact=False) as recorder:
+        steps = recorder.stream("steps", trackway.Schema(trackway.Field("height")), 1)
+        for row in range(5000):
+            steps.write({"height": [row]})
+    compact_run(run)
+
+    def look(values_worth_it: int) -> str:
+        command = [sys.executable, "-c", LOOK, str(run), str(values_worth_it)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert look(10_000) == "4999.0 True"
+    assert look(5000) == "4999.0 False"
+    assert look(10_000) == "4999.0 False", "the child's pyramid was not kept"
