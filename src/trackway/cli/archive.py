@@ -23,6 +23,7 @@ from trackway.storage.retention.cuts import is_written
 
 if TYPE_CHECKING:
     from trackway.replay.resim import Converted
+    from trackway.storage.archive.compact import Made
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,26 +41,17 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     compact.set_defaults(act=_compact)
 
 
-def _compact(args: argparse.Namespace) -> None:
+def _compact(args: argparse.Namespace) -> int:
     run = find_recorded(args.models, args.run)
-    if args.tier is None:
-        compact_run(run, args.json)
-    else:
-        change_tier(run, args.stream, args.tier, args.json)
+    if args.tier is not None:
+        return change_tier(run, args.stream, args.tier, args.json)
+    compact_run(run, args.json)
+    return 0
 
 
 def compact_run(run: Path, as_json: bool) -> None:
     """Compact all that is sealed, and print what was made of it."""
-    try:
-        from trackway.storage.archive import compact
-    except ModuleNotFoundError as error:
-        raise StreamError("install what writes Parquet: pip install 'trackway[archive]'") from error
-    for attempt in attempts(run):
-        finish_abandoned(attempt, SYSTEM_CLOCK)
-    try:
-        made = compact.compact_run(run)
-    except OSError as error:
-        raise StreamError(f"the disk refused, and everything is as it was: {error}") from error
+    made = _make_parts(run)
     if as_json:
         told = [{**vars(one), "path": str(one.path)} for one in made]
         sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
@@ -72,8 +64,25 @@ def compact_run(run: Path, as_json: bool) -> None:
         sys.stdout.write("nothing to compact\n")
 
 
-def change_tier(run: Path, stream: str, tier: str, as_json: bool) -> None:
-    """Turn a stream's parts into parts of a tier, and print what became of each."""
+def _make_parts(run: Path) -> list[Made]:
+    try:
+        from trackway.storage.archive import compact
+    except ModuleNotFoundError as error:
+        raise StreamError("install what writes Parquet: pip install 'trackway[archive]'") from error
+    for attempt in attempts(run):
+        finish_abandoned(attempt, SYSTEM_CLOCK)
+    try:
+        return compact.compact_run(run)
+    except OSError as error:
+        raise StreamError(f"the disk refused, and everything is as it was: {error}") from error
+
+
+def change_tier(run: Path, stream: str, tier: str, as_json: bool) -> int:
+    """Turn a stream's parts into parts of a tier, and print what became of each.
+
+    Returns:
+        0, or 1 where parts cannot be made whole here.
+    """
     try:
         from trackway.replay import resim
     except ModuleNotFoundError as error:
@@ -82,24 +91,29 @@ def change_tier(run: Path, stream: str, tier: str, as_json: bool) -> None:
         raise RunError(f"{run.name} is being recorded: do it when it has ended")
     if describe(find_stream(run, stream))[2] == pieces.KIND:
         raise StreamError(f"stream {stream!r} holds records: they are kept as they are")
+    _make_parts(run)
     act = resim.to_resim if tier == "resim" else resim.to_exact
     folders = [attempt.stream(stream) for attempt in attempts(run)]
     try:
         made = (one for folder in folders if folder.path.is_dir() for one in act(folder))
-        _print_changes(run, made, as_json)
+        stay = _print_changes(run, made, as_json)
     except OSError as error:
         raise StreamError(
             f"the disk refused; what was not finished is as it was: {error}"
         ) from error
+    return 1 if tier == "exact" and stay else 0
 
 
-def _print_changes(run: Path, made: Iterable[Converted], as_json: bool) -> None:
+def _print_changes(run: Path, made: Iterable[Converted], as_json: bool) -> int:
+    """Print what became of parts, each as soon as it is known; how many stay as they were."""
     if as_json:
+        made = list(made)
         told = [{**vars(one), "path": str(one.path)} for one in made]
         sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
-        return
-    count = 0
-    for count, one in enumerate(made, 1):  # noqa: B007
+        return sum(bool(one.why) for one in made)
+    count = stay = 0
+    for one in made:
+        count, stay = count + 1, stay + bool(one.why)
         name, after = one.path.relative_to(run), one.after_bytes / 1e6
         if one.why:
             sys.stdout.write(f"{name}: stays, {after:,.1f} MB: {one.why}\n")
@@ -109,4 +123,5 @@ def _print_changes(run: Path, made: Iterable[Converted], as_json: bool) -> None:
         sys.stdout.write(f"{name}: {one.rows:,} rows, {sizes}{again}\n")
         sys.stdout.flush()
     if not count:
-        sys.stdout.write("nothing to change: `trackway compact` makes parts of what was recorded\n")
+        sys.stdout.write("nothing to change\n")
+    return stay

@@ -20,7 +20,7 @@ import mujoco
 import numpy as np
 
 from trackway import files
-from trackway.errors import SceneError, StreamError
+from trackway.errors import FormatError, SceneError, StreamError
 from trackway.format.part import EXACT, RESIM, PartHeader
 from trackway.format.resim import Resim
 from trackway.replay.recipe import find_scaled, same_bits
@@ -30,6 +30,7 @@ from trackway.storage.archive.key_frames import keys_of
 from trackway.storage.archive.part import ColumnPart, open_part
 from trackway.storage.archive.rewrite import rewrite
 from trackway.storage.archive.write import Gaps, write_columns
+from trackway.storage.parts import part_header
 from trackway.storage.places import PartFile, StreamFolder
 
 NOTE: Final = "not resim"
@@ -70,24 +71,36 @@ def to_resim(stream: StreamFolder) -> Iterator[Converted]:
     """
     starts, told = Starts(stream.attempt), scenes(stream.attempt)
     for file in _parts(stream):
-        yield _convert(stream, file, starts, told)
+        try:
+            yield _convert(stream, file, starts, told)
+        except FormatError as error:
+            yield _as_it_was(file, error)
 
 
 def to_exact(stream: StreamFolder) -> Iterator[Converted]:
     """Simulate what parts of the tier `resim` do not hold, and keep it.
 
+    A part of which that cannot be done here stays as it is.
+
     Raises:
-        FormatError: That cannot be done here; the part stays as it is.
         StreamError: Another process works on the archive.
         OSError: The disk refused; what was not finished is as it was.
     """
     for file in _parts(stream):
-        with open_part(file.path) as part:
-            header = part.header
-        if header.tier == RESIM:
-            before = file.path.stat().st_size
-            path = rewrite(stream, file, anyway=True) or file.path
-            yield Converted(path, header.rows, before, path.stat().st_size)
+        try:
+            with open_part(file.path) as part:
+                header = part.header
+            if header.tier == RESIM:
+                before = file.path.stat().st_size
+                path = rewrite(stream, file, anyway=True) or file.path
+                yield Converted(path, header.rows, before, path.stat().st_size)
+        except FormatError as error:
+            yield _as_it_was(file, error)
+
+
+def _as_it_was(file: PartFile, error: FormatError) -> Converted:
+    size, header = file.path.stat().st_size, part_header(file.path)
+    return Converted(file.path, header.rows if header else 0, size, size, why=str(error))
 
 
 def _parts(stream: StreamFolder) -> Iterator[PartFile]:
@@ -114,6 +127,8 @@ def _convert(
         why = _refused(header)
         if isinstance(part, ColumnPart) and not why:
             try:
+                if not told:
+                    raise SceneError("no simulated model was recorded")
                 path, lines = _write(stream, file, part, begun, told)
                 return Converted(path, header.rows, before, path.stat().st_size, lines)
             except SceneError as error:
