@@ -11,7 +11,7 @@ from trackway.storage.archive.part import open_part
 from trackway.storage.parts import part_header
 from trackway.storage.reader import Reader
 
-MUTATIONS = int(os.environ.get("TRACKWAY_MUTATIONS", "1000"))
+MUTATIONS = int(os.environ.get("TRACKWAY_MUTATIONS", "500"))
 
 
 @pytest.fixture(scope="module")
