@@ -205,6 +205,13 @@ def remove(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def remove_all(folder: Path, paths: Iterable[Path]) -> None:
+    """Take files of one folder away, durably, those that are there."""
+    for path in paths:
+        _unlink(path)
+    sync_folder(folder)
+
+
 # Every change of a name, and nothing else: where crash tests stand.
 
 
@@ -222,13 +229,6 @@ def _rename(old: Path, new: Path) -> None:
 
 def _unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
-
-
-def remove_all(folder: Path, paths: Iterable[Path]) -> None:
-    """Take files of one folder away, durably, those that are there."""
-    for path in paths:
-        path.unlink(missing_ok=True)
-    sync_folder(folder)
 
 
 class Lock:

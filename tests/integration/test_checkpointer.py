@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from stable_baselines3 import PPO, SAC
 
 from trackway import read_records
 from trackway.checkpoint.choose import list_checkpoints
-from trackway.checkpoint.read import read_checkpoint
+from trackway.checkpoint.read import Checkpoint, read_checkpoint
 from trackway.errors import MismatchError
+from trackway.legacy import ComprehensiveSavingCallback
 from trackway.sb3 import Checkpointer, RecorderCallback
 from trackway.storage.compare import compare
 from trackway.storage.line import find_line, read_batches
@@ -123,6 +125,25 @@ def test_what_the_policy_lets_go_is_removed_and_the_newest_opens(tmp_path: Path)
     assert len(found) == 2
     assert checkpointer.delivery.lost_records == 0
     assert PPO.load(found[-1]).num_timesteps == model.num_timesteps
+
+
+@pytest.mark.slow
+def test_the_users_callbacks_keep_by_the_same_policy_and_count_on(tmp_path: Path) -> None:
+    def train(total: int, origin: Checkpoint | None) -> list[Path]:
+        quiet = {"verbose": 0, "record_steps": False, "resume_from": origin}
+        saving = ComprehensiveSavingCallback(
+            tmp_path, checkpoint_frequency=64, keep_last=2, keep_every=4, **quiet
+        )
+        ppo().learn(total, callback=saving)
+        return list_checkpoints(tmp_path / "checkpoints")
+
+    found = train(64 * 4, None)
+    found = train(64 * 7, read_checkpoint(found[-1]))
+    records = [json.loads(p.read_text()) for p in (tmp_path / "checkpoints").glob("*.json")]
+
+    assert [read_checkpoint(path).manifest["number"] for path in found] == [0, 4, 5, 6]
+    assert read_checkpoint(found[-1]).timestep == 64 * 7
+    assert {r["recovery_info"]["model_path"] for r in records} == set(map(str, found))
 
 
 @pytest.mark.slow

@@ -108,6 +108,15 @@ def parser() -> argparse.ArgumentParser:
     recording.add_argument("--video_duration", type=positive, help="seconds (30)")
     recording.add_argument("--save_frequency", type=positive, help="timesteps (1_000)")
     recording.add_argument("--checkpoint_frequency", type=positive, help="timesteps (10_000)")
+    recording.add_argument(
+        "--keep_last", type=positive, metavar="N", help="newest checkpoints that stay (all)"
+    )
+    recording.add_argument(
+        "--keep_every", type=positive, metavar="N", help="with --keep_last: every N-th stays, too"
+    )
+    recording.add_argument(
+        "--keep_best", type=positive, metavar="N", help="with --keep_last: the N best stay, too"
+    )
     recording.add_argument("--no_record", action="store_true", help="train without recording")
     recording.add_argument(
         "--store",

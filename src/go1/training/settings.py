@@ -16,6 +16,7 @@ from typing import Any
 
 from go1.config import Go1Config
 from go1.upstream import MAX_EPISODE_TIME_SEC as UPSTREAM_EPISODE_S
+from trackway.checkpoint.retention import Policy
 from trackway.errors import TrackwayError
 
 Tables = dict[str, dict[str, Any]]
@@ -60,6 +61,12 @@ class TrainSettings:
     """Keep only about so much of the stream of every step; None keeps all (0.5 GB a million)."""
     save_frequency: int = 1_000
     checkpoint_frequency: int = 10_000
+    keep_last: int | None = None
+    """Of checkpoints: so many of the newest; None keeps all."""
+    keep_every: int | None = None
+    """And every so many-th."""
+    keep_best: int = 0
+    """And so many with the highest mean return."""
     eval_frequency: int = 10_000
     num_eval_episodes: int = 8
     video_interval: int = 300_000
@@ -81,6 +88,7 @@ class TrainSettings:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is a whole number above 0, not {value!r}")
+        Policy(self.keep_last, self.keep_every, self.keep_best)  # raises what is wrong with them
 
 
 @dataclass(frozen=True)

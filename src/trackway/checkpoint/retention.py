@@ -24,6 +24,11 @@ class Policy:
     keep_every: int | None = None
     keep_best: int = 0
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether nothing ever goes."""
+        return self.keep_last is None
+
     def __post_init__(self) -> None:
         if self.keep_last is not None and self.keep_last < 1:
             raise ValueError(f"keep_last is {self.keep_last}; the newest checkpoint always stays")

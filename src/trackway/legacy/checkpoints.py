@@ -52,6 +52,8 @@ def checkpoint_message(
     zip_folder: Path,
     *,
     reason: str,
+    number: int,
+    metric: float | None,
     resume_command: Callable[[Path], str],
     total_timesteps: int | None,
 ) -> dict[str, Any]:
@@ -67,6 +69,8 @@ def checkpoint_message(
         unix_s: Now.
         zip_folder: Where its zip is to go.
         reason: Why it is made.
+        number: Checkpoints taken before it.
+        metric: How good the policy was, for those that keep the best.
         resume_command: Gives the command that resumes from it.
         total_timesteps: The whole training.
     """
@@ -111,6 +115,8 @@ def checkpoint_message(
             "timestep": timestep,
             "timestamp": unix_s,
             "reason": reason,
+            "number": number,
+            "metric": metric,
             "algorithm": type(model).__name__,
             "planned_total_timesteps": total_timesteps,
             **record["environment_info"],

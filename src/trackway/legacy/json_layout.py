@@ -17,6 +17,8 @@ from typing import Any
 from trackway import files as disk
 from trackway.checkpoint.archive import pack_arrays
 from trackway.checkpoint.assemble import REPLAY_FOLDER, checkpoint_zip
+from trackway.checkpoint.retention import Policy
+from trackway.checkpoint.shelf import Shelf
 from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
 from trackway.files import publish_new
 from trackway.format.jsonable import json_bytes, strict, strict_json
@@ -59,6 +61,7 @@ class JsonLayout:
         self._finished_s: float | None = None
         self._lock: disk.Lock | None = None
         self.packing: Packing | None = None
+        self._shelf: Shelf | None = None  # None: every checkpoint stays
         # Per folder: the stem, number and content of the newest file.
         self._latest: dict[Path, tuple[str, int, bytes]] = {}
 
@@ -73,6 +76,8 @@ class JsonLayout:
             self._zip_folder = Path(message["recording"]["zip_folder"])
             keep = message["recording"].get("keep_files")
             self.packing = None if keep is None else Packing(keep)
+            policy = Policy(**message["recording"].get("policy", {}))
+            self._shelf = None if policy.keeps_all else Shelf(self._zip_folder, policy)
             self._hold_folder()
             return Done()
         self._totals = message.get("totals", self._totals)
@@ -210,10 +215,21 @@ class JsonLayout:
                 continue
             if _published(zip_path, data) and _published(path, text):
                 self._last_checkpoint = str(zip_path)
+                self._let_go(zip_path)
                 return Done(
                     files=[WrittenFile(MODELS, zip_path, 0), WrittenFile(CHECKPOINTS, path, 1)]
                 )
         raise AssertionError("names do not end")
+
+    def _let_go(self, published: Path) -> None:
+        """Take away what the policy does not keep; records first, which must not point to nothing."""
+        if self._shelf is None:
+            return
+        self._shelf.added(published)
+        if gone := self._shelf.doomed():
+            folder = self._folder / CHECKPOINTS
+            disk.remove_all(folder, [folder / f"{path.stem}.json" for path in gone])
+            self._shelf.remove(gone)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 
 from trackway.checkpoint.read import Checkpoint
+from trackway.checkpoint.retention import Policy
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import MismatchError, RecordingError
 from trackway.frameworks.sb3.callbacks import callbacks_of
@@ -79,6 +80,10 @@ class RealTimeSavingCallback(BaseCallback):
         keep_files: How many of the newest JSON files of a kind always stay files: once there are
             twice as many, the older ones become a zip (`trackway unpack` makes them again). None:
             all stay.
+        keep_last: Keep so many of the newest checkpoints, with their JSON; None keeps all.
+        keep_every: And every so many-th.
+        keep_best: And so many with the highest mean return of the last episodes. A file
+            `checkpoint_….zip.pin` beside a checkpoint keeps it, too.
     """
 
     _comprehensive = False
@@ -101,6 +106,9 @@ class RealTimeSavingCallback(BaseCallback):
         close_timeout_s: float = 60.0,
         record_steps: bool = True,
         keep_files: int | None = 200,
+        keep_last: int | None = None,
+        keep_every: int | None = None,
+        keep_best: int = 0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(verbose)
@@ -113,6 +121,7 @@ class RealTimeSavingCallback(BaseCallback):
         if keep_files is not None and keep_files < 1:
             raise ValueError(f"keep_files is {keep_files}; give 1 or more, or None for all")
         self.keep_files = keep_files
+        self.policy = Policy(keep_last, keep_every, keep_best)
         self.save_dir = Path(save_dir).absolute()
         beside = self.save_dir.name == "realtime_data"
         self.zip_folder = (self.save_dir.parent if beside else self.save_dir) / "checkpoints"
@@ -277,6 +286,7 @@ class RealTimeSavingCallback(BaseCallback):
             config=self._config,
             close_timeout_s=self._close_timeout_s,
             keep_files=self.keep_files,
+            policy=self.policy,
         )
 
     def _collect_updates(self) -> None:
@@ -311,11 +321,15 @@ class RealTimeSavingCallback(BaseCallback):
         return None if self._in_rollout else "training_end"
 
     def _close(self, status: str) -> None:
-        session, self._session = self._session, None
+        session = self._session
         if session is None:
             return
         atexit.unregister(self.close)
-        self._delivery = session.close(status, self.num_timesteps, self.locals, self._point)
+        try:
+            # Still its session: the last checkpoint asks this callback for its state, too.
+            self._delivery = session.close(status, self.num_timesteps, self.locals, self._point)
+        finally:
+            self._session = None
         self._episodes = session.observer.episodes  # of the next call of `learn`, too
         records, files = sum(self.status.records.values()), self.status.files
         self._say(f"training {status}: {records:,} records in {files:,} files in {self.save_dir}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from trackway.checkpoint.read import Checkpoint
+from trackway.checkpoint.retention import Policy
 from trackway.clock import Clock
 from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots
@@ -44,6 +45,7 @@ class Options:
     config: Mapping[str, Any] | None
     close_timeout_s: float
     keep_files: int | None
+    policy: Policy
 
 
 class Session:
@@ -64,7 +66,7 @@ class Session:
         self._unsaved_episodes = 0
         self._due = False
         self._snapshots = Snapshots(observer.model, clock)
-        self._checkpoint_seq = 0
+        self._checkpoint_seq = self._number = 0
         self._rollout_at = timestep
         self._recording = {
             "folder": str(options.folder),
@@ -72,6 +74,7 @@ class Session:
             "started_unix_s": observer.started_unix_s,
             "comprehensive": options.comprehensive,
             "keep_files": options.keep_files,
+            "policy": asdict(options.policy),
             "compatibility": compatibility(),
         }
         opening = {
@@ -134,6 +137,7 @@ class Session:
             "next": [self._next_save, self._next_checkpoint],
             "last": [self._saved_at, self._checkpoint_at],
             "unsaved_episodes": self._unsaved_episodes,
+            "number": self._number,
             "episodes": self.observer.episodes and self.observer.episodes.state_dict(),
             "updates": self.observer.updates.state_dict(),
         }
@@ -143,6 +147,7 @@ class Session:
         self._next_save, self._next_checkpoint = state["next"]
         self._saved_at, self._checkpoint_at = state["last"]
         self._unsaved_episodes = state["unsaved_episodes"]
+        self._number = state.get("number", 0)  # of a format before 3: none
         if self.observer.episodes is not None and state["episodes"] is not None:
             self.observer.episodes.load_state_dict(state["episodes"])
         self.observer.updates.load_state_dict(state["updates"])
@@ -181,8 +186,8 @@ class Session:
             point: "rollout_start" or "training_end"; None in the middle of a rollout: then what was
                 kept of its start is published, if it was.
         """
-        model = self.observer.model
-        taken = None
+        model, episodes = self.observer.model, self.observer.episodes
+        taken, number = None, self._number
         if model is not None:
             taken, self._snapshots.kept = self._snapshots.kept, None
             if point is not None or taken is None:
@@ -194,6 +199,7 @@ class Session:
                     and self._rollout_at == self._checkpoint_at
                 ):
                     return self._checkpoint_seq  # of this very rollout
+                self._number += 1  # before: who resumes from it counts on
                 taken = self._snapshots.take(
                     seen.get("callback"), point, self._documents(timestep, seen)
                 )
@@ -207,6 +213,8 @@ class Session:
             self._clock.unix_s(),
             self.options.zip_folder,
             reason=reason,
+            number=number,
+            metric=episodes.recent_metrics()["recent_episode_return_mean"] if episodes else None,
             resume_command=self.options.resume_command
             or (lambda path: resume_command(path, total)),
             total_timesteps=total,

@@ -34,7 +34,8 @@ def test_every_flag_reaches_its_setting():
             "--ctrl_type torque --biped --video_duration 5 --video_interval 77 "
             "--rand_power 0.5 --learning_rate 3e-4 --action_noise 0.1 --seed 7 "
             "--n_steps 32 --batch_size 64 --device cpu --vec_env dummy --frame_skip 2 "
-            "--save_frequency 10 --checkpoint_frequency 20 --physics fast --no_record"
+            "--save_frequency 10 --checkpoint_frequency 20 --keep_last 3 --keep_every 5 "
+            "--keep_best 1 --physics fast --no_record"
         )
     )
 
@@ -54,6 +55,9 @@ def test_every_flag_reaches_its_setting():
         record=False,
         save_frequency=10,
         checkpoint_frequency=20,
+        keep_last=3,
+        keep_every=5,
+        keep_best=1,
         eval_frequency=2000,
         video_interval=77,
         video_duration=5,
@@ -94,6 +98,7 @@ def test_settings_survive_json():
         ("[env]\nctrl_typo = 1\n", "ctrl_type"),
         ("[robot]\n", r"\[robot\] is not a table"),
         ("[train]\nsave_frequency = 0\n", "save_frequency is a whole number above 0"),
+        ("[train]\nkeep_last = 0\n", "the newest checkpoint always stays"),
         ("[train]\nvec_env = 'quantum'\n", "batch, subproc, dummy"),
         ("[env]\nrand_power = 3.0\n", "rand_power must be a number from 0 to 1"),
         ("not toml", "cannot be read as TOML"),
