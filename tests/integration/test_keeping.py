@@ -13,6 +13,7 @@ from trackway.cli.main import main
 from trackway.format.segment import encode_note, encode_rows, encode_seal, open_segment, split
 from trackway.run import RunFolder, create_run, hold, new_manifest, write_manifest
 from trackway.storage.archive.compact import compact_run
+from trackway.storage.backup import Backup
 from trackway.storage.packs import pack, read_files
 from trackway.storage.places import attempts, find_stream
 from trackway.storage.retention.following import follow_run
@@ -248,6 +249,23 @@ def test_a_backup_copies_once_proves_and_finds_damage(models, tmp_path, capsysbi
     assert main(["restore", str(backup / run.name), str(tmp_path / "again")]) == 1
     assert b"000001.seg" in capsysbinary.readouterr().err
     assert (tmp_path / "again" / "run.json").exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"files": 3}', None])
+def test_a_damaged_list_of_a_backup_is_said(tmp_path, damage, capsys):
+    run = tmp_path / "models" / "one"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    backup = tmp_path / "backup"
+    Backup(run, backup).copy()
+    listed = backup / "one" / "backup.json"
+    listed.write_bytes(
+        listed.read_bytes().replace(b"mtime", b"ntime") if damage is None else damage
+    )
+
+    for command in (["restore", backup / "one", tmp_path / "two"], ["backup", run, backup]):
+        assert main([str(word) for word in command]) == 1
+        assert "backup.json is damaged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("reason", "pinned"), [("closed", 0), ("trainer died", 1)])

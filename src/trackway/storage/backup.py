@@ -27,6 +27,7 @@ from trackway.storage.places import attempts
 
 _LIST: Final = "backup.json"
 _FORMAT: Final = "trackway-backup"
+_TOLD: Final = {"size": int, "mtime_ns": int, "blake2b": str}
 _BLOCK_BYTES: Final = 1 << 20
 # Of a process that lives, or not finished.
 _PASSING: Final = frozenset(
@@ -198,11 +199,23 @@ def _read_list(folder: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     except orjson.JSONDecodeError as error:
-        raise BackupError(f"{folder / _LIST} is damaged: {error}") from error
+        raise _damaged(folder, error) from error
+    if not isinstance(told, dict) or not isinstance(told.get("files"), dict):
+        raise _damaged(folder, "it lists no files")
     if told.get("format") != _FORMAT or told.get("version") != 1:
         raise BackupError(f"{folder / _LIST} is not a list of this version of Trackway")
+    for name, of in told["files"].items():
+        if not isinstance(of, dict) or {k: type(v) for k, v in of.items()} != _TOLD:
+            raise _damaged(folder, f"it does not say what {name!r} is")
     found: dict[str, dict[str, Any]] = told["files"]
     return found
+
+
+def _damaged(folder: Path, why: object) -> BackupError:
+    return BackupError(
+        f"{folder / _LIST} is damaged: {why}. The files beside it are the run's: copy them by hand, "
+        "or remove the list and back the run up again"
+    )
 
 
 def _write_list(folder: Path, known: dict[str, dict[str, Any]]) -> None:
