@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def groups(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:
         config = _without_seed(subject.facts.config)
         key = [config, subject.facts.algorithm, subject.facts.environment]
         by_config.setdefault(orjson.dumps(key, option=orjson.OPT_SORT_KEYS), []).append(subject)
-    named: dict[str, list[Subject]] = {}
+    found: list[tuple[str, list[Subject]]] = []
     for members in by_config.values():
         common = _common_beginning([s.label for s in members])
         common = re.sub(r"[-_ ]*(seed|run)?[-_ ]*$", "", common) if len(members) > 1 else common
@@ -96,9 +97,15 @@ def groups(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:
         label = (
             common or " ".join(filter(None, [algorithm, members[0].facts.environment])) or "runs"
         )
-        while label in named:
-            label += "'"
-        named[label] = members
+        found.append((label, members))
+    alike = Counter(label for label, _ in found)
+    named: dict[str, list[Subject]] = {}
+    for label, members in found:
+        # Of runs called alike the time tells which is which; of folders called alike, nothing.
+        told = label if alike[label] == 1 else members[0].facts.name
+        while told in named:
+            told += "'"
+        named[told] = members
     return named
 
 

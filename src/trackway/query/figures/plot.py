@@ -68,6 +68,7 @@ def plot(
                 path = folder / f"{name}.{kind}"
                 save(figure, path)
                 written.append(path)
+    missing = list(dict.fromkeys(missing))  # several kinds may miss the same
     if not written:
         raise QueryError("; ".join(missing) or "there is nothing to draw")
     return written, missing

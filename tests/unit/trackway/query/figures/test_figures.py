@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -86,6 +87,17 @@ def test_runs_that_differ_by_their_seed_are_one_curve_with_a_band(models: Path) 
         "other  (n = 1)",
     ]
     assert [axis.get_title("left") for axis in figure.axes] == list(learning.PANELS.values())
+
+
+def test_other_runs_of_one_name_are_told_apart_by_their_time(models: Path) -> None:
+    walk = subject(models, "seed0")
+    names = ["2025-01-01_12-00-00-walk", "2025-01-02_12-00-00-walk", "trot"]
+    subjects = [
+        replace(walk, facts=replace(walk.facts, name=name, config_text=f'{{"n_steps": {number}}}'))
+        for number, name in enumerate(names)
+    ]
+
+    assert list(groups(subjects)) == names
 
 
 def test_the_mean_is_of_the_last_hundred_episodes() -> None:
