@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from trackway.clock import iso
 from trackway.dashboard.answers import Answer
 from trackway.dashboard.messages import Fact
 from trackway.dashboard.runs import Runs
@@ -19,6 +21,7 @@ from trackway.storage.places import attempts
 
 # A hyperparameter file of a large network; what is larger was not written by us.
 _MOST_BYTES: Final = 8 << 20
+_LATEST_UNIX: Final = 2**35
 
 
 async def answer_facts(request: Request) -> Response:
@@ -46,13 +49,19 @@ def _lines(section: str, value: Any, key: str) -> Iterator[Fact]:
         for name, inner in value.items():
             yield from _lines(section, inner, f"{key}.{name}" if key else str(name))
     else:
-        yield {"section": section, "key": key, "value": text(value)}
+        yield {"section": section, "key": key, "value": text(value, key.rpartition(".")[2])}
 
 
-def text(value: Any) -> str:
-    """A value for people; lists stay in one line."""
+def text(value: Any, name: str = "") -> str:
+    """A value for people: a command to paste, a time to read, a number as it was meant; lists in one line."""
     if isinstance(value, str):
         return value
+    if name == "command" and isinstance(value, list):
+        return shlex.join(map(str, value))
+    if isinstance(value, float):
+        if name.endswith("_unix") and 0 <= value < _LATEST_UNIX:
+            return iso(value)
+        value = float(f"{value:.12g}")  # 0.3 - 0.1 is 0.19999999999999998
     return orjson.dumps(value, default=str).decode()
 
 

@@ -114,6 +114,8 @@ def test_the_configuration_is_told_line_by_line(site):
     }
 
     assert facts["config", "ppo.learning_rate"] == "0.0003"
+    assert facts["run", "command"] == "train.py"
+    assert facts["run", "created_unix"][10] == "T"
     assert facts["run", "status"] == "finished"
     assert any(section.startswith("attempt 001") for section, _ in facts)
 
