@@ -6,7 +6,7 @@ of each. The pickle is written opcode by opcode from plain values, nothing is pi
 
     ["D", [[key, value], …]]   dict          ["O", …]   OrderedDict
     ["L", [value, …]]          list          ["U", …]   tuple
-    ["T", array, storage, shape, requires_grad]         tensor, the array's name and torch's storage class
+    ["T", number]              tensor; of each there is told: torch's storage class, shape, requires_grad
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import io
 import json
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
+Tensors = Sequence[tuple["np.ndarray[Any, Any]", str, list[int], bool]]
 _DATE = (1980, 1, 1, 0, 0, 0)  # torch's own
 
 
@@ -29,25 +30,26 @@ def model_zip(parts: Mapping[str, Any], arrays: Arrays) -> bytes:
 
     Args:
         parts: `data`, the text of SB3's member; `numbers` that are newer than those in it; `files`, name
-            → state as above; `others`, name → bytes.
-        arrays: The tensors' values.
+            → state as above; `tensors` in them; `others`, name → bytes.
+        arrays: The tensors' values, by number.
     """
     data = json.loads(parts["data"]) | dict(parts["numbers"])
+    tensors = [(arrays[str(i)], *told) for i, told in enumerate(parts["tensors"])]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         _add(archive, "data", json.dumps(data, indent=4).encode())
         for name, state in parts["files"].items():
-            _add(archive, name, torch_file(state, arrays))
+            _add(archive, name, torch_file(state, tensors))
         for name, content in parts["others"].items():
             _add(archive, name, content)
     return buffer.getvalue()
 
 
-def torch_file(state: Any, arrays: Arrays) -> bytes:
+def torch_file(state: Any, tensors: Tensors) -> bytes:
     """What `torch.save` writes of such a state; `torch.load(weights_only=True)` reads it."""
     opcodes = bytearray(b"\x80\x02")
     storages: list[bytes] = []
-    _emit(state, opcodes, storages, arrays)
+    _emit(state, opcodes, storages, tensors)
     opcodes += b"."
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -63,7 +65,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     archive.writestr(zipfile.ZipInfo(name, _DATE), content)
 
 
-def _emit(x: Any, out: bytearray, storages: list[bytes], arrays: Arrays) -> None:
+def _emit(x: Any, out: bytearray, storages: list[bytes], tensors: Tensors) -> None:
     if x is None:
         out += b"N"
     elif isinstance(x, bool):
@@ -77,37 +79,34 @@ def _emit(x: Any, out: bytearray, storages: list[bytes], arrays: Arrays) -> None
         text = x.encode()
         out += b"X" + struct.pack("<I", len(text)) + text
     else:
-        kind, content, *rest = x
+        kind, content = x
         if kind == "T":
-            _emit_tensor(content, *rest, out=out, storages=storages, arrays=arrays)
+            _emit_tensor(out, storages, *tensors[content])
         elif kind in "DO":
             out += b"}(" if kind == "D" else b"ccollections\nOrderedDict\n)R("
             for key, value in content:
-                _emit(key, out, storages, arrays)
-                _emit(value, out, storages, arrays)
+                _emit(key, out, storages, tensors)
+                _emit(value, out, storages, tensors)
             out += b"u"
         else:
             out += b"](" if kind == "L" else b"("
             for value in content:
-                _emit(value, out, storages, arrays)
+                _emit(value, out, storages, tensors)
             out += b"e" if kind == "L" else b"t"
 
 
 def _emit_tensor(
-    name: str,
+    out: bytearray,
+    storages: list[bytes],
+    array: np.ndarray[Any, Any],
     storage: str,
     shape: list[int],
     requires_grad: bool,
-    *,
-    out: bytearray,
-    storages: list[bytes],
-    arrays: Arrays,
 ) -> None:
-    array = arrays[name]
     strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
 
     def emit(value: Any) -> None:
-        _emit(value, out, storages, arrays)
+        _emit(value, out, storages, ())
 
     out += b"ctorch._utils\n_rebuild_tensor_v2\n(("
     emit("storage")

@@ -11,11 +11,15 @@ import io
 import json
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
+_Kind = tuple[torch.dtype, torch.Size, bool]
 Arrays = dict[str, "np.ndarray[Any, Any]"]
 
 _STORAGES = {
@@ -39,10 +43,11 @@ class ModelParts:
 
     Args:
         model: The algorithm; its settings are those of now.
+        prefix: Of the arrays' names.
     """
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, prefix: str = "") -> None:
+        self._model, self._prefix = model, prefix
         buffer = io.BytesIO()
         model.save(buffer, exclude=[n for n in (*_PASSING, *_WINDOWS) if hasattr(model, n)])
         with zipfile.ZipFile(buffer) as archive:
@@ -54,17 +59,17 @@ class ModelParts:
             if type(value) in (int, float) and hasattr(model, name)
         ]
         self._others = {n: c for n, c in members.items() if not n.endswith(_PTH)}
-        self._free: list[Arrays] = []
+        self._free: list[_Copies] = []
 
-    def take(self) -> tuple[dict[str, Any], Arrays]:
+    def take(self) -> tuple[dict[str, Any], Arrays, Callable[[], None]]:
         """Copy the model: the argument of `torch_file.model_zip`, and its arrays.
 
-        The arrays may be handed back by `give_back`; then the next copy needs no fresh memory.
+        Call what comes with them when they have been passed on; then the next copy needs no fresh memory.
 
         Raises:
             TypeError: A state holds something that is neither a tensor nor a plain value.
         """
-        model, live = self._model, list[np.ndarray[Any, Any]]()
+        model, live = self._model, list[torch.Tensor]()
         files: dict[str, Any] = {}
         variables = model._get_torch_save_params()[1]
         held = {name: getattr(model, name) for name in variables} if variables else {}
@@ -72,38 +77,62 @@ class ModelParts:
             files[name + _PTH] = _take(state, name, live)
         numbers = {name: getattr(model, name) for name in self._numbers}
         others = {"data": self._data, "numbers": numbers, "others": self._others}
-        return {"files": files, **others}, self._copied(live)
+        copies = self._free.pop() if self._free else None
+        kinds = [(x.dtype, x.shape, x.requires_grad) for x in live]
+        if copies is None or copies.kinds != kinds:
+            copies = _copies_for(live, kinds, self._prefix)
+        with torch.no_grad():
+            # One call for all: a call for each takes longer than its bytes.
+            torch._foreach_copy_(copies.own, live)
+        parts = {"files": files, "tensors": copies.told, **others}
+        return parts, copies.arrays, partial(self._give_back, copies)
 
-    def _copied(self, live: list[np.ndarray[Any, Any]]) -> Arrays:
-        if self._free:
-            arrays = self._free.pop()
-            if [(a.shape, a.dtype) for a in arrays.values()] == [(a.shape, a.dtype) for a in live]:
-                for own, values in zip(arrays.values(), live, strict=True):
-                    np.copyto(own, values)
-                return arrays
-        return {str(i): np.array(values, order="C") for i, values in enumerate(live)}
-
-    def give_back(self, arrays: Arrays) -> None:
-        """The copy has been passed on; its memory may be used again."""
+    def _give_back(self, copies: _Copies) -> None:
         if len(self._free) < 2:
-            self._free.append(arrays)
+            self._free.append(copies)
 
 
-def _take(x: Any, name: str, live: list[np.ndarray[Any, Any]]) -> Any:
-    """The form that `torch_file` knows; the values of tensors, not copied, go to `live`."""
+@dataclass(frozen=True)
+class _Copies:
+    """Memory for a copy of every tensor.
+
+    Attributes:
+        own: In the order in which the model's are met.
+        kinds: Of the model's: dtype, shape, whether it learns.
+        told: The same as `torch_file` is told it.
+        arrays: The memory, by number.
+    """
+
+    own: list[torch.Tensor]
+    kinds: list[_Kind]
+    told: list[tuple[str, list[int], bool]]
+    arrays: Arrays
+
+
+def _copies_for(live: list[torch.Tensor], kinds: list[_Kind], prefix: str) -> _Copies:
+    for x in live:
+        if x.dtype not in _STORAGES or x.layout is not torch.strided:
+            raise TypeError(f"it holds a tensor of {x.dtype}, {x.layout}")
+    own = [torch.empty(shape, dtype=dtype) for dtype, shape, _ in kinds]
+    told = [(_STORAGES[dtype], list(shape), learns) for dtype, shape, learns in kinds]
+    return _Copies(own, kinds, told, {f"{prefix}{i}": x.numpy() for i, x in enumerate(own)})
+
+
+def _take(x: Any, name: str, live: list[torch.Tensor]) -> Any:
+    """The form that `torch_file` knows; the tensors, not copied, go to `live`."""
+    if isinstance(x, torch.Tensor):
+        live.append(x)
+        return ("T", len(live) - 1)
     kind = type(x)
     if kind in _PLAIN:
         return x
     if (tag := _KINDS.get(kind)) is not None:
         if kind is list or kind is tuple:
-            return [tag, [_take(v, name, live) for v in x]]
-        return [tag, [[k, _take(v, name, live)] for k, v in x.items()]]
-    if isinstance(x, torch.Tensor):
-        if (storage := _STORAGES.get(x.dtype)) is None:
-            raise TypeError(f"{name} holds a tensor of {x.dtype}")
-        values = x.numpy(force=True)
-        live.append(values)
-        return ["T", str(len(live) - 1), storage, list(values.shape), x.requires_grad]
+            return [tag, [v if type(v) in _PLAIN else _take(v, name, live) for v in x]]
+        return [
+            tag,
+            [(k, v if type(v) in _PLAIN else _take(v, name, live)) for k, v in x.items()],
+        ]
     if isinstance(x, float):
         return float(x)  # NumPy's
     raise TypeError(f"{name} holds a {kind.__name__}")

@@ -165,15 +165,14 @@ class Snapshots:
         if self._plain:
             try:
                 if self._parts is None:
-                    self._parts = ModelParts(self._model)
-                parts = self._parts
-                content["model"], own = parts.take()
+                    self._parts = ModelParts(self._model, MODEL)
+                content["model"], own, done = self._parts.take()
             except TypeError as error:
                 self._plain = False
                 _log.info("the model is saved whole, which takes longer: %s", error)
             else:
-                arrays |= {MODEL + name: array for name, array in own.items()}
-                return lambda: parts.give_back(own)
+                arrays |= own
+                return done
         content["zip"] = model_zip(self._model)
         return _nothing
 

@@ -35,7 +35,7 @@ def trained(kind: Any, name: str) -> Any:
 @pytest.mark.parametrize(("kind", "name"), KINDS)
 def test_it_loads_as_what_was_saved(kind: Any, name: str) -> None:
     model = trained(kind, name)
-    own = io.BytesIO(model_zip(*ModelParts(model).take()))
+    own = io.BytesIO(model_zip(*ModelParts(model).take()[:2]))
     theirs = io.BytesIO()
     model.save(theirs)
 
@@ -52,16 +52,34 @@ def test_it_loads_as_what_was_saved(kind: Any, name: str) -> None:
 def test_numbers_and_weights_are_those_of_the_moment() -> None:
     model = trained(PPO, "Pendulum-v1")
     parts = ModelParts(model)
-    _, arrays = parts.take()
-    parts.give_back(arrays)
+    _, arrays, done = parts.take()
+    done()
     model.learn(64, reset_num_timesteps=False)
-    second, again = parts.take()
+    second, again, _ = parts.take()
 
     assert again is arrays
     loaded = PPO.load(io.BytesIO(model_zip(second, again)), device="cpu")
     assert loaded.num_timesteps == model.num_timesteps
     assert loaded._n_updates == model._n_updates
     assert same(loaded.get_parameters(), model.get_parameters())
+
+
+@pytest.mark.parametrize("changed", ["shape", "memory", "learns"])
+def test_a_model_whose_tensors_are_other_ones_is_copied_as_it_is_now(changed: str) -> None:
+    model = PPO("MlpPolicy", gym.make("Pendulum-v1"), device="cpu", policy_kwargs={"net_arch": [8]})
+    parts = ModelParts(model)
+    parts.take()[2]()
+    layer = model.policy.value_net
+    if changed == "shape":
+        layer.bias = torch.nn.Parameter(torch.arange(3.0))
+    elif changed == "memory":
+        layer.bias.data = torch.full_like(layer.bias, 7.0)
+    else:
+        layer.bias.requires_grad_(False)
+    content, arrays, _ = parts.take()
+
+    _, params, _ = load_from_zip_file(io.BytesIO(model_zip(content, arrays)), device="cpu")
+    assert same(params, model.get_parameters())
 
 
 def same(a: Any, b: Any) -> bool:
