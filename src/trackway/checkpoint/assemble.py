@@ -1,6 +1,6 @@
 """A checkpoint's zip, from the plain values and arrays that a trainer has copied; without torch.
 
-{"model": parts of the model, or "zip": it whole, "graph": the exact state's document,
+{"model": parts of the model, or "zip": it whole, "graph": the exact state's document, packed,
 "members": further ones, "manifest": facts}
 arrays: "model:…" and "graph:…"
 """
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trackway.checkpoint.archive import with_members
+from trackway.checkpoint.packed import unpacked
 from trackway.checkpoint.state_member import write_graph
 from trackway.checkpoint.torch_file import model_zip
 
@@ -29,7 +30,7 @@ def checkpoint_zip(message: Mapping[str, Any], arrays: Arrays, unix_s: float) ->
         model = model_zip(message["model"], _below(MODEL, arrays))
     members = dict(message["members"])
     if message.get("graph") is not None:
-        members |= write_graph(message["graph"], _below(GRAPH, arrays))
+        members |= write_graph(unpacked(message["graph"]), _below(GRAPH, arrays))
     return with_members(model, members, message["manifest"], unix_s)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import collections
 import enum
-import math
+import itertools
 import pathlib
 import random
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ from trackway.checkpoint import (
     objects,
 )
 from trackway.checkpoint.graph import Graph, Node, OpaqueError, Path, spelled
+from trackway.checkpoint.packed import scalar
 
 
 class Capture:
@@ -87,7 +88,7 @@ class Capture:
         if kind in containers.AS_IT_IS:
             return x
         if kind is float:
-            return x if math.isfinite(x) else {"f": repr(x)}
+            return scalar(x)
         if (known := self._known.get(id(x))) is not None:
             return known
         if (take := _TAKERS.get(kind)) is None:
@@ -105,6 +106,16 @@ class Capture:
         nodes.append(None)
         nodes[number] = take(self, x, path)
         return reference
+
+    def number_all(self, things: Collection[Any]) -> int | None:
+        """Take in objects that the caller writes; the first one's number, or None if one is known."""
+        ids, first = list(map(id, things)), len(self.graph.nodes)
+        if len(set(ids)) < len(ids) or not self._known.keys().isdisjoint(ids):
+            return None
+        self._known.update(zip(ids, ({"r": n} for n in itertools.count(first)), strict=False))
+        self.originals.extend(things)
+        self.graph.nodes.extend([None] * len(ids))
+        return first
 
     def keep(self, array: np.ndarray[Any, Any]) -> str:
         """Keep an array that nobody else writes into; its name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import pathlib
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,33 @@ from trackway.checkpoint.functions import code_name, found
 from trackway.checkpoint.graph import NOTHING, Capturing, Node, OpaqueError, Path, Rebuilding
 
 AS_IT_IS = frozenset({type(None), bool, int, str})
+_PLAIN = AS_IT_IS | {float}
+_MANY = 16
 
 
 def take_sequence(capture: Capturing, x: Any, path: Path) -> Node:
+    if len(x) >= _MANY and type(next(iter(x))) is dict and (rows := _take_rows(capture, x)):
+        return {"k": type(x).__name__, "rows": rows}
     value = capture.value
     # Most items are plain values: it pays not to call for them.
     items = [v if type(v) in AS_IT_IS else value(v, (path, "[{}]", i)) for i, v in enumerate(x)]
     return {"k": type(x).__name__, "v": items}
+
+
+def _take_rows(capture: Capturing, x: Any) -> tuple[int, tuple[str, ...], list[Any]] | None:
+    """Dicts of equal keys and plain values, as the infos of episodes are (`packed`); None if not so.
+
+    All of it in calls that loop below Python: the training waits.
+    """
+    if set(map(type, x)) != {dict}:
+        return None
+    keys, each = list(chain.from_iterable(x)), tuple(next(iter(x)))
+    if keys != list(each) * len(x) or set(map(type, keys)) != {str}:
+        return None
+    values = list(chain.from_iterable(map(dict.values, x)))
+    if not _PLAIN.issuperset(map(type, values)) or (first := capture.number_all(x)) is None:
+        return None
+    return first, each, values
 
 
 def take_namedtuple(capture: Capturing, x: Any, path: Path) -> Node:

@@ -11,11 +11,13 @@ back; what either does with a kind of thing stands side by side: `containers`, `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+
+from trackway.checkpoint.packed import unpacked
 
 FORMAT = 1
 NOTHING: Any = object()  # instead of the object that the program has built, where it has built none
@@ -55,7 +57,7 @@ class Graph:
 
     Attributes:
         roots: Name → value, as in nodes.
-        nodes: What the numbers refer to; JSON.
+        nodes: What the numbers refer to; JSON, but for what is held `packed`.
         arrays: What `{"a": name}` in a node refers to; copies.
         unsupported: What is missing, sentences.
         hidden: Classes of what is missing because its state lies in C.
@@ -69,6 +71,10 @@ class Graph:
 
     def document(self) -> dict[str, Any]:
         """All but the arrays, as JSON has it."""
+        return unpacked(self.packed())
+
+    def packed(self) -> dict[str, Any]:
+        """The same before `unpacked`."""
         return {
             "format": FORMAT,
             "roots": self.roots,
@@ -92,6 +98,10 @@ class Capturing(Protocol):
 
     def value(self, x: Any, path: Path) -> Any:
         """How the object is written where it is referred to; it is taken in if it is new."""
+        ...
+
+    def number_all(self, things: Collection[Any]) -> int | None:
+        """Take in objects that the caller writes; the first one's number, or None if one is known."""
         ...
 
     def keep(self, array: np.ndarray[Any, Any]) -> str:

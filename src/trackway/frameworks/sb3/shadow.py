@@ -102,7 +102,7 @@ class Shadow:
             self._reasons.append(str(error))
             return
         self._reasons = list(taker.graph.unsupported)
-        self._own = any(node["k"] == "own" for node in taker.graph.nodes)
+        self._own = any(node["k"] == "own" for node in taker.graph.document()["nodes"])
         if self._own:
             return
         if self._reasons:

@@ -93,7 +93,7 @@ class Snapshots:
             assert self._verdict is not None
             taped, lost = ({}, []) if found else self._verdict.taped()
             snapshot = exact.capture(model, callback, point, self._clock, references, taped)
-            content["graph"] = snapshot.graph.document()
+            content["graph"] = snapshot.graph.packed()
             arrays |= {GRAPH + name: array for name, array in snapshot.graph.arrays.items()}
             inexact = [*snapshot.inexact, *lost, *found]
             if references is not None:

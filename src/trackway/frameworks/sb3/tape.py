@@ -242,7 +242,7 @@ def _taken(env: gymnasium.Env[Any, Any]) -> Graph:
 
 def _fingerprint(graph: Graph) -> str:
     """Of everything that can be seen of an environment's attributes."""
-    nodes = [{k: v for k, v in node.items() if k != "kept"} for node in graph.nodes]
+    nodes = [{k: v for k, v in node.items() if k != "kept"} for node in graph.document()["nodes"]]
     digest = hashlib.sha256(json.dumps([nodes, graph.unsupported]).encode())
     for name, array in graph.arrays.items():
         digest.update(f"{name} {array.dtype.str} {array.shape} ".encode() + array.tobytes())

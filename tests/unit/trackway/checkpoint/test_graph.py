@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trackway.checkpoint import containers
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.graph import OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
@@ -78,6 +79,57 @@ def test_what_is_taken_is_a_copy() -> None:
 
     assert taker.finish().arrays["0"].tolist() == [0.0, 0.0, 0.0]
     assert taker.graph.nodes[-1]["v"] == ["a"]
+
+
+INFOS = [{"r": i / 7, "l": i, "t": math.inf if i == 3 else -0.0, "id": str(i)} for i in range(40)]
+
+
+MANY = {
+    "a window": collections.deque(INFOS, maxlen=100),
+    "one is referred to later": [tuple(INFOS), INFOS[5]],
+    "one is known already": [INFOS[5], INFOS],
+    "one is there twice": [*INFOS, INFOS[5]],
+    "one has another key": [*INFOS, {"other": 1}],
+    "one holds a number of NumPy's": [*INFOS[:-1], {**INFOS[-1], "l": np.int64(1)}],
+    "all hold lists": [{**info, "l": [i]} for i, info in enumerate(INFOS)],
+    "empty": [{} for _ in INFOS],
+    "keys that are equal but not the same": [{i: 0.0} for i in (*(1,) * 40, True)],
+}
+
+
+@pytest.mark.parametrize("thing", MANY.values(), ids=MANY)
+def test_many_dicts_are_written_as_a_node_for_each(
+    thing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken() -> str:
+        taker = Capture()
+        taker.add("it", thing)
+        assert len(taker.originals) == len(taker.graph.nodes)
+        return json.dumps(taker.finish().document())
+
+    packed = taken()
+    monkeypatch.setattr(containers, "_MANY", math.inf)
+
+    assert packed == taken()
+    assert repr(there_and_back(thing, None)) == repr(thing)
+
+
+def test_infos_of_episodes_are_held_in_one_node_until_they_are_written() -> None:
+    taker = Capture()
+    taker.add("it", collections.deque(INFOS, maxlen=100))
+
+    assert [node for node in taker.graph.nodes[1:] if node is not None] == []
+
+
+def test_many_dicts_beside_what_cannot_be_taken_leave_no_trace() -> None:
+    taker = Capture(boundaries=(Ball,))
+    taker.add("it", Ball(parts={"infos": INFOS, "bad": iter(())}))
+    taker.add("infos", INFOS)
+    graph = taker.finish()
+
+    assert graph.unsupported[0].startswith("it.parts['bad'] is a ")
+    rebuild = Rebuild(graph.document(), graph.arrays)
+    assert rebuild.root("infos") == INFOS
 
 
 @pytest.mark.parametrize(
