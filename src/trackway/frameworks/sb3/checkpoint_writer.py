@@ -14,6 +14,7 @@ from trackway.checkpoint.archive import pack_arrays
 from trackway.checkpoint.assemble import REPLAY_FOLDER, checkpoint_zip
 from trackway.checkpoint.retention import Policy
 from trackway.checkpoint.shelf import Shelf
+from trackway.clock import file_stamp
 from trackway.format.message import Message
 from trackway.recorder.inbox import Done, WrittenFile, serve
 
@@ -46,7 +47,7 @@ class CheckpointSink:
 
     def _publish(self, message: Message, arrays: dict[str, Any]) -> WrittenFile:
         data = checkpoint_zip(message, arrays, message["unix_s"])
-        stem = message["stem"]
+        stem = f"checkpoint_{file_stamp(message['unix_s'])}"
         for number in itertools.count(1):
             path = self._folder / f"{stem if number == 1 else f'{stem}_{number}'}.zip"
             if not path.exists():

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.utils import safe_mean
 
 from trackway.checkpoint.archive import FORMAT
 from trackway.checkpoint.choose import choose
 from trackway.checkpoint.read import read_checkpoint
 from trackway.checkpoint.retention import Policy
-from trackway.clock import SYSTEM_CLOCK, Clock, file_stamp
+from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.frameworks.sb3.exact import restore, told_of
 from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots, Taken
@@ -158,15 +157,14 @@ class Checkpointer(BaseCallback):
             "reason": reason,
             "planned_total_timesteps": model._total_timesteps,
             "number": self._number - 1,
-            "metric": float(safe_mean(returns)) if returns else None,
+            "metric": float(sum(returns) / len(returns)) if returns else None,
             **taken.facts,
             **self._constant,
         }
         for segment in taken.segments:
             self._put_segment(segment)
-        stem = f"checkpoint_{file_stamp(unix_s)}"
         message: dict[str, Any] = {"kind": "checkpoint", **taken.content, "manifest": manifest}
-        message |= {"unix_s": unix_s, "stem": stem}
+        message["unix_s"] = unix_s
         self._outbox.put(message, taken.arrays, records=1, copied=taken.done)
 
     def _put_segment(self, segment: Segment) -> None:

@@ -261,7 +261,7 @@ def _callbacks(root: BaseCallback | None) -> dict[str, BaseCallback]:
 def _model_state(model: Any) -> dict[str, Any]:
     """What `learn` goes on from; neither settings, which the program gives, nor weights."""
     kind: Any = type(model)
-    left_out = (_settings(kind) - {"action_noise"}) | _NOT_STATE
+    left_out = _left_out(kind)
     return {
         name: value
         for name, value in vars(model).items()
@@ -271,19 +271,21 @@ def _model_state(model: Any) -> dict[str, Any]:
 
 
 @cache
-def _settings(kind: Any) -> frozenset[str]:
-    """Names of what the program gives to the constructor, and its parents' constructors."""
-    return frozenset(
+def _left_out(kind: Any) -> frozenset[str]:
+    """Names of attributes that are no state, or given to the constructor or its parents'."""
+    settings = frozenset(
         name
         for base in kind.__mro__
         if "__init__" in vars(base)
         for name in inspect.signature(vars(base)["__init__"]).parameters
     )
+    return (settings - {"action_noise"}) | _NOT_STATE
 
 
 def _is_learned(value: Any) -> bool:
-    learned = (torch.nn.Module, torch.optim.Optimizer, torch.nn.Parameter, type)
-    return isinstance(value, learned) or (isinstance(value, torch.Tensor) and value.requires_grad)
+    if isinstance(value, torch.Tensor):
+        return value.requires_grad or isinstance(value, torch.nn.Parameter)
+    return isinstance(value, torch.nn.Module | torch.optim.Optimizer | type)
 
 
 def _distributions(model: Any) -> list[Any]:
