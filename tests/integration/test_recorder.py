@@ -18,6 +18,7 @@ from tests.support.streams import assert_rows
 import trackway
 from trackway import Field, Recorder, Schema, read, read_records
 from trackway.errors import AttemptInUseError, RecordingError
+from trackway.storage import ring
 from trackway.storage.places import attempts, find_stream
 from trackway.storage.reader import Reader, follow
 from trackway.storage.segments import load
@@ -164,6 +165,38 @@ def test_a_stream_keeps_its_newest_rows_when_that_is_asked_for(tmp_path):
 
     assert_rows(records, range(1000 - len(records), 1000))
     assert 100 <= len(records) <= 150
+
+
+def test_records_with_a_limit_keep_the_newest_and_none_of_them_is_torn(tmp_path):
+    given = [{"number": number, "text": "x" * (number % 7 * 300)} for number in range(400)]
+    with Recorder(tmp_path) as recorder:
+        events = recorder.records("events", max_bytes=60_000)
+        for record in given:
+            events.append(record)
+            if len(given) - record["number"] == 100:
+                recorder.sync()
+    kept = read_records(tmp_path, "events")
+
+    assert kept == given[-len(kept) :]
+    assert 20 <= len(kept) < 200
+    size = sum(file.path.stat().st_size for file in find_stream(tmp_path, "events").segments())
+    assert size <= 1.5 * 60_000
+
+
+def test_on_a_network_disk_the_ring_lies_elsewhere_and_every_row_is_there(tmp_path, monkeypatch):
+    run, local = tmp_path / "run", tmp_path / "local"
+    local.mkdir()
+    monkeypatch.setattr(ring, "is_local", lambda folder: folder == local)
+    monkeypatch.setattr("tempfile.tempdir", str(local))
+    with Recorder(run, shared_memory=tmp_path / "none") as recorder:
+        steps = recorder.stream("steps", SCHEMA, num_envs=NUM_ENVS)
+        write(steps, 100)
+        assert steps.memory.is_relative_to(local)
+        assert_rows(read(run, "steps"), range(100))
+        os.kill(recorder._writer.pid, signal.SIGKILL)
+        write(steps, 100)
+    assert_rows(read(run, "steps"), range(200))
+    assert not steps.memory.exists()
 
 
 def test_every_commit_is_durable_when_that_is_asked_for(tmp_path):
