@@ -14,7 +14,8 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,10 @@ from tests.support.memory_store import MemoryStore
 from tests.support.streams import Bench
 
 from trackway import files
-from trackway.errors import StreamError, SyncError, UnreachableError
+from trackway.errors import FencedError, StreamError, SyncError, UnreachableError
 from trackway.run import RunFolder
 from trackway.storage.archive.compact import compact_run
+from trackway.storage.places import StreamFolder
 from trackway.storage.reader import Reader
 from trackway.sync import adoption, changes, layout
 from trackway.sync import shipper as shipping
@@ -34,6 +36,7 @@ from trackway.sync.acknowledged import acknowledged_file
 from trackway.sync.mirror import Mirror, runs
 from trackway.sync.sending import Sender
 from trackway.sync.shipper import Shipper
+from trackway.sync.takeover import take_over
 
 pytestmark = pytest.mark.crash
 
@@ -146,6 +149,87 @@ def test_nothing_is_lost_doubled_or_out_of_order_whatever_fails(folder):
     faults = ship_many(folder, range(SEQUENCES))
 
     assert set(faults) == {"refused", "lost answer", "sent twice"}
+
+
+class Meanwhile(FaultyStore):
+    """The store as the machine sees it that takes over, while the one before goes on at any moment."""
+
+    def __init__(self, store: MemoryStore, seed: int, other: Callable[[], None]) -> None:
+        super().__init__(store, seed, share=0.1)
+        self._other, self._when = other, random.Random(f"meanwhile {seed}")
+        self._turn = threading.Lock()  # who takes over asks for several things at once
+
+    def _fault(self, *kinds: str) -> str | None:
+        with self._turn:
+            if self._when.random() < 0.1:
+                self._other()
+        return super()._fault(*kinds)
+
+
+def take_over_through_faults(path: Path, seed: int) -> None:
+    """One machine is cut off, wholly or in one direction, and another takes its run over."""
+    chance = random.Random(seed)
+    here = Bench(path / "here" / "run", capacity=256, segment_rows=chance.choice([15, 40, 200]))
+    store = MemoryStore()
+    line = FaultyStore(store, seed, share=0.0)
+    zombie = Shipper(RunFolder(here.run), line, clock=here.clock)
+    here.commit(chance.randrange(1, 30))
+    here.step()
+    zombie.ship()
+    fenced: list[FencedError] = []
+
+    def go_on() -> None:
+        here.commit(chance.randrange(1, 4))
+        here.step()
+        try:
+            if not fenced:
+                zombie.ship()
+        except UnreachableError:
+            pass
+        except FencedError as error:
+            fenced.append(error)
+
+    # It may be cut off in one direction only: what it sends arrives, and the answers get lost.
+    line.share = chance.choice([0.0, 0.5, 0.9, 1.0])
+    far = Meanwhile(store, seed + 1, go_on)
+    while True:
+        with contextlib.suppress(UnreachableError):
+            run = take_over(far, "run", path / "there", here.clock).run
+            break
+    taken = len(Reader(_same(here, run.path)).poll())
+    there = Bench(run.path, capacity=256)
+    heir = Shipper(run, far, clock=here.clock)
+    for _ in range(chance.randrange(2, 6)):
+        there.commit(chance.randrange(1, 20))
+        there.step()
+        with contextlib.suppress(UnreachableError):
+            heir.ship()
+    far.share = line.share = 0.0
+    heir.run(until_done=True)
+    go_on()
+    here.clock.advance(2.0)
+    go_on()
+
+    assert fenced, "it goes on to ship"
+    mirror = Mirror(store, "run", path / "mirror")
+    mirror.poll()
+    # Of the one before just what the other went on from, though it shipped and recorded more.
+    before = Reader(_same(here, mirror.path)).poll()
+    assert len(before) == taken <= len(here.read())
+    np.testing.assert_array_equal(before["reward"], here.read()["reward"][:taken])
+    after = Reader(_same(there, mirror.path)).poll()
+    np.testing.assert_array_equal(after["reward"], there.read()["reward"])
+
+
+def _same(bench: Bench, run: Path) -> StreamFolder:
+    """The stream of a bench in another folder of the run."""
+    return StreamFolder(run / bench.folder.path.relative_to(bench.run))
+
+
+def test_a_machine_that_is_cut_off_and_the_one_that_takes_over_never_both_count(folder):
+    for seed in range(max(6, SEQUENCES)):
+        take_over_through_faults(folder / str(seed), seed)
+        shutil.rmtree(folder / str(seed))
 
 
 # The shipper broken on purpose, each way a slip of the pen: what looks on must notice.

@@ -8,7 +8,7 @@ does its last shipment again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -148,26 +148,32 @@ class Mirror:
     ) -> int:
         """Apply a lane's next shipment, and those behind it up to a gap; how many those were."""
         first = self._count(lane)
-        got = [data] if end is None or first < end else []
-        while got and got[0] is not None:
-            for shipment in got:
-                if shipment is None:
-                    break
-                self._apply(lane, self._count(lane), shipment)
-                self._place.counts[lane] = self._count(lane) + 1
-            self._note()
-            count = self._count(lane)
-            if got[-1] is None or (at_most is not None and count - first >= at_most):
+        if end is not None and first >= end:
+            return 0
+        got, asked = iter([data]), 1
+        while asked:
+            begin, largest = self._count(lane), 0
+            try:
+                for shipment in got:
+                    if shipment is None:
+                        break
+                    self._apply(lane, self._count(lane), shipment)
+                    self._place.counts[lane] = self._count(lane) + 1
+                    largest = max(largest, len(shipment))
+            finally:  # of several, what came before one that failed stays
+                if (count := self._count(lane)) > begin:
+                    self._note()
+            if count < begin + asked or (at_most is not None and count - first >= at_most):
                 break
-            largest = max(len(shipment) for shipment in got if shipment is not None)
             ahead = min(max(_AHEAD_BYTES // (largest + 1), _LEAST_AHEAD), _MOST_AHEAD)
-            behind = count + ahead if end is None else min(count + ahead, end)
-            got = self._get([self._key(lane, number) for number in range(count, behind)])
+            asked = ahead if end is None else min(ahead, end - count)
+            got = self._get([self._key(lane, number) for number in range(count, count + asked)])
         return self._count(lane) - first
 
-    def _get(self, keys: Sequence[str]) -> list[bytes | None]:
+    def _get(self, keys: Sequence[str]) -> Iterator[bytes | None]:
+        """Objects in the order of their keys, all asked for at once."""
         with ThreadPoolExecutor(max(1, len(keys))) as pool:
-            return list(pool.map(self._store.get, keys))
+            yield from pool.map(self._store.get, keys)
 
     def _apply(self, lane: str, number: int, data: bytes) -> None:
         try:

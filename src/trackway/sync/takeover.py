@@ -61,9 +61,12 @@ def take_over(store: Store, run: str, models: Path, clock: Clock = SYSTEM_CLOCK)
             f"{folder.path} is there already, and {known[-1].host} has taken the run over since: "
             "rename that folder, then try again"
         )
-    _fetch(mirror)
-    claimed = lease.claim(store, prefix, identity(folder), clock)
-    _fetch(mirror)
+    mirror.poll()  # once: whoever still ships would be run after for ever
+    claimed, mine = known[-1], identity(folder)
+    if claimed.writer != mine:  # otherwise an earlier try was cut off after its claim
+        claimed = lease.claim(store, prefix, mine, clock)
+    while mirror.poll():
+        pass
     mirror.forget()
     return Taken(folder, claimed.created_unix)
 
@@ -77,8 +80,3 @@ def check_mine(store: Store, run: RunFolder) -> None:
     known = lease.epochs(store, layout.rank_prefix(run.name, 0))
     if known:
         lease.check_mine(known[-1], identity(run))
-
-
-def _fetch(mirror: Mirror) -> None:
-    while mirror.poll():
-        pass
