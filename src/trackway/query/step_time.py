@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
+import zlib
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -11,7 +15,12 @@ from trackway.query.run_view import RunView
 from trackway.storage.places import scenes_folder
 from trackway.storage.reader import Reader, describe
 
-_LOOKED_AT = 100
+_LOOKED_AT: Final = 100
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_BROKEN: Final = (
+    *(OSError, ValueError, TypeError, EOFError, LookupError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError),
+)
 
 
 def step_s(view: RunView, span: Span, run: Path) -> float | None:
@@ -33,10 +42,16 @@ def step_s(view: RunView, span: Span, run: Path) -> float | None:
     for told, records in view.line_records("events"):
         for record in records:
             if told == span and record.get("event") == "scene" and record.get("substeps"):
-                scene = scenes_folder(run) / f"{record['physics']}.npz"
+                scene = str(record.get("physics"))
+                if not _DIGEST.fullmatch(scene):
+                    return None
                 try:
-                    with np.load(scene, allow_pickle=False) as arrays:
+                    # Opened here: of a file that is no zip NumPy leaves what it opened open.
+                    with (
+                        (scenes_folder(run) / f"{scene}.npz").open("rb") as file,
+                        np.load(file, allow_pickle=False) as arrays,
+                    ):
                         return float(arrays["opt.timestep"]) * int(record["substeps"])
-                except (OSError, ValueError, KeyError):
+                except _BROKEN:
                     return None
     return None
