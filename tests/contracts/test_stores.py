@@ -149,6 +149,13 @@ def test_a_server_that_is_not_there_is_unreachable(monkeypatch):
         check_store(open_store(f"s3://{BUCKET}/x"))
 
 
+def test_an_address_with_credentials_is_refused_without_showing_them():
+    with pytest.raises(StoreError, match="holds no credentials") as told:
+        open_store("s3://AKIA123:not-the-secret@bucket/prefix")
+
+    assert "not-the-secret" not in str(told.value)
+
+
 def test_an_address_that_is_no_store_is_one_sentence():
     with pytest.raises(StoreError, match="s3://bucket/prefix"):
         open_store("ftp://somewhere/else")

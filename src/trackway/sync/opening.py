@@ -20,7 +20,7 @@ def open_store(url: str, timeout_s: float = 30.0) -> Store:
     Credentials come from the provider's usual places: environment, profile, instance.
 
     Raises:
-        StoreError: Nothing like it is known.
+        StoreError: Nothing like it is known, or it holds credentials.
         MissingExtraError: The library for it is not installed.
     """
     scheme, separator, rest = url.partition("://")
@@ -30,6 +30,11 @@ def open_store(url: str, timeout_s: float = 30.0) -> Store:
         raise StoreError(
             f"{url} is no store: use a folder, or s3://bucket/prefix, gs://bucket/prefix, "
             "az://container/prefix"
+        )
+    if "@" in rest.partition("/")[0]:
+        raise StoreError(
+            "the address of a store holds no credentials, since it is kept with the run: put them "
+            f"where the provider's own tools look, and give {scheme}://bucket/prefix"
         )
     try:
         from trackway.sync.cloud_store import CloudStore
