@@ -87,16 +87,15 @@ def _command(
 
 
 def _resume(args: argparse.Namespace) -> None:
-    if is_store(args.run):
-        if args.name is None:
-            raise RunError(f"name the run as well: trackway resume {args.run} RUN")
-        taken = take_over(open_store(args.run), args.name, args.models)
+    if args.name is not None:
+        store = open_store(args.run)
+        taken = take_over(store, args.name, args.models)
         run = taken.run
-        os.environ[STORE_VARIABLE] = args.run
+        os.environ[STORE_VARIABLE] = store.url  # a folder's whole path: the program has its own
         if taken.claimed_unix is not None:
             os.environ[CLAIMED_VARIABLE] = repr(taken.claimed_unix)
-    elif args.name is not None:
-        raise RunError(f"{args.run} is no store; one run at a time: trackway resume RUN")
+    elif is_store(args.run):
+        raise RunError(f"name the run as well: trackway resume {args.run} RUN")
     else:
         run = find_run(args.models, args.run)
     force = ["--force"] if args.force else []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
+from tests.support.programs import trackway_command
 from tests.support.streams import Bench
 
 from trackway import files
@@ -222,6 +226,27 @@ def test_whoever_takes_over_fences_the_one_before(bench, store, tmp_path):
     # What it shipped after that lies beyond the end of its epoch.
     assert len(values(mirror(store, tmp_path).path)) == 50
     assert lease.end(store, prefix, 1, "steps") > lease.epochs(store, prefix)[-1].ends["steps"]
+
+
+def test_a_store_that_is_a_folder_is_resumed_from_like_any_other(bench, store, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    says = "import os; print(os.environ['TRACKWAY_STORE'], 'TRACKWAY_CLAIMED_UNIX' in os.environ)"
+    program = {"folder": str(tmp_path), "resume": [sys.executable, "-c", says]}
+    write_manifest(RunFolder(bench.run), new_manifest(command=["x"], config={}, program=program))
+    shipped(bench, store)
+
+    resumed = subprocess.run(
+        trackway_command("resume", "../store", bench.run.name),
+        cwd=tmp_path / "elsewhere",
+        capture_output=True,
+        text=True,
+    )
+
+    assert resumed.returncode == 0, resumed.stderr
+    told, claimed = resumed.stdout.split()
+    assert (Path(told).is_absolute(), Path(told).resolve()) == (True, tmp_path / "store")
+    assert claimed == "True"
+    assert (tmp_path / "elsewhere" / "models" / bench.run.name / "run.json").exists()
 
 
 def test_of_two_who_claim_at_once_one_holds_the_run(store):
