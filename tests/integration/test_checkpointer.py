@@ -14,6 +14,7 @@ from stable_baselines3 import PPO, SAC
 from trackway import read_records
 from trackway.checkpoint.choose import list_checkpoints
 from trackway.checkpoint.read import Checkpoint, read_checkpoint
+from trackway.clock import SystemClock
 from trackway.errors import MismatchError
 from trackway.legacy import ComprehensiveSavingCallback
 from trackway.sb3 import Checkpointer, RecorderCallback
@@ -32,6 +33,13 @@ def ppo(seed: int = 1, **settings: Any) -> PPO:
         device="cpu",
         **settings,
     )
+
+
+class SameSecond(SystemClock):
+    """Files get their names from it; a name may be told apart by its number alone."""
+
+    def unix_s(self) -> float:
+        return 1_735_700_000.0
 
 
 def sac() -> SAC:
@@ -117,12 +125,13 @@ def test_a_training_too_short_to_try_its_environments_leaves_them_as_it_found_th
 
 @pytest.mark.slow
 def test_what_the_policy_lets_go_is_removed_and_the_newest_opens(tmp_path: Path) -> None:
-    checkpointer = Checkpointer(tmp_path, 64, keep_last=2, resume_from="newest")
+    clock = SameSecond()
+    checkpointer = Checkpointer(tmp_path, 64, keep_last=2, resume_from="newest", clock=clock)
     model = ppo()
-    model.learn(64 * 6, callback=checkpointer)
+    model.learn(64 * 7, callback=checkpointer)
 
     found = list_checkpoints(tmp_path)
-    assert len(found) == 2
+    assert [read_checkpoint(path).timestep for path in found] == [64 * 6, 64 * 7]
     assert checkpointer.delivery.lost_records == 0
     assert PPO.load(found[-1]).num_timesteps == model.num_timesteps
 

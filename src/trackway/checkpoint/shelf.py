@@ -26,10 +26,15 @@ class Shelf:
     def __init__(self, folder: Path, policy: Policy) -> None:
         self._folder, self._policy = folder, policy
         self._known = {path: _manifest(path) for path in list_checkpoints(folder)}
+        self._gone: set[Path] = set()
 
     def added(self, path: Path) -> None:
         """A zip was published; it is read back, every checksum."""
         self._known[path] = _manifest(path)
+
+    def is_gone(self, path: Path) -> bool:
+        """Whether a zip of that name was taken away: a newer one under it would pass for older."""
+        return path in self._gone
 
     def doomed(self) -> list[Path]:
         """Zips that may go."""
@@ -48,6 +53,7 @@ class Shelf:
         rows = {name for names in named_by.values() for name in names} - still
         if gone:
             files.remove_all(self._folder, gone)
+            self._gone |= set(gone)
         if rows:
             folder = self._folder / REPLAY_FOLDER
             files.remove_all(folder, [folder / name for name in sorted(rows)])

@@ -210,6 +210,8 @@ class JsonLayout:
                 self._folder / CHECKPOINTS / f"{stem}.json",
             )
             text = strict_json(_renamed(record, first_stem, stem))
+            if self._shelf is not None and self._shelf.is_gone(zip_path):
+                continue
             # Both names or neither: half a pair belongs to somebody else.
             if path.exists() and path.read_bytes() != text:
                 continue

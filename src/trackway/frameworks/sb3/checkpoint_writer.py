@@ -50,6 +50,8 @@ class CheckpointSink:
         stem = f"checkpoint_{file_stamp(message['unix_s'])}"
         for number in itertools.count(1):
             path = self._folder / f"{stem if number == 1 else f'{stem}_{number}'}.zip"
+            if self._shelf.is_gone(path):
+                continue
             if not path.exists():
                 files.publish_new(path, data)
             elif path.read_bytes() != data:  # the same: this message came twice
