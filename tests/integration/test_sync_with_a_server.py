@@ -16,6 +16,7 @@ import urllib.request
 import numpy as np
 import pytest
 from tests.support.object_server import BUCKET, ObjectServer
+from tests.support.programs import wait_for
 from tests.support.proxy import Proxy
 from tests.support.segments import NUM_ENVS, SCHEMA, rows
 
@@ -138,10 +139,11 @@ def test_a_network_that_fails_delays_and_loses_nothing(server, proxy, run, tmp_p
         steps = recorder.stream("steps", SCHEMA, NUM_ENVS)
         shipper = ship(run, "--idle_s", "0.1", "--timeout_s", "1")
         commit(steps, 200)
-        time.sleep(1.0)
+        store = open_store(URL)
+        wait_for(lambda: any("/steps/" in item.key for item in store.list("runs/")))
         proxy.fault = fault
         commit(steps, 200)
-        time.sleep(1.5)
+        time.sleep(1.2)
         proxy.fault = None
         commit(steps, 200)
     finish(run)
