@@ -142,7 +142,8 @@ class ColumnPart(Part):
                 return flat[None, starts[0] : starts[0] + size]
             return np.stack([flat[start : start + size] for start in starts])
 
-        gaps = [n for n in names if self._parquet.schema_arrow.field(n).nullable]
+        schema = table.schema  # the file's is made anew whenever it is asked for: 0.7 ms
+        gaps = [name for name in names if schema.field(name).nullable]
         found = {name: cut(plain(table[name])) for name in names}
         # They are filled in.
         found |= {name: found[name].copy() for name in gaps}
