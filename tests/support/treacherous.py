@@ -322,6 +322,21 @@ class HiddenWaves(HiddenWorld):
         return next(self.waves)
 
 
+class CountsEpisodes(HiddenWorld):
+    """What it counts over all episodes is a number, and numbers come along."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.episodes = 0
+
+    def reset(self, **keywords: Any) -> Any:
+        self.episodes += 1
+        return super().reset(**keywords)
+
+    def drift(self) -> Any:
+        return super().drift() + self.episodes * 0.01
+
+
 # -- liars: played again, none of these may be called exact ---------------------------------------------
 
 
@@ -360,15 +375,15 @@ class LiesLater(Ages):
         return float(self.age[0] >= 12)
 
 
-class CountsEpisodes(HiddenWorld):
-    """Not that it mattered yet: the hundredth may be harder."""
+class HiddenLog(HiddenWorld):
+    """Not that it mattered yet: what it keeps of all episodes may."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.episodes = 0
+        self.log = list[int]()
 
     def reset(self, **keywords: Any) -> Any:
-        self.episodes += 1
+        self.log.append(self.steps)
         return super().reset(**keywords)
 
 
@@ -460,9 +475,9 @@ class OneOfAKind(HiddenWorld):
         super().__init__()
 
 
-PLAYED = [HiddenWorld, HiddenWaves]
+PLAYED = [HiddenWorld, HiddenWaves, CountsEpisodes]
 LIARS = [
-    KeepsItsWorld, Ages, WarmsUp, CountsEpisodes, HiddenClock, HiddenSharedDice, HiddenModuleDice,
+    KeepsItsWorld, Ages, WarmsUp, HiddenLog, HiddenClock, HiddenSharedDice, HiddenModuleDice,
     HiddenFreshDice, HiddenOwnDice, HiddenModuleList, HiddenHash, HiddenAddress, HiddenFile, HiddenSet,
     ReachesOut, SaysNo, OneOfAKind,
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """The running episode of an environment whose state cannot be taken, to be played again.
 
     reset(seed) ── action ── action ── … ── action     on the tape, with a digest of what each led to
-       └ its generator, as it was before
+       └ its generator, and its attributes that are numbers and words, as they were before
 
 Played in an environment that was built afresh, the same must come out at each step, nothing may be
 drawn from generators that a process shares, and in the end whatever can be seen of its attributes
@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import io
-import json
 import mmap
 import socket
 import threading
@@ -26,13 +25,16 @@ import numpy as np
 from gymnasium.utils import EzPickle
 
 from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.fingerprint import fingerprint
 from trackway.checkpoint.graph import Graph
 from trackway.checkpoint.rng import capture_rng
+from trackway.checkpoint.rules import is_left_alone
 from trackway.frameworks.patch import Patch
 
 # Playing an episode costs its time at each resume, its actions room in each checkpoint.
 LONGEST = 10_000
 _FIRST, _DIGEST_BYTES = 256, 8
+_PLAIN = frozenset({int, float, bool, str, type(None)})
 _PLAYED = "_trackway_played"  # on an environment: the tape that has just been played in it
 # Whoever holds one of these may move something out there, which is not to be moved twice.
 _REACH_OUT = (
@@ -58,6 +60,7 @@ class Tape:
         self.env = env
         self.why_not: str | None = "the running episode began before anybody watched"
         self._begin: dict[str, Any] = {}
+        self._numbers: dict[str, Any] = {}  # behind the last step
         self._actions = np.empty(0)
         self._digests = np.empty((1, _DIGEST_BYTES), np.uint8)
         self._steps = self.taped = 0
@@ -68,14 +71,21 @@ class Tape:
 
     def told(self) -> dict[str, Any] | None:
         """The running episode so far, for `play`; its arrays are live. None where `why_not` says why."""
-        if self.why_not is None:
-            graph = _taken(self.env)
-            if may_be_played(self.env, graph):
-                n = self._steps
-                parts = {"actions": self._actions[:n], "digests": self._digests[: n + 1]}
-                return {**self._begin, **parts, "stands": _fingerprint(graph)}
+        self._look_for_changes()
+        if self.why_not is not None:
+            return None
+        graph = _taken(self.env)
+        if not may_be_played(self.env, graph):
             self.why_not = "it now holds what may reach outside"
-        return None
+            return None
+        try:
+            stands = fingerprint(graph)
+        except RecursionError:
+            self.why_not = "its attributes are nested too deeply"
+            return None
+        n = self._steps
+        parts = {"actions": self._actions[:n], "digests": self._digests[: n + 1]}
+        return {**self._begin, **parts, "stands": stands}
 
     def close(self) -> None:
         """Leave the environment as it was found."""
@@ -83,7 +93,8 @@ class Tape:
 
     def _take_up(self, told: dict[str, Any]) -> None:
         self.why_not = None
-        self._begin = {name: told[name] for name in ("rng", "seed_number", "keywords")}
+        self._begin = {n: v for n, v in told.items() if n not in ("actions", "digests", "stands")}
+        self._numbers = _numbers(self.env)
         self._actions, self._digests = np.array(told["actions"]), np.array(told["digests"])
         self._steps = len(self._actions)
 
@@ -96,6 +107,9 @@ class Tape:
                 begin = {
                     "rng": deepcopy(vars(env).get("_np_random")),
                     "seed_number": vars(env).get("_np_random_seed"),
+                    "numbers": {
+                        n: v for n, v in _numbers(env).items() if not is_left_alone(type(env), n)
+                    },
                     "keywords": deepcopy(keywords),
                 }
                 self.why_not = "reset was called with unnamed arguments" if arguments else None
@@ -103,7 +117,7 @@ class Tape:
                 self.why_not = f"what reset was called with cannot be kept: {error!r}"
             result = reset(*arguments, **keywords)
             if self.why_not is None:
-                self._begin, self._steps = begin, 0
+                self._begin, self._steps, self._numbers = begin, 0, _numbers(env)
                 self._note(0, "reset", result)
             return result
 
@@ -113,15 +127,24 @@ class Tape:
         def noting(action: Any) -> Any:
             if self.why_not is not None:
                 return step(action)
+            self._look_for_changes()
             self._act(action)  # before: the environment may change it in place
             result = step(action)
             if self.why_not is None:
                 self._steps += 1
                 self.taped += 1
+                self._numbers = _numbers(self.env)
                 self._note(self._steps, "step", result)
             return result
 
         return noting
+
+    def _look_for_changes(self) -> None:
+        """A curriculum, perhaps: what is set from outside within an episode is not on its tape."""
+        if self.why_not is None and self._numbers != (now := _numbers(self.env)):
+            changed = [n for n in now if n not in self._numbers or self._numbers[n] != now[n]]
+            names = ", ".join(changed) or "an attribute"
+            self.why_not = f"within the running episode somebody changed {names}"
 
     def _act(self, action: Any) -> None:
         try:
@@ -190,6 +213,7 @@ def play(env: gymnasium.Env[Any, Any], told: dict[str, Any]) -> str | None:
         Why it does not stand there, a sentence; None if it does.
     """
     kind, actions, shared = type(env), told["actions"], _shared_generators()
+    vars(env).update(told.get("numbers", {}))
     env._np_random, env._np_random_seed = told["rng"], told["seed_number"]
     try:
         came = digest_of("reset", kind.reset(env, **told["keywords"]))
@@ -201,7 +225,7 @@ def play(env: gymnasium.Env[Any, Any], told: dict[str, Any]) -> str | None:
                 came = digest_of("step", kind.step(env, action if action.ndim else action[()]))
         if _shared_generators() != shared:
             return "it draws from generators that the process shares"
-        if _fingerprint(_taken(env)) != told["stands"]:
+        if fingerprint(_taken(env)) != told["stands"]:
             return "played again, its episode ends with attributes of other values"
     except Exception as error:  # noqa: BLE001 - a foreign environment
         return f"played again, its episode fails: {error!r}"
@@ -234,28 +258,24 @@ def digest_of(call: str, result: Any) -> bytes:
     return digest.digest()
 
 
+def _numbers(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """Attributes that are numbers and words: nobody else can hold them."""
+    return {name: value for name, value in vars(env).items() if type(value) in _PLAIN}
+
+
 def _taken(env: gymnasium.Env[Any, Any]) -> Graph:
     taker = Capture(boundaries=(gymnasium.Env,))
     taker.add("env", env)
     return taker.finish()
 
 
-def _fingerprint(graph: Graph) -> str:
-    """Of everything that can be seen of an environment's attributes."""
-    nodes = [{k: v for k, v in node.items() if k != "kept"} for node in graph.document()["nodes"]]
-    digest = hashlib.sha256(json.dumps([nodes, graph.unsupported]).encode())
-    for name, array in graph.arrays.items():
-        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode() + array.tobytes())
-    return digest.hexdigest()
-
-
 def _shared_generators() -> str:
-    return repr(_plain(capture_rng()))
+    return repr(_written(capture_rng()))
 
 
-def _plain(state: Any) -> Any:
+def _written(state: Any) -> Any:
     if isinstance(state, dict):
-        return {name: _plain(part) for name, part in state.items()}
+        return {name: _written(part) for name, part in state.items()}
     if isinstance(state, list):
-        return [_plain(part) for part in state]
+        return [_written(part) for part in state]
     return state.tobytes() if isinstance(state, np.ndarray) else state

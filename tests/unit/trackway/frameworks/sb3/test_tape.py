@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.treacherous import Ages, HiddenWaves, HiddenWorld
+from tests.support.treacherous import Ages, CountsEpisodes, HiddenWaves, HiddenWorld
 
 from trackway.frameworks.sb3 import tape
 from trackway.frameworks.sb3.tape import Tape, play, play_on
@@ -31,7 +31,7 @@ def same(a: list[Any], b: list[Any]) -> bool:
     return all(np.array_equal(x, y) and r == s for (x, r), (y, s) in zip(a, b, strict=True))
 
 
-@pytest.mark.parametrize("kind", [HiddenWorld, HiddenWaves])
+@pytest.mark.parametrize("kind", [HiddenWorld, HiddenWaves, CountsEpisodes])
 @pytest.mark.parametrize("seed", [3, None])
 def test_an_episode_comes_out_again_and_goes_on_equally(kind: Any, seed: int | None) -> None:
     first, second = kind(), kind()
@@ -65,10 +65,25 @@ def test_what_comes_out_otherwise_is_said() -> None:
     assert play(Ages(), told) == "played again, its episode parts after 1 steps"
 
 
-def test_an_attribute_that_was_changed_meanwhile_is_noticed() -> None:
+def test_a_number_that_was_changed_within_the_episode_is_noticed_at_once() -> None:
     env = HiddenWorld()
     found = taped(env, 6)
     env.goal = 1.0
+
+    assert found.told() is None
+    assert found.why_not == "within the running episode somebody changed goal"
+    env.reset()
+    go_on(env, 3)
+    told, second = found.told(), HiddenWorld()
+    assert told is not None
+    assert play(second, told) is None
+    assert second.goal == 1.0
+
+
+def test_an_array_that_was_changed_meanwhile_is_noticed_when_it_is_played() -> None:
+    env = HiddenWorld()
+    found = taped(env, 6)
+    env.goal = np.ones(2)
     told = found.told()
 
     assert told is not None
