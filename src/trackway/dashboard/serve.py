@@ -18,6 +18,7 @@ import uvicorn
 
 from trackway.dashboard.app import make_app
 from trackway.dashboard.guard import Access, Guard, hosts_for
+from trackway.dashboard.heap import use_one_heap
 from trackway.dashboard.live import Live
 from trackway.dashboard.watch import Notify
 from trackway.errors import DashboardError
@@ -67,6 +68,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         DashboardError: It cannot be served so; the message says what would do.
     """
     check(options)
+    use_one_heap()
     listener = _listen(options)
     port = listener.getsockname()[1]
     prefix = "/" + options.prefix.strip("/") if options.prefix.strip("/") else ""
