@@ -37,8 +37,9 @@ def message(number: int, zips: Path) -> dict:
     """Checkpoint `number`, as the trainer sends it; its timestep is a hundred times its number."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("data", "{}")
-        archive.writestr("policy.pth", weights(number))
+        # Of no date: the same message twice has the same bytes.
+        archive.writestr(zipfile.ZipInfo("data"), "{}")
+        archive.writestr(zipfile.ZipInfo("policy.pth"), weights(number))
     stem = f"checkpoint_20250101_12000{number}"
     return {
         "kind": "checkpoint",

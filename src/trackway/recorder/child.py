@@ -16,6 +16,7 @@ from typing import IO, Final
 
 _SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
 _LONG_TURN_NS: Final = 100_000_000
+_let_go: list[subprocess.Popen[bytes]] = []
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
 
 
@@ -57,6 +58,11 @@ def start_child(
         # kernel groups processes by session, nobody's niceness counts beyond the group.
         process_group=0,
     )
+
+
+def let_go(child: subprocess.Popen[bytes]) -> None:
+    """Wait no longer for a child that goes on by itself; Python warns of one that nobody holds."""
+    _let_go[:] = [other for other in (*_let_go, child) if other.poll() is None]
 
 
 def become_writer(niceness: int) -> None:

@@ -25,6 +25,7 @@ from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import AttemptInUseError, RecordingError
 from trackway.format import pieces
 from trackway.format.schema import Schema
+from trackway.recorder.child import let_go
 from trackway.recorder.stream import RecordStream, Stream
 from trackway.recorder.writer_process import await_ready, start_writer
 from trackway.storage import ring
@@ -185,6 +186,7 @@ class Recorder:
             self._guard.join(timeout=0.05)
         self._closing.set()
         self._guard.join()
+        let_go(self._writer)  # where the disk refuses, it goes on trying after us
         self._sum_up()
 
     def _begin(
