@@ -37,14 +37,14 @@ lint: setup  ## ruff, mypy, import contracts, spelling
 	.venv/bin/lint-imports --no-cache
 	git ls-files -z -- '*.py' '*.md' '*.toml' | xargs -0 .venv/bin/codespell
 
-# Side by side: many tests wait for something most of their time.
+# Side by side, three on two cores: many tests wait for something most of their time.
 test: $(PAGE)  ## everything that must hold before a change lands
 	scripts/test-servers
 	@$(MAKE) --no-print-directory --jobs 2 lint tests
 
 tests:
 	scripts/test-web
-	$(TEST_ENV) $(PY) -m pytest -n 2 --dist worksteal
+	$(TEST_ENV) $(PY) -m pytest -n 3 --dist worksteal
 
 bench: setup  ## what it costs, in ratios against peers in the same run
 	for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
