@@ -24,15 +24,15 @@ from pathlib import Path
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the server of the tests
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the server and the programs of the tests
 
 from tests.support.far_bucket import far_bucket
+from tests.support.programs import ROOT, start, trackway_command, train_command
 
 from trackway.run import list_runs
 from trackway.sync import layout, lease
 from trackway.sync.opening import open_store
 
-ROOT = Path(__file__).parents[1]
 _SAID = re.compile(r"First step ([0-9.]+) s after")
 _GOAL_S = 10.0
 
@@ -51,11 +51,11 @@ def main() -> None:
 def burn(folder: Path, url: str) -> None:
     """Train until two checkpoints are in the store, then end everything at once."""
     (folder / "here").mkdir()
-    training = start(
-        folder / "here",
-        *(str(ROOT / "train.py"), "--run", "train", "--config", str(ROOT / "configs/walk.toml")),
-        *("--checkpoint_frequency", "25_000", "--total_timesteps", "100_000_000", "--store", url),
+    command = train_command(
+        *("--run", "train", "--config", ROOT / "configs" / "walk.toml", "--store", url),
+        *("--checkpoint_frequency", "25_000", "--total_timesteps", "100_000_000"),
     )
+    training = start(folder / "here", command)
     store = open_store(url)
     prefix = ""
     while not prefix or lease.end(store, prefix, 1, layout.LANES[1]) < 2:
@@ -69,7 +69,7 @@ def burn(folder: Path, url: str) -> None:
 def take_over(folder: Path, url: str, run: str) -> None:
     (folder / "there").mkdir()
     began_s = time.perf_counter()
-    resumed = start(folder / "there", "-m", "trackway", "resume", url, run)
+    resumed = start(folder / "there", trackway_command("resume", url, run))
     assert resumed.stdout is not None
     said = None
     for line in resumed.stdout:
@@ -81,17 +81,6 @@ def take_over(folder: Path, url: str, run: str) -> None:
     assert said, "it made no step"
     print(f"first step {said[1]} s after the claim (goal {_GOAL_S:g} s)")
     print(f"  {whole_s:.1f} s after the command, {spent_s:.1f} s of processor time in its process")
-
-
-def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
-    )
 
 
 def kill(training: subprocess.Popen[str]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.support.programs import finish, start, trackway_command, train_command, wait_for
 
 from trackway.run import RunFolder, list_runs, read_manifest
 from trackway.sync import layout, lease
@@ -18,7 +17,6 @@ from trackway.sync.opening import open_store
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 SMALL = (
     *("--num_parallel_envs", "4", "--n_steps", "32", "--batch_size", "64"),
     *("--physics", "upstream", "--vec_env", "dummy"),  # ends without an evaluation and a video
@@ -27,39 +25,19 @@ SMALL = (
 )
 
 
-def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def wait_for(condition, seconds: float = 90.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-
-
 def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     url = f"file://{tmp_path / 'store'}"
-    first = start(
-        here,
-        *(str(ROOT / "train.py"), "--run", "train", "--total_timesteps", "10_000_000", *SMALL),
-        *("--store", url, "--run_name", "걷기"),
-    )
+    flags = ("--run", "train", "--total_timesteps", "10_000_000", *SMALL)
+    first = start(here, train_command(*flags, "--store", url, "--run_name", "걷기"))
     store = open_store(url)
     # Nobody watches, so the first minute brings one shipment: a watcher makes it hurry. Meanwhile
     # the training hangs, or nobody could say how far it gets.
     (prefix,) = _wait_for_runs(store)
     (run,) = list_runs(here / "models")
-    wait_for(lambda: len(list((run.realtime_data / "checkpoints").glob("*.json"))) >= 2)
+    wait_for(lambda: len(list((run.realtime_data / "checkpoints").glob("*.json"))) >= 2, 90.0)
     first.send_signal(signal.SIGSTOP)
     for _ in range(100):
         store.put(layout.watched_key(prefix), os.urandom(8).hex().encode())
@@ -67,18 +45,15 @@ def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
         if lease.end(store, prefix, 1, "models") > 1:
             break
 
-    last = start(
-        there, *("-m", "trackway", "resume", url, run.name, "--", "--total_timesteps", "4_096")
-    )
-    wait_for(lambda: len(lease.epochs(store, prefix)) == 2)
+    again = trackway_command("resume", url, run.name, "--", "--total_timesteps", "4_096")
+    last = start(there, again)
+    wait_for(lambda: len(lease.epochs(store, prefix)) == 2, 90.0)
     first.send_signal(signal.SIGCONT)
 
-    first_said, _ = first.communicate(timeout=100)
-    assert first.returncode == 0, first_said
+    first_said = finish(first)
     assert "Another machine has taken this run over" in first_said
     assert read_manifest(run)["status"] == "interrupted"
-    said, _ = last.communicate(timeout=100)
-    assert last.returncode == 0, said
+    said = finish(last)
     assert "First step " in said
     assert " s after this machine took the run over" in said
     assert "after this machine" not in first_said
@@ -86,11 +61,11 @@ def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
     assert manifest["status"] == "finished"
     assert manifest["attempts"][-1]["resumed_from"]["timestep"] > 0
     assert [epoch.number for epoch in lease.epochs(store, prefix)] == [1, 2]
-    wait_for(lambda: _shipped_status(store, tmp_path, run.name) == "finished")
+    wait_for(lambda: _shipped_status(store, tmp_path, run.name) == "finished", 90.0)
 
 
 def _wait_for_runs(store) -> list[str]:
-    wait_for(lambda: store.folders("runs/"))
+    wait_for(lambda: store.folders("runs/"), 90.0)
     return [f"runs/{name}/0/" for name in store.folders("runs/")]
 
 
