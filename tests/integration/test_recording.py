@@ -221,6 +221,22 @@ def test_driven_by_hand_with_steps_it_counts_their_episodes(tmp_path):
     assert (episode["episode_return"], episode["episode_length"]) == (10.0, 10)
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "in a list"])
+def test_a_callback_made_of_it_sees_the_learners_variables_of_every_step(beside, tmp_path):
+    class Mine(RealTimeSavingCallback):
+        seen = ()
+
+        def _on_step(self):
+            assert self.locals["total_timesteps"] == 64
+            self.seen += (self.locals["new_obs"].tobytes(),)
+            return super()._on_step()
+
+    mine, watcher = Mine(tmp_path, 1000, verbose=0), Watcher()
+    ppo(robots(), n_steps=16).learn(64, callback=CallbackList([watcher, mine]) if beside else mine)
+
+    assert len(set(mine.seen)) == len(mine.seen) == 32
+
+
 def test_an_environment_that_raises_is_said_once_and_training_goes_on(tmp_path, caplog):
     class Broken(ToyRobot):
         def get_detailed_episode_info(self):

@@ -111,7 +111,8 @@ def _play(
         obs, rewards, dones, infos = envs.step(policy(np.asarray(obs)))
         timestep += num_episodes
         now_s = SYSTEM_CLOCK.unix_s()
-        for record in episodes.step(rewards, dones, infos, timestep, now_s):
+        episodes.step(rewards, infos)
+        for record in episodes.end(dones, infos, timestep, now_s):
             records.setdefault(record["env_id"], record)
     return [records[i] for i in range(num_episodes)], [np.array(each) for each in states]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import pathlib
 from collections.abc import Callable
 from itertools import chain
@@ -21,8 +22,10 @@ _MANY = 16
 def take_sequence(capture: Capturing, x: Any, path: Path) -> Node:
     if len(x) >= _MANY and type(next(iter(x))) is dict and (rows := _take_rows(capture, x)):
         return {"k": type(x).__name__, "rows": rows}
-    value = capture.value
+    value, kinds = capture.value, set(map(type, x))
     # Most items are plain values: it pays not to call for them.
+    if kinds <= AS_IT_IS or (kinds == {float} and math.isfinite(sum(x))):
+        return {"k": type(x).__name__, "v": list(x)}
     items = [v if type(v) in AS_IT_IS else value(v, (path, "[{}]", i)) for i, v in enumerate(x)]
     return {"k": type(x).__name__, "v": items}
 

@@ -54,6 +54,7 @@ class VectorRecording:
         self._steps = Steps(recorder, num_envs, source.fields, max_bytes=max_bytes)
         self.episodes = EpisodeLog(recorder, num_envs)
         self.first_timestep = timestep
+        self._row = 0  # that the next step becomes
         self._info_keys: list[str] = []
         self._info_columns: dict[str, Array] = {}
 
@@ -83,13 +84,13 @@ class VectorRecording:
 
     def add(self, step: VecStep) -> None:
         """Record a step. A row that cannot be recorded still counts: rows and timesteps agree."""
-        rows = self._steps.committed
         try:
             self._add(step)
         except Exception as error:  # noqa: BLE001 - training goes on
             self._guard.failed("record a step", error)
-            if self._steps.committed == rows:
+            if self._steps.committed == self._row:
                 self._guard.run("commit a step", self._commit_blank, None)
+        self._row += 1
 
     def close(self) -> None:
         """Leave the environments as they were found."""
@@ -103,27 +104,31 @@ class VectorRecording:
             self.episodes.started(env, self.rows, self._source.start(env), **facts)
 
     def _add(self, step: VecStep) -> None:
+        # What calls nothing for nothing: after a step of the physics the caches hold none of this.
         steps, source = self._steps, self._source
         try:
             source.write(steps, step)
         except Exception as error:  # noqa: BLE001 - the rest of the row counts all the same
             self._guard.failed("read the environments", error)
-        if steps.stream is None:
+        stream = steps.stream
+        if stream is None:
             self._info_keys = _common_numbers(step)
-            source.begun(steps.begin([info_field(key) for key in self._info_keys]))
+            stream = steps.begin([info_field(key) for key in self._info_keys])
+            source.begun(stream)
+        at = stream.at
         for key in self._info_keys:
             column = steps.columns[f"info.{key}"]
-            column[steps.at] = [info.get(key, np.nan) for info in step.infos]
-            self._info_columns[key] = column[steps.at]
+            column[at] = [info.get(key, np.nan) for info in step.infos]
+            self._info_columns[key] = column[at]
         self.episodes.add(step.rewards, self._info_columns, step.reset)
-        row, at = steps.committed, steps.at
         if not (step.ended or step.restarted or step.reset):
-            steps.commit()
+            stream.commit()
             return
+        row = self._row
         # From the row: workers know which of the two it was, also where the VecEnv does not say.
         terminated, truncated = (steps.columns[name] for name in ("terminated", "truncated"))
         ends = [(e, bool(terminated[at, e]), bool(truncated[at, e])) for e in step.ended]
-        steps.commit()
+        stream.commit()
         facts = {"timestep": self.timestep, "unix_s": self._clock.unix_s()}
         for env, fell, cut in ends:
             record = self.episodes.end(

@@ -136,6 +136,7 @@ class RealTimeSavingCallback(BaseCallback):
         self._counters = resume_from.document("counters.json") if resume_from else None
         self._origin = resume_from if resume_from and resume_from.has_state else None
         self._in_rollout = False
+        self._shares_locals: bool | None = None  # known at the first step
         self.after_restore: list[Callable[[], None]] = []
         self._close_timeout_s, self._clock = close_timeout_s, clock
         self._guard = Guard()
@@ -149,7 +150,19 @@ class RealTimeSavingCallback(BaseCallback):
 
     # ── the training's events ──
 
+    def update_locals(self, locals_: dict[str, Any]) -> None:
+        """Take in the learner's variables, unless a list of callbacks has done so.
+
+        Its callbacks share one dictionary, which the list brings up to date before it asks them.
+        """
+        if self._shares_locals is None:
+            told = self.locals
+            self._shares_locals = all(told.get(key) is value for key, value in locals_.items())
+        if not self._shares_locals:
+            super().update_locals(locals_)
+
     def _on_training_start(self) -> None:
+        self._shares_locals = None
         self._guard.run("begin", self._begin, None)
         self._guard.run("record the steps", self._begin_streams, None)
 

@@ -7,11 +7,11 @@ by NumPy first; columns that lie side by side in one matrix are copied as one, a
 type are gathered before they are converted.
 
     sources                            row of the ring
-    qpos    [12, 19], strided    ──▶ staged ─┐
-    reward  [12]                 ────────────┼─▶ | qpos | reward | terms, each [12] | torque | force |
+    command [12, 3], strided     ──▶ staged ─┐
+    reward  [12]                 ────────────┼─▶ | command | reward | terms, each [12] | torque | force |
     terms   [12, 9] float64      ──▶ staged ─┤
     torque, force     float64 ─▶ wide ─▶ staged ┘
-    images  [12, 64, 64]         ────────────────▶ | images |      large: straight into the row
+    qpos    [12, 19], strided    ────────────────▶ | qpos |      large: straight into the row
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from trackway.storage.ring import Ring
 
 Array = npt.NDArray[Any]
 
-# From here on copying twice takes longer than a call of NumPy's.
+# From here on copying twice takes longer than a call of NumPy's; what is only strided takes one anyway.
 _LARGE_BYTES: Final = 8192
+_LARGE_STRIDED_BYTES: Final = 1024
 
 
 @dataclass
@@ -48,7 +49,8 @@ class _Part:
 
     @property
     def large(self) -> bool:
-        return self.end - self.start >= _LARGE_BYTES
+        strided = self.source.dtype == self.column.dtype and not self.source.flags.c_contiguous
+        return self.end - self.start >= (_LARGE_STRIDED_BYTES if strided else _LARGE_BYTES)
 
 
 class _Collected:

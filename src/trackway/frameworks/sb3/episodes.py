@@ -48,15 +48,8 @@ class Episodes:
         self._before[:] = self._taken
         self._components = [{} for _ in self._components]
 
-    def step(
-        self,
-        rewards: npt.NDArray[Any],
-        dones: npt.NDArray[np.bool_],
-        infos: Sequence[Mapping[str, Any]],
-        timestep: int,
-        unix_s: float,
-    ) -> list[dict[str, Any]]:
-        """Take in one step of all environments; returns the records of the episodes it ended."""
+    def step(self, rewards: npt.NDArray[Any], infos: Sequence[Mapping[str, Any]]) -> None:
+        """Take in one step of all environments: raw rewards, (num_envs,), and what was told."""
         self.returns += rewards
         self._taken += 1
         if self._component_keys is None:
@@ -65,8 +58,15 @@ class Episodes:
             for sums, info in zip(self._components, infos, strict=True):
                 for key in self._component_keys:
                     sums[key] = sums.get(key, 0.0) + float(info.get(key, 0.0))
-        if not np.count_nonzero(dones):
-            return []
+
+    def end(
+        self,
+        dones: npt.NDArray[np.bool_],
+        infos: Sequence[Mapping[str, Any]],
+        timestep: int,
+        unix_s: float,
+    ) -> list[dict[str, Any]]:
+        """The records of the episodes that the step just taken in has ended."""
         return [self._end(i, infos[i], timestep, unix_s) for i in np.flatnonzero(dones).tolist()]
 
     def interrupt(self, timestep: int, unix_s: float) -> list[dict[str, Any]]:

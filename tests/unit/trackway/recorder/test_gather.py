@@ -9,7 +9,7 @@ NUM_ENVS = 5
 KINDS = ("float64", "float32", "int64", "uint8", "bool")
 TERMS = [Field(f"term{i}", "float32") for i in range(7)]
 SCHEMA = Schema(
-    *(Field(f"{kind}{size}", kind, (size,)) for kind in KINDS for size in (1, 3, 2000)),
+    *(Field(f"{kind}{size}", kind, (size,)) for kind in KINDS for size in (1, 3, 60, 2000)),
     *TERMS,
     *(Field(f"scalar {kind}", kind) for kind in KINDS),
 )

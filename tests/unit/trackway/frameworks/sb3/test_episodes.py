@@ -5,7 +5,8 @@ from trackway.frameworks.sb3.episodes import Episodes
 
 
 def step(episodes: Episodes, rewards, dones, infos, timestep=1):
-    return episodes.step(np.array(rewards), np.array(dones), infos, timestep, 5.0)
+    episodes.step(np.array(rewards), infos)
+    return episodes.end(np.array(dones), infos, timestep, 5.0)
 
 
 def test_an_episode_is_counted_from_its_rewards_where_nobody_else_counts():
