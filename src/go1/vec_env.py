@@ -6,6 +6,7 @@ An object is made for a robot only when its episode ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import mujoco
@@ -23,6 +24,11 @@ from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.columns import Columns, RawColumns, nest
 
 Indices = None | int | Iterable[int]
+
+_ROBOT_METHODS = frozenset(
+    {"set_rand_power", "render_model", "get_environment_summary"}
+    | {"get_detailed_episode_info", "get_performance_metrics"}
+)
 
 
 class Go1VecEnv(VecEnv):
@@ -174,8 +180,13 @@ class Go1VecEnv(VecEnv):
     # -- the robots as if they were separate environments -------------------------------------
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        """The attribute of each robot: a row of the core's array of that name, or a shared value."""
+        """The attribute of each robot: a row of the core's array of that name, or a shared value.
+
+        A method as well: whoever asks first whether there is one is told so.
+        """
         ids = self._get_indices(indices)
+        if attr_name in _ROBOT_METHODS:
+            return [partial(self._call_one, attr_name, i) for i in ids]
         if attr_name in ("rand_power", "action_noise"):
             return [float(getattr(self.core, attr_name)[i]) for i in ids]
         if attr_name == "qpos":
@@ -217,6 +228,9 @@ class Go1VecEnv(VecEnv):
         if method_name == "render_model":
             return [self.render_model() for _ in ids]
         raise AttributeError(f"a robot of Go1VecEnv has no method {method_name!r}")
+
+    def _call_one(self, method_name: str, robot: int, *args: Any, **kwargs: Any) -> Any:
+        return self.env_method(method_name, *args, indices=robot, **kwargs)[0]
 
     def env_is_wrapped(self, wrapper_class: type, indices: Indices = None) -> list[bool]:
         """Whether returns and lengths are in the infos, as after Monitor: yes; anything else: no."""

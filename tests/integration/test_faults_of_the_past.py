@@ -41,24 +41,9 @@ from go1.env import Go1MujocoEnv
 from go1.vec_env import Go1VecEnv
 from trackway.checkpoint.read import read_checkpoint
 from trackway.frameworks.sb3.state import restore
+from trackway.legacy import promised
 
 ROOT = Path(__file__).parents[2]
-# The keys of `detailed_info` that the specification promises, by section.
-PROMISED = {
-    "episode_info": "episode_count success_count success_rate current_step max_episode_time "
-    "time_remaining",
-    "robot_state": "position orientation velocity joint_positions joint_velocities "
-    "joint_accelerations",
-    "reward_info": "current_episode_reward current_episode_length reward_weights cost_weights",
-    "env_config": "ctrl_type biped rand_power action_noise_scale frame_skip dt curriculum_factor "
-    "desired_velocity healthy_z_range healthy_pitch_range healthy_roll_range",
-    "contact_info": "feet_contact_forces front_feet_contact_forces feet_air_time last_contacts",
-    "stability_metrics": "is_healthy is_flipped_over time_flipped_over trunk_up_alignment "
-    "projected_gravity balance_history",
-    "action_info": "last_action last_feet_contact_forces",
-    "performance_metrics": "episode_progress current_step max_steps reward_components "
-    "cost_components stability_score is_healthy is_flipped_over curriculum_factor timestamp",
-}
 
 
 def go1(**arguments) -> gym.Env:
@@ -88,6 +73,24 @@ def test_2_the_comprehensive_callback_records(tmp_path):
     assert summary["data_storage"]["counts"]["episodes"] == len(files) >= 1
 
 
+def assert_recorded_in_full(folder: Path) -> None:
+    """Every key is there, and holds what was promised."""
+    states = records(folder, "environment_states")
+    for found, promise in (
+        (snapshots_of(folder), promised.SNAPSHOT),
+        (states, promised.ENVIRONMENT_STATE),
+        (records(folder, "learning_metrics"), promised.LEARNING_METRICS),
+        (documents(folder, "checkpoints/*.json"), promised.CHECKPOINT),
+    ):
+        assert found
+        for record in found:
+            assert list(promised.broken(record, promise)) == []
+    for record in snapshots_of(folder):
+        assert record["performance_metrics"] == record["detailed_info"]["performance_metrics"]
+        assert "missing" not in record
+    assert states[0]["environment_summary"]["environment_class"] == "Go1MujocoEnv"
+
+
 @pytest.mark.parametrize("kind", [DummyVecEnv, SubprocVecEnv])
 def test_3_robots_behind_monitor_and_in_processes_are_recorded_in_full(kind, tmp_path):
     venv = kind([go1, go1])
@@ -97,12 +100,7 @@ def test_3_robots_behind_monitor_and_in_processes_are_recorded_in_full(kind, tmp
     finally:
         venv.close()
 
-    for record in snapshots_of(tmp_path):
-        for section, keys in PROMISED.items():
-            assert set(keys.split()) <= record["detailed_info"][section].keys(), section
-        assert "missing" not in record
-    [state, *_] = records(tmp_path, "environment_states")
-    assert state["environment_summary"]["environment_class"] == "Go1MujocoEnv"
+    assert_recorded_in_full(tmp_path)
     assert callback.status.failures == 0
 
 
@@ -110,10 +108,7 @@ def test_3_the_batch_of_robots_is_recorded_in_full(tmp_path):
     callback = RealTimeSavingCallback(tmp_path, save_frequency=32, verbose=0)
     ppo(Go1VecEnv(2), n_steps=16).learn(32, callback=callback)
 
-    for record in snapshots_of(tmp_path):
-        for section, keys in PROMISED.items():
-            assert set(keys.split()) <= record["detailed_info"][section].keys(), section
-        assert record["performance_metrics"] == record["detailed_info"]["performance_metrics"]
+    assert_recorded_in_full(tmp_path)
 
 
 def test_4_booleans_tuples_schedules_and_modules_are_json(tmp_path):

@@ -44,6 +44,12 @@ def _flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+def _strip(path: Path) -> None:
+    records = json.loads(path.read_bytes())
+    del records[0]["environment_summary"]["obs_scale"]
+    path.write_text(json.dumps(records))
+
+
 def _edit(key: str, value: object):
     def edit(path: Path) -> None:
         records = json.loads(path.read_bytes())
@@ -61,6 +67,7 @@ def _edit(key: str, value: object):
         ("realtime_data/episodes/*.json", Path.unlink, "FAILED  Every finished episode"),
         ("realtime_data/episodes/*.json", _edit("episode_return", 1.25), "1.25 is recorded"),
         ("realtime_data/environment_states/*.json", _edit("rand_power", [9, 9]), "off the curric"),
+        ("realtime_data/environment_states/*.json", _strip, "summary.obs_scale is missing"),
         ("realtime_data/learning_metrics/*.json", _edit("loss", None), "loss is None"),
         ("checkpoints/*.zip", _flip, "FAILED  Every checkpoint has a whole model"),
     ],

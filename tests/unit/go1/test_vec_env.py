@@ -107,11 +107,27 @@ def test_what_a_robot_does_not_have_is_said(envs):
         envs.env_method("fly")
 
 
+@pytest.mark.parametrize(
+    "name", ["get_detailed_episode_info", "get_environment_summary", "get_performance_metrics"]
+)
+def test_a_robots_methods_are_found_before_they_are_called(envs, name):
+    assert envs.has_attr(name)
+    of_the_second = envs.get_attr(name)[1]()
+
+    assert of_the_second.keys() == envs.env_method(name, indices=1)[0].keys()
+
+
+def test_a_robots_own_method_reaches_that_robot_alone(envs):
+    envs.get_attr("set_rand_power")[1](0.25)
+
+    assert envs.get_attr("rand_power")[:2] == [0.0, 0.25]
+
+
 def test_recorders_find_detail_model_and_motion_of_every_robot(envs):
     _step(envs, 2)
     details = envs.env_method("get_detailed_episode_info")
 
-    assert [d["episode_info"]["current_step"] for d in details] == [2, 7, 12, 17]
+    assert [d["episode_info"]["current_step"] for d in details] == [2, 2, 2, 2]
     metrics = envs.env_method("get_performance_metrics")[0]
     assert metrics | {"timestamp": 0} == details[0]["performance_metrics"] | {"timestamp": 0}
     assert envs.env_method("get_environment_summary")[0]["dt"] == pytest.approx(0.02)
