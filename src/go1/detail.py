@@ -55,7 +55,7 @@ def raw_detail(core: Robots) -> RawColumns:
     }
     if isinstance(core, UpstreamCore):
         arrays["is_healthy"] = core.is_healthy  # judged by a rule of its own
-    return RawColumns(arrays, "go1.detail_columns:derive", _constants(core), _frame(core))
+    return RawColumns(arrays, "go1.detail_columns:derive", _constants(core), _settings(core))
 
 
 def detailed_info_columns(
@@ -113,8 +113,6 @@ def _constants(core: Robots) -> dict[str, Any]:
     if known is None:
         config, task, terms = core.config, core.task, core.terms
         known = {
-            "episode_info.max_episode_time": core.max_steps * core.dt,
-            "performance_metrics.max_steps": core.max_steps,
             "env_config.ctrl_type": config.ctrl_type,
             "env_config.biped": config.biped,
             "env_config.frame_skip": core.frame_skip,
@@ -129,12 +127,17 @@ def _constants(core: Robots) -> dict[str, Any]:
     return known
 
 
-def _frame(core: Robots) -> dict[str, Any]:
-    """The task's frame in the trunk's, and how upright counts as healthy there."""
+def _settings(core: Robots) -> dict[str, Any]:
+    """The task's frame in the trunk's, how upright counts as healthy there, the longest episode."""
     if isinstance(core, UpstreamCore):
-        return {"axes": [0, 1, 2], "signs": [1.0, 1.0, 1.0]}
+        return {"axes": [0, 1, 2], "signs": [1.0, 1.0, 1.0], "max_steps": core.max_steps}
     task = core.task
-    return {"axes": list(task.axes), "signs": list(task.signs), "min_up": task.min_up}
+    return {
+        "axes": list(task.axes),
+        "signs": list(task.signs),
+        "min_up": task.min_up,
+        "max_steps": core.max_steps,
+    }
 
 
 def _listed(values: tuple[float, ...]) -> list[float]:

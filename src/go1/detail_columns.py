@@ -40,18 +40,19 @@ def derive(
     Args:
         arrays: As `go1.detail.raw_detail` names them; those with a path for a name are columns.
         constants: What never changes, by path.
-        settings: The task's frame: `axes` and `signs`; `min_up`, unless `is_healthy` is given.
+        settings: The task's frame: `axes` and `signs`; `min_up`, unless `is_healthy` is given;
+            `max_steps` of an episode that is not begun in its middle.
         unix_s: When each row was taken, [rows].
     """
     stability = _stability(arrays, constants, settings)
     return {
-        **_episode(arrays, constants),
+        **_episode(arrays, constants, settings),
         **_robot_state(arrays),
         **_given(arrays, "reward_info"),
         **_settings(arrays),
         **_contacts(arrays),
         **stability,
-        **_performance(arrays, constants, stability, unix_s),
+        **_performance(arrays, constants, settings, stability, unix_s),
         **_given(arrays, "action_info"),
         "timestamp": unix_s,
         "simulation_time": arrays["simulation_time"].reshape(-1),
@@ -62,16 +63,23 @@ def _given(arrays: Arrays, section: str) -> Columns:
     return {path: array for path, array in arrays.items() if path.startswith(f"{section}.")}
 
 
-def _episode(arrays: Arrays, constants: Mapping[str, Any]) -> Columns:
+def _longest(arrays: Arrays, settings: Mapping[str, Any]) -> NDArray[Any]:
+    """Steps that each episode may take: a first one, if starts are staggered, fewer than the others."""
+    skipped = arrays["step_count"] - arrays["reward_info.current_episode_length"]
+    return np.asarray(settings["max_steps"] - skipped)
+
+
+def _episode(arrays: Arrays, constants: Mapping[str, Any], settings: Mapping[str, Any]) -> Columns:
     count, successes = arrays["episode_info.episode_count"], arrays["episode_info.success_count"]
-    steps = arrays["step_count"]
-    left = constants["performance_metrics.max_steps"] - steps
+    steps, dt = arrays["reward_info.current_episode_length"], constants["env_config.dt"]
+    longest = _longest(arrays, settings)
     return {
         "episode_info.episode_count": count,
         "episode_info.success_count": successes,
         "episode_info.success_rate": successes / np.maximum(count, 1),
         "episode_info.current_step": steps,
-        "episode_info.time_remaining": left * constants["env_config.dt"],
+        "episode_info.max_episode_time": longest * dt,
+        "episode_info.time_remaining": (longest - steps) * dt,
     }
 
 
@@ -149,9 +157,14 @@ def _known(history: NDArray[Any], lengths: NDArray[Any]) -> Any:
 
 
 def _performance(
-    arrays: Arrays, constants: Mapping[str, Any], stability: Columns, unix_s: Floats
+    arrays: Arrays,
+    constants: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    stability: Columns,
+    unix_s: Floats,
 ) -> Columns:
-    steps, at = arrays["step_count"], "performance_metrics"
+    steps, at = arrays["reward_info.current_episode_length"], "performance_metrics"
+    longest = _longest(arrays, settings)
     names = [
         path.replace(weights, f"{at}.{kind}_components.")
         for kind, weights in zip(("reward", "cost"), WEIGHTS, strict=True)
@@ -160,8 +173,9 @@ def _performance(
     ]
     terms = (*arrays["step_rewards"].T, *arrays["step_costs"].T)
     return {
-        f"{at}.episode_progress": steps / constants[f"{at}.max_steps"],
+        f"{at}.episode_progress": steps / longest,
         f"{at}.current_step": steps,
+        f"{at}.max_steps": longest,
         **dict(zip(names, terms, strict=True)),
         **{
             f"{at}.{name}": stability[f"stability_metrics.{name}"]

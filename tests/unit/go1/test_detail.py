@@ -12,46 +12,7 @@ from go1.detail import detailed_info_columns, environment_summary, raw_detail
 from go1.detail_columns import derive
 from go1.upstream import UpstreamCore
 from trackway.format.columns import nest
-
-# Every key that records promise, nested.
-PROMISED = {
-    "episode_info": {
-        *("episode_count", "success_count", "success_rate", "current_step"),
-        *("max_episode_time", "time_remaining"),
-    },
-    "robot_state": {
-        *("position", "orientation", "velocity"),
-        *("joint_positions", "joint_velocities", "joint_accelerations"),
-    },
-    "reward_info": {
-        *("current_episode_reward", "current_episode_length", "reward_weights", "cost_weights"),
-    },
-    "env_config": {
-        *("ctrl_type", "biped", "rand_power", "action_noise_scale", "frame_skip", "dt"),
-        *("curriculum_factor", "desired_velocity", "healthy_z_range", "healthy_pitch_range"),
-        "healthy_roll_range",
-    },
-    "contact_info": {
-        *("feet_contact_forces", "front_feet_contact_forces", "feet_air_time", "last_contacts"),
-    },
-    "stability_metrics": {
-        *("is_healthy", "is_flipped_over", "time_flipped_over", "trunk_up_alignment"),
-        *("projected_gravity", "balance_history"),
-    },
-    "action_info": {"last_action", "last_feet_contact_forces"},
-    "performance_metrics": {
-        *("episode_progress", "current_step", "max_steps", "reward_components"),
-        *("cost_components", "stability_score", "is_healthy", "is_flipped_over"),
-        *("curriculum_factor", "timestamp"),
-    },
-}
-SUMMARY = {
-    *("environment_class", "ctrl_type", "biped", "frame_skip", "dt", "model_hash"),
-    *("observation_space", "action_space", "metadata", "max_episode_time_sec"),
-    *("reset_noise_scale", "clip_obs_threshold", "tracking_velocity_sigma"),
-    *("desired_velocity_min", "desired_velocity_max", "obs_scale", "gravity_vector"),
-    *("default_joint_position", "feet_site_names", "main_body_id", "timestamp"),
-}
+from trackway.legacy import promised
 
 
 class StoppedClock:
@@ -101,14 +62,9 @@ def core(request):
 def test_every_promised_key_is_there(core):
     record = nest(detailed_info_columns(core), 0)
 
-    for group, keys in PROMISED.items():
-        assert keys <= record[group].keys()
-    assert record["robot_state"]["position"].keys() >= {"x", "y", "z", "distance_from_origin"}
-    assert record["robot_state"]["orientation"].keys() == {"quaternion", "euler"}
-    assert record["robot_state"]["velocity"].keys() == {"linear", "angular", "joint"}
-    assert record["reward_info"]["reward_weights"]
-    assert record["reward_info"]["cost_weights"]
-    assert {"timestamp", "simulation_time"} <= record.keys()
+    assert list(promised.broken(record, promised.DETAIL)) == []
+    summary = environment_summary(core)
+    assert list(promised.broken(summary, promised.ENVIRONMENT_SUMMARY)) == []
 
 
 def test_every_column_has_a_row_per_robot(core):
@@ -125,7 +81,6 @@ def test_a_record_and_the_summary_are_standard_json(core):
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     summary = environment_summary(core)
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
-    assert summary.keys() >= SUMMARY
 
 
 def test_columns_do_not_change_when_the_robots_move_on():
@@ -190,6 +145,20 @@ def test_the_state_is_in_the_documented_frames():
     np.testing.assert_array_equal(state["joint_positions"], qpos[7:])
     np.testing.assert_array_equal(state["joint_velocities"], qvel[6:])
     np.testing.assert_array_equal(state["velocity"]["joint"], qvel[6:])
+
+
+def test_a_first_episode_that_begins_in_its_middle_tells_its_own_time_limit():
+    core = batched(4, steps=20)
+
+    for robot, longest_s in enumerate((10.0, 7.5, 5.0, 2.5)):
+        record = nest(detailed_info_columns(core), robot)
+        episode, performance = record["episode_info"], record["performance_metrics"]
+        assert episode["current_step"] == performance["current_step"] == 20
+        assert record["reward_info"]["current_episode_length"] == 20
+        assert episode["max_episode_time"] == pytest.approx(longest_s)
+        assert episode["time_remaining"] == pytest.approx(longest_s - 0.4)
+        assert performance["max_steps"] == round(longest_s / 0.02)
+        assert performance["episode_progress"] == pytest.approx(0.4 / longest_s)
 
 
 def test_a_standing_robot_weighs_on_its_feet():
