@@ -47,7 +47,7 @@ def drive(
     if settings.physics == "upstream":
         raise ValueError("robots of physics 'upstream' see in a way of their own")
     if "gait_phase" not in start:
-        raise ValueError("the gait's clock at the episode's start was not recorded")
+        raise ValueError("the gait's clock was not recorded")
     spaces = batched_interface(settings)
     policy = load_policy(checkpoint, spaces.observation_space, spaces.action_space)
     return _Driven(data, policy, settings, start)
@@ -65,16 +65,20 @@ class _Driven:
         self._stance = np.array(task.joints)
         self._scale = config.action_scale or task.action_scale[config.ctrl_type]
         self._offset = self._stance if config.ctrl_type == "position" else np.zeros(NUM_JOINTS)
-        self._action = np.zeros((1, NUM_JOINTS))
+        self._begin = self._steps = int(start["step"])
+        # With the noise that it had; what was recorded as the action is without.
+        told = (self._ctrl - self._offset) / self._scale if self._steps else np.zeros(NUM_JOINTS)
+        self._action = told[None]
         self._command = np.array([start["command"]])
         self._phase = np.array([start["gait_phase"]])
+        for _ in range(self._steps):  # what rows tell of it is rounded
+            self._tick()
         self._obs = np.empty((1, observation.SIZE), np.float32)
-        self._steps = 0
 
     def __call__(self) -> str | None:
         up, velocity = in_trunk(self._qpos[:, 3:7], self._qvel[:, :3])
         up, velocity, gyro = map(self._to_task, (up, velocity, self._qvel[:, 3:6]))
-        if self._steps and (ended := self._ended(float(up[0, 2]))):
+        if self._steps > self._begin and (ended := self._ended(float(up[0, 2]))):
             return ended
         observation.observe(
             self._obs,
@@ -89,10 +93,13 @@ class _Driven:
         )
         np.clip(self._policy(self._obs), -MAX_ACTION, MAX_ACTION, out=self._action)
         self._ctrl[:] = self._action[0] * self._scale + self._offset
-        self._phase += self._config.gait_frequency_hz * self._config.dt
-        self._phase %= 1.0
+        self._tick()
         self._steps += 1
         return None
+
+    def _tick(self) -> None:
+        self._phase += self._config.gait_frequency_hz * self._config.dt
+        self._phase %= 1.0
 
     def _ended(self, up_z: float) -> str | None:
         if up_z < self._task.min_up or self._qpos[0, 2] < self._task.healthy_z_range[0]:

@@ -153,6 +153,37 @@ def test_another_checkpoints_policy_acts_beside_what_was_recorded(page, site):
     assert page.locator(".scrub").get_attribute("max") == "1"
 
 
+POSES = f"""{STAGE}.stage.actors.map(a =>
+  a.bodies.flatMap(b => [...b.position.toArray(), ...b.quaternion.toArray()]))"""
+
+
+def test_what_if_from_here_coincides_with_the_robot_until_then(page, site):
+    """Other friction, pushed, from the playhead on, by keyboard; the address holds the question."""
+    _open(page, site, "episode/worst?t=0.2")
+    page.locator("#content").focus()
+    page.keyboard.press("w")
+    until(page, "document.activeElement?.type === 'number'")
+    assert page.get_by_label("From, s").input_value() == "0.2"
+    page.get_by_label("Push along y").fill("1.5")
+    page.keyboard.press("Enter")
+    page.get_by_text("As recorded to the last bit until 0.20 s").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Pause").click()
+
+    assert "if=from%3A0.2,push_y%3A1.5" in page.url
+    for time, same in (("0.1", True), ("0.2", True), ("0.24", False)):
+        page.locator(".scrub").evaluate(
+            "(bar, time) => { bar.value = time; bar.dispatchEvent(new Event('input')) }", time
+        )
+        robot, ghost = page.evaluate(POSES)
+        assert (robot == ghost) is same
+    page.goto("about:blank")
+    page.goto(f"{site.url}#/run/walk/episode/worst?t=0.3&if=from:0.2")
+    page.get_by_text("As recorded to the last bit until 0.20 s").wait_for(timeout=60_000)
+    until(page, f"{STAGE}.stage.actors.length === 2")
+    robot, ghost = page.evaluate(POSES)
+    assert robot == ghost
+
+
 @pytest.mark.parametrize(
     ("locale", "says", "scheme"),
     [("en-GB", "Contact forces", "light"), ("ko-KR", "접촉력", "dark")],
@@ -161,7 +192,7 @@ def test_the_page_is_accessible_in_both_languages_and_colours(browser, site, loc
     context = browser.new_context(locale=locale, color_scheme=scheme)
     page = context.new_page()
     _open(page, site, "episode/worst?t=0.2")
-    page.locator("details summary").nth(1).click()
+    page.locator(".what-if summary").click()
 
     assert page.get_by_text(says).first.is_visible()
     assert axe_violations(page) == []

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { Episode, type Facts } from '../src/replay/episode'
-import { quantities, type Quantity } from '../src/replay/fall'
+import { firstBeyond, quantities, type Quantity } from '../src/replay/fall'
 import { firstTouchdown, gaitOf } from '../src/replay/gait'
 import { Player } from '../src/replay/player'
 import type { Scene } from '../src/replay/scene'
 import { valueOf } from '../src/replay/fall-strip'
+import { together } from '../src/replay/together'
 import { hull, speedAt, type Track } from '../src/replay/track'
 
 const column = (name: string, values: number[], lead: number, width = 1) =>
@@ -123,5 +124,28 @@ describe('the player', () => {
     expect(player.speed.value).toBe(0.1)
     player.toggle()
     expect([player.playing.value, player.time.value]).toEqual([true, 0])
+  })
+})
+
+describe('an episode that was simulated again', () => {
+  const down = Array.from({ length: 50 }, (_, i) => Number(i % 10 < 5))
+  const feet = [{ name: 'FR', field: 'foot_force', column: 0, geom: 0 }]
+  const height = Array.from({ length: 51 }, (_, i) => 1 - i / 50)
+  const loaded = (own: Episode) => ({ episode: own, scene: null, track: null, gait: gaitOf(own), more: async () => undefined })
+
+  it('begins where the recorded one does, wherever others are aligned', () => {
+    const recorded = loaded(episode({ foot_contact: down }, { feet }))
+    const again = loaded(episode({}, { simulated: { step: 20, exact: true } }))
+    const late = loaded(episode({ foot_contact: down.slice(3).concat([0, 0, 0]) }, { feet }))
+    const [, ghost, other] = together([recorded, again, late], 'touchdown', 0)
+    expect(ghost!.offset ?? 0).toBe(0)
+    expect(ghost!.shift).toEqual({ x: 0, y: 0, yaw: 0 })
+    expect(other!.offset).toBeCloseTo(-0.06)
+  })
+
+  it('is told of by the first limit that it crosses', () => {
+    const limits = [{ name: 'height', unit: 'm', qpos: 0, low: 0.405 }]
+    expect(firstBeyond(episode({ qpos: height }, { limits }), null)).toEqual({ name: 'height', s: 0.6 })
+    expect(firstBeyond(episode({ qpos: height }, { limits: [{ ...limits[0]!, low: -1 }] }), null)).toBeNull()
   })
 })

@@ -41,7 +41,7 @@ async def answer_policies(request: Request) -> Response:
 
 
 async def answer_what_if(request: Request) -> Response:
-    """`…/episodes/{key}/what-if?friction&mass&gravity&push_x&push_y&push_s&policy`: as it would have been.
+    """`…/episodes/{key}/what-if?from&friction&mass&gravity&push_x&push_y&push_s&policy`: as it would have been.
 
     Simulated by one niced, bounded process at a time; whoever comes later waits.
     """
@@ -55,18 +55,23 @@ async def answer_what_if(request: Request) -> Response:
             ("push_x", 0.0, -10.0, 10.0),
             ("push_y", 0.0, -10.0, 10.0),
             ("push_s", 0.0, 0.0, 1e6),
+            ("from", 0.0, 0.0, 1e6),
         )
     }
-    friction, mass, gravity, x, y, at = (float(value or 0.0) for value in given.values())
+    friction, mass, gravity, x, y, push_s, from_s = (
+        float(value or 0.0) for value in given.values()
+    )
 
     def work() -> bytes:
-        from trackway.replay.resimulate import Changes
+        from trackway.replay.changes import Changes
         from trackway.replay.what_if import what_if
 
         library = library_of(request)
-        changes = Changes(friction, mass, gravity, (x, y), at)
-        trajectory = what_if(library, key, changes, _policy(request))
-        return web_episode(trajectory, library.models(trajectory))
+        changes = Changes(friction, mass, gravity, (x, y), push_s)
+        found = what_if(library, key, changes, _policy(request), from_s)
+        simulated = {"step": found.first, "exact": found.exact}
+        models = library.models(found.trajectory)
+        return web_episode(found.trajectory, models, {"simulated": simulated})
 
     return await binary(request, work, NO_STORE)
 

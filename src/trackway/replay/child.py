@@ -1,4 +1,4 @@
-"""How a drawing process behaves: last in line for the processor, one at a time on a machine."""
+"""How a drawing process behaves: last in line for the processor, one of a kind at a time on a machine."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from trackway.recorder.child import step_back
 JOB = "job.json"
 
 
-def run(draw: Callable[[Path], bytes]) -> int:
+def run(draw: Callable[[Path], bytes], kind: str = "drawing") -> int:
     """Serve the job in the folder named on the command line; the exit code of the process.
 
     Args:
         draw: Makes the content of the file from the job's folder.
+        kind: Of the job; those of other kinds do not wait for it.
     """
     folder = Path(sys.argv[1])
     step_back(19)
     try:
         job = orjson.loads((folder / JOB).read_bytes())
-        with _turn() if job["in_turn"] else contextlib.nullcontext():
+        with _turn(kind) if job["in_turn"] else contextlib.nullcontext():
             files.publish(Path(job["path"]), draw(folder))
     except (RenderError, OSError) as error:
         sys.stderr.write(f"\n{error}\n")
@@ -42,9 +43,9 @@ def run(draw: Callable[[Path], bytes]) -> int:
 
 
 @contextlib.contextmanager
-def _turn() -> Iterator[None]:
-    """One drawing of this user at a time, whoever asked; a killed holder gives its turn back."""
-    path = Path(tempfile.gettempdir()) / f"trackway-drawing-{os.getuid()}.lock"
+def _turn(kind: str) -> Iterator[None]:
+    """One job of a kind of this user at a time, whoever asked; a killed holder gives its turn back."""
+    path = Path(tempfile.gettempdir()) / f"trackway-{kind}-{os.getuid()}.lock"
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

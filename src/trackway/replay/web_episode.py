@@ -82,10 +82,12 @@ def models_of(trajectory: Trajectory, load: Any) -> Models:
     return Models(drawn, physics, None)
 
 
-def web_episode(trajectory: Trajectory, models: Models) -> bytes:
-    """What a page needs to show an episode, ready to be compressed."""
+def web_episode(
+    trajectory: Trajectory, models: Models, told: Mapping[str, Any] | None = None
+) -> bytes:
+    """What a page needs to show an episode, ready to be compressed; `told` are further facts."""
     channels = [*_motion(trajectory, models), *_earned(trajectory)]
-    return _pack({"facts": facts(trajectory, models)}, channels)
+    return _pack({"facts": {**facts(trajectory, models), **(told or {})}}, channels)
 
 
 def curve_names(trajectory: Trajectory) -> list[str]:

@@ -52,6 +52,8 @@ export interface Facts extends EpisodeRow {
   shape: Shape
   feet: Foot[]
   fields: FieldTold[]
+  /** Of one that was simulated: its first step that is different, and whether it came there by itself to the bit. */
+  simulated?: { step: number; exact: boolean }
 }
 
 interface Header {

@@ -35,7 +35,7 @@ export function quantities(episode: Episode, scene: Scene | null, made: Track | 
   const sources = [...limitsOf(episode, made), ...(scene ? [...torquesOf(episode, scene), ...rangesOf(episode, scene)] : [])]
   const found = sources.map((source): Quantity => {
     const values = frames.map(source.at)
-    const beyond = values.findIndex((value) => (source.low !== null && value < source.low) || (source.high !== null && value > source.high))
+    const first = values.findIndex((value) => beyond(source, value))
     return {
       kind: source.kind,
       name: source.name,
@@ -44,12 +44,24 @@ export function quantities(episode: Episode, scene: Scene | null, made: Track | 
       high: source.high,
       times: frames.map((f) => episode.times[f]! - end),
       values,
-      crossed: beyond < 0 ? null : end - episode.times[frames[beyond]!]!,
+      crossed: first < 0 ? null : end - episode.times[frames[first]!]!,
     }
   })
   const kept = found.filter(({ kind, crossed }) => kind === 'limit' || crossed !== null)
   return kept.sort((a, b) => (b.crossed ?? -1) - (a.crossed ?? -1))
 }
+
+/** Which limit of those that end an episode is crossed first, and when, s; null: none is. */
+export function firstBeyond(episode: Episode, made: Track | null): { name: string; s: number } | null {
+  const sources = limitsOf(episode, made)
+  for (let frame = 0; frame < episode.frames; frame++) {
+    const found = sources.find((source) => beyond(source, source.at(frame)))
+    if (found) return { name: found.name, s: episode.times[frame]! }
+  }
+  return null
+}
+
+const beyond = ({ low, high }: Source, value: number): boolean => (low !== null && value < low) || (high !== null && value > high)
 
 function limitsOf(episode: Episode, made: Track | null): Source[] {
   return episode.facts.limits.flatMap((limit): Source[] => {

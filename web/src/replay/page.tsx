@@ -1,6 +1,6 @@
 /** `#/run/<id>/episode/<key>`: one episode, with ghosts of others. */
 import { useSignal } from '@preact/signals'
-import { useEffect, useMemo } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { PageProps } from '../pages'
 import { compact } from '../shell/format'
 import { useKeys } from '../shell/keys'
@@ -48,6 +48,7 @@ export default function EpisodePage({ run }: PageProps) {
   const other = useSignal<Loaded | null>(null)
   const waiting = useSignal(false)
   const failed = useSignal<unknown>(null)
+  const askedHere = useRef(false)
   useEffect(() => {
     const changes = changesOf(ifs)
     other.value = failed.value = null
@@ -59,6 +60,8 @@ export default function EpisodePage({ run }: PageProps) {
         other.value = simulated
         // Another policy may walk on where the recorded one fell.
         player.duration.value = Math.max(player.duration.value, simulated.episode.duration)
+        if (askedHere.current) player.playing.value = true
+        askedHere.current = false
       })
       .catch((why) => aborted.signal.aborted || (failed.value = why))
       .finally(() => aborted.signal.aborted || (waiting.value = false))
@@ -123,8 +126,20 @@ export default function EpisodePage({ run }: PageProps) {
     <div class="page">
       <Choice run={run} lead={lead} neighbour={neighbour} />
       {error.value !== null && <Failure error={error.value} />}
-      <WhatIf key={key} run={run} waiting={waiting.value} failed={failed.value} simulated={other.value} />
-      <Show parts={together(other.value ? [...found.value, other.value] : found.value, params.get('align') ?? 'start', params.get('aside') === '1' ? 1 : 0)} player={player} />
+      <Show parts={together(other.value ? [...found.value, other.value] : found.value, params.get('align') ?? 'start', params.get('aside') === '1' ? 1 : 0)} player={player}>
+        <WhatIf
+          key={key}
+          run={run}
+          player={player}
+          waiting={waiting.value}
+          failed={failed.value}
+          simulated={other.value}
+          onAsk={(seconds) => {
+            player.seek(seconds)
+            askedHere.current = true
+          }}
+        />
+      </Show>
     </div>
   )
 }

@@ -31,7 +31,7 @@ export async function loadEpisode(run: string, key: string, window: Window = {},
 }
 
 /** What should be different, as the server understands it. */
-export type Changes = Partial<Record<'friction' | 'mass' | 'gravity' | 'push_x' | 'push_y' | 'push_s' | 'policy', string>>
+export type Changes = Partial<Record<'from' | 'friction' | 'mass' | 'gravity' | 'push_x' | 'push_y' | 'push_s' | 'policy', string>>
 
 /** An episode with its recorded inputs, or a policy, under other circumstances; it has no columns but the positions. */
 export async function whatIf(run: string, key: string, changes: Changes, signal?: AbortSignal): Promise<Loaded> {

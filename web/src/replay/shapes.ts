@@ -95,8 +95,9 @@ export const colour = (rgb: number[]): Color => new Color().setRGB(rgb[0] ?? 0.5
 
 /** How a shape looks; `tint` draws it as a ghost of that colour. */
 export function materialOf(scene: Scene, geom: Geom, { low }: Quality, tint?: number): Material {
+  // A little further away than it is: where it is in the same place, the one that is looked at is seen.
   if (tint !== undefined)
-    return new MeshLambertMaterial({ color: tint, transparent: true, opacity: 0.42, depthWrite: false })
+    return new MeshLambertMaterial({ color: tint, transparent: true, opacity: 0.5, polygonOffset: true, polygonOffsetFactor: 1, polygonOffsetUnits: 16 })
   const told = scene.materials[geom.material]
   const rgba = told?.rgba ?? geom.rgba
   const texture = told && told.texture >= 0 ? scene.textures[told.texture] : undefined

@@ -62,6 +62,8 @@ const place = (object: Object3D, pos: ArrayLike<number>, at: number, quat: Array
   object.quaternion.set(quat[from + 1]!, quat[from + 2]!, quat[from + 3]!, quat[from]!)
 }
 
+const NO_COLOUR = new MeshBasicMaterial({ colorWrite: false, transparent: true, polygonOffset: true, polygonOffsetFactor: 1, polygonOffsetUnits: 16 })
+
 class Actor extends Group {
   private readonly bodies: Group[]
   private readonly pose: Pose
@@ -92,6 +94,7 @@ class Actor extends Group {
       mesh.visible = !mesh.userData['collision']
       if (geom.type === PLANE && geom.body === 0 && !geom.size[0]) this.endless.push(mesh)
       this.bodies[geom.body]!.add(mesh)
+      if (tint !== undefined) this.bodies[geom.body]!.add(front(mesh))
     }
     this.marks = tint === undefined && !cast.bare && cast.track.frames > 0 ? new Marks(scene, cast.episode, cast.track) : null
     this.add(...this.bodies, ...(this.marks ? [this.marks] : []))
@@ -381,6 +384,14 @@ export class Stage {
     for (const actor of this.actors) actor.dispose()
     this.renderer.dispose()
   }
+}
+
+/** Drawn before a ghost, without a colour: only what is nearest of it is seen. */
+function front(mesh: Mesh): Mesh {
+  const made = mesh.clone()
+  made.material = NO_COLOUR
+  made.renderOrder = -1
+  return made
 }
 
 function dome(zenith: Color, horizon: Color): Mesh {

@@ -17,6 +17,8 @@ export function together(all: Loaded[], align: string, apart: number, ghostly = 
   return all.map((loaded, i): Part => {
     if (i === 0) return { loaded }
     const aside = apart * (i % 2 ? (i + 1) / 2 : -i / 2) * Math.max(0.4, (loaded.scene?.extent ?? 1) * 0.9)
+    // What is the same episode until something differs began where that one did.
+    if (loaded.episode.facts.simulated) return { loaded, tint: GHOSTS[(i - 1) % GHOSTS.length]!, shift: shiftOf(lead, 0, loaded, 0, aside) }
     const look = ghostly ? { tint: GHOSTS[(i - 1) % GHOSTS.length]! } : { bare: true }
     return { loaded, ...look, shift: shiftOf(lead, begin(lead), loaded, begin(loaded), aside), offset: begin(loaded) - begin(lead) }
   })

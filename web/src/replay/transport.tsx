@@ -15,7 +15,8 @@ export const playerKeys = (player: Player): Key[] => [
   { key: 'f', says: () => t('keyFollow'), act: () => (follow.value = !follow.value) },
 ]
 
-export function Transport({ player }: { player: Player }) {
+/** @param mark An instant to be seen on the bar, s. */
+export function Transport({ player, mark = 0 }: { player: Player; mark?: number }) {
   useKeys(playerKeys(player))
   const { time, duration, playing, speed, stepS } = player
   const shownTime = Math.min(time.value, duration.value)
@@ -26,17 +27,19 @@ export function Transport({ player }: { player: Player }) {
       <button onClick={() => player.step(-1)} aria-label={t('stepBack')}>◂</button>
       <button onClick={() => player.step(1)} aria-label={t('stepOn')}>▸</button>
       <button onClick={() => player.seek(duration.value)} aria-label={t('toEnd')}>▸|</button>
-      <input
-        type="range"
-        class="scrub"
-        aria-label={t('time')}
-        aria-valuetext={`${shownTime.toFixed(2)} s`}
-        min="0"
-        max={duration.value}
-        step={stepS.value}
-        value={shownTime}
-        onInput={(event) => player.seek(Number(event.currentTarget.value))}
-      />
+      <span class="scrub-over" data-mark={mark > 0 || undefined} style={{ '--mark': Math.min(1, mark / (duration.value || 1)) }}>
+        <input
+          type="range"
+          class="scrub"
+          aria-label={t('time')}
+          aria-valuetext={`${shownTime.toFixed(2)} s`}
+          min="0"
+          max={duration.value}
+          step={stepS.value}
+          value={shownTime}
+          onInput={(event) => player.seek(Number(event.currentTarget.value))}
+        />
+      </span>
       <output class="clock">{shownTime.toFixed(2)} / {duration.value.toFixed(2)} s</output>
       <label>
         <span class="unseen">{t('speed')}</span>

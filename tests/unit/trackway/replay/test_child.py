@@ -55,6 +55,21 @@ def test_one_drawing_at_a_time(job, tmp_path):
     assert child.run(draw) == 0
 
 
+def test_a_job_of_another_kind_does_not_wait_for_it(job):
+    asked = []
+
+    def draw(folder):
+        again = job.parent / "again"
+        again.mkdir()
+        (again / child.JOB).write_bytes((job / child.JOB).read_bytes())
+        sys.argv[1] = str(again)
+        asked.append(child.run(lambda _: b"answer", "question"))
+        return b""
+
+    assert child.run(draw) == 0
+    assert asked == [0]
+
+
 def test_a_child_that_dies_at_once_is_reported_and_its_folder_removed(tmp_path):
     folder = new_folder()
     job = RenderJob(tmp_path / "a.mp4", folder, "trackway.no_such_module")
