@@ -31,8 +31,7 @@ class Choice:
 def choose(folder: Path, at: int | None = None) -> Choice:
     """The newest whole checkpoint of a folder; with `at`, the newest at or before that timestep."""
     damaged: dict[Path, str] = {}
-    for path in reversed(list_checkpoints(folder)):
-        timestep = told_timestep(path)
+    for path, timestep in _newest_first(folder):
         if at is not None and timestep is not None and timestep > at:
             continue
         try:
@@ -48,6 +47,20 @@ def choose(folder: Path, at: int | None = None) -> Choice:
 def list_checkpoints(folder: Path) -> list[Path]:
     """Zips of checkpoints, oldest first: by their names, which tell the time of their making."""
     return sorted(folder.glob("checkpoint_*.zip"), key=_order)
+
+
+def _newest_first(folder: Path) -> list[tuple[Path, int | None]]:
+    """Checkpoints and the timesteps that they tell, by these; one that tells none stays where it was.
+
+    Names tell local times, and a run may have been on two machines.
+    """
+    told, before = [], -1
+    for path in list_checkpoints(folder):
+        timestep = told_timestep(path)
+        before = before if timestep is None else timestep
+        told.append((before, path, timestep))
+    told.sort(key=lambda each: each[0])
+    return [(path, timestep) for _, path, timestep in reversed(told)]
 
 
 def _order(path: Path) -> tuple[str, int]:

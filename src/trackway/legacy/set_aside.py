@@ -37,13 +37,15 @@ def set_aside_records(folder: Path, history: Path, after: int, into: Path) -> in
     moved = 0
     for kind in (EPISODES, STATES, METRICS):
         unpack(folder / kind)
-        untouched = 0
-        for path in sorted((folder / kind).glob("*.json"), reverse=True):
-            count = _split(path, after, into / kind / path.name)
-            moved += count
-            untouched = 0 if count else untouched + 1
-            if untouched == _PATIENCE:
-                break
+        # By name, and by when they came here: of two machines' clocks one may be behind the other.
+        for order in (_named, _came):
+            untouched = 0
+            for path in sorted((folder / kind).glob("*.json"), key=order, reverse=True):
+                count = _split(path, after, into / kind / path.name)
+                moved += count
+                untouched = 0 if count else untouched + 1
+                if untouched == _PATIENCE:
+                    break
     for path in (folder / CHECKPOINTS).glob("*.json"):
         if orjson.loads(path.read_bytes()).get("timestep", 0) > after:
             move(path, into / CHECKPOINTS / path.name)
@@ -57,6 +59,14 @@ def move(path: Path, to: Path) -> None:
     files.make_folder(to.parent)
     files.rename(path, to)
     files.sync_folder(path.parent)
+
+
+def _named(path: Path) -> str:
+    return path.name
+
+
+def _came(path: Path) -> int:
+    return path.stat().st_ctime_ns
 
 
 def _split(path: Path, after: int, to: Path) -> int:

@@ -37,6 +37,13 @@ def test_the_newest_is_taken_and_names_of_one_second_count(folder):
     assert choice.damaged == {}
 
 
+def test_a_clock_that_is_behind_makes_no_checkpoint_an_older_one(folder):
+    write(folder, "checkpoint_20250101_030000", 500)
+
+    assert choose(folder).checkpoint.timestep == 500
+    assert choose(folder, 450).checkpoint.timestep == 400
+
+
 @pytest.mark.parametrize("harm", ["cut", "flip", "empty"])
 def test_a_damaged_one_is_passed_over_and_told(folder, harm):
     newest = folder / "checkpoint_20250101_120001.zip"

@@ -46,6 +46,16 @@ def aside(run, after):
     return set_aside_records(data, run / "training_history.json", after, into)
 
 
+def test_records_of_a_machine_whose_clock_was_behind_move_as_well(run):
+    for number in range(30):
+        name = f"episodes_20250101_0900{number:02d}.json"
+        write(run / "realtime_data" / "episodes" / name, [{"timestep": 400 + number}])
+
+    aside(run, 401)
+
+    assert max(timesteps(run / "realtime_data", "episodes")) == 401
+
+
 def test_records_beyond_the_checkpoint_move_and_the_others_stay(run):
     data = run / "realtime_data"
     before = {k: timesteps(data, k) for k in ("episodes", "environment_states", "learning_metrics")}
