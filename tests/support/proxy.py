@@ -98,8 +98,8 @@ class Proxy:
                         server.sendall(request)
                         request = b""
                         continue
-                    request = b""
-                    if self.delay_s:
+                    if request and self.delay_s:  # not each piece of a long answer
                         time.sleep(self.delay_s)
+                    request = b""
                     client.sendall(data)
         self._open.discard(client)
