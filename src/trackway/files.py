@@ -21,17 +21,19 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK
 _counter: Iterator[int] = itertools.count()
 
 
-def publish(path: Path, data: bytes | memoryview) -> None:
+def publish(path: Path, data: bytes | memoryview, *, mtime_ns: int | None = None) -> None:
     """Write a file whole or not at all, durably.
 
     A reader sees either the old content or the new one, and after this returns a power cut
     keeps the new one: data is synced before the rename, the folder after it. The folder is made
-    where it is missing.
+    where it is missing. With `mtime_ns` that is the file's time from its first moment on.
 
     Raises:
         OSError: The disk refused (full, read-only, gone). Nothing of the new content is visible.
     """
     with _temporary(path, data) as temporary:
+        if mtime_ns is not None:
+            os.utime(temporary, ns=(mtime_ns, mtime_ns))
         _rename(temporary, path)
     sync_folder(path.parent)
 

@@ -34,6 +34,7 @@ from trackway.sync import adoption, changes, layout
 from trackway.sync import shipper as shipping
 from trackway.sync.acknowledged import acknowledged_file
 from trackway.sync.mirror import Mirror, runs
+from trackway.sync.returning import bring_back
 from trackway.sync.sending import Sender
 from trackway.sync.shipper import Shipper
 from trackway.sync.takeover import take_over
@@ -195,6 +196,7 @@ def take_over_through_faults(path: Path, seed: int) -> None:
     while True:
         with contextlib.suppress(UnreachableError):
             run = take_over(far, "run", path / "there", here.clock).run
+            bring_back(run, far)  # there is no checkpoint, so no step was needed to go on
             break
     taken = len(Reader(_same(here, run.path)).poll())
     there = Bench(run.path, capacity=256)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from tests.support.programs import finish, start, trackway_command, train_command, wait_for
+from tests.support.trainings import records
 
 from trackway.run import RunFolder, list_runs, read_manifest
 from trackway.sync import layout, lease
+from trackway.sync.left import read_left
 from trackway.sync.mirror import Mirror
 from trackway.sync.opening import open_store
 
@@ -60,6 +62,11 @@ def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
     manifest = read_manifest(RunFolder(there / "models" / run.name))
     assert manifest["status"] == "finished"
     assert manifest["attempts"][-1]["resumed_from"]["timestep"] > 0
+    # What it did not wait for has come meanwhile, and nothing is there twice.
+    resumed = RunFolder(there / "models" / run.name)
+    wait_for(lambda: not read_left(resumed).coming)
+    saves = [record["timestep"] for record in records(resumed.realtime_data, "environment_states")]
+    assert saves == list(range(1_024, 4_097, 1_024))
     assert [epoch.number for epoch in lease.epochs(store, prefix)] == [1, 2]
     wait_for(lambda: _shipped_status(store, tmp_path, run.name) == "finished", 90.0)
 

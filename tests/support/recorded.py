@@ -82,12 +82,15 @@ def record_attempt(
     close: bool = True,
     checkpoints: Iterable[Path] = (),
     more: tuple[Field, ...] = (),
+    segment_bytes: int = 64 << 20,
 ) -> Recorder:
     """One attempt of `rows` vector steps that begins at timestep `begin`.
 
     Of `more` fields, every number of row n is n.
     """
-    recorder = Recorder(run, rank=rank, ring_bytes=1 << 20)
+    recorder = Recorder(
+        run, rank=rank, ring_bytes=1 << 20, segment_bytes=segment_bytes, compact=segment_bytes > 1e6
+    )
     steps = recorder.stream("steps", Schema(*SCHEMA, *more), num_envs)
     system = recorder.stream("system", SYSTEM_SCHEMA)
     episodes, updates, events = (recorder.records(n) for n in ("episodes", "updates", "events"))

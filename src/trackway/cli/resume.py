@@ -11,7 +11,9 @@ from pathlib import Path
 from trackway.checkpoint.choose import choose
 from trackway.cli.arguments import add_run
 from trackway.errors import RunError
+from trackway.recorder.child import start_child
 from trackway.run import RunFolder, check_run_name, find_run, read_manifest
+from trackway.sync.left import read_left, sentence
 from trackway.sync.opening import STORE_VARIABLE, is_store, open_store
 from trackway.sync.takeover import CLAIMED_VARIABLE, take_over
 
@@ -94,12 +96,24 @@ def _resume(args: argparse.Namespace) -> None:
         os.environ[STORE_VARIABLE] = store.url  # a folder's whole path: the program has its own
         if taken.claimed_unix is not None:
             os.environ[CLAIMED_VARIABLE] = repr(taken.claimed_unix)
+        if read_left(run).coming:
+            _fetch_beside(run, store.url)
     elif is_store(args.run):
         raise RunError(f"name the run as well: trackway resume {args.run} RUN")
     else:
         run = find_run(args.models, args.run)
     force = ["--force"] if args.force else []
     _become(run, [*resume_command(run), *force, *args.flags])
+
+
+def _fetch_beside(run: RunFolder, url: str) -> None:
+    """Start what brings the records that the training does not wait for, as far as they are missing."""
+    with (run.sync / "pull.log").open("ab") as log:
+        start_child(
+            *("trackway", "pull", url, run.name, "--models", str(run.path.parent)),
+            "--beside-training",
+            errors=log,
+        )
 
 
 def _fork(args: argparse.Namespace) -> None:
@@ -112,6 +126,7 @@ def _fork(args: argparse.Namespace) -> None:
         raise RunError(
             f"{run.path} has no whole checkpoint at or before timestep {args.at:,}"
             + (f"; its newest is of {oldest.timestep:,}" if oldest is not None else "")
+            + (f"; {elsewhere}" if (elsewhere := sentence(run)) else "")
         )
     command = filled_command(
         run,

@@ -21,6 +21,7 @@ from trackway.query.catalog import Catalog
 from trackway.query.facts import RunFacts, facts_of
 from trackway.run import RunFolder
 from trackway.storage.packs import count_files
+from trackway.sync import left
 
 _SHOWN = 100
 _STYLES = {"running": "green", "finished": "cyan", "interrupted": "yellow", "stalled": "yellow"}
@@ -98,6 +99,7 @@ def show(models: Path, name: str, as_json: bool) -> None:
             for folder in sorted(run.realtime_data.glob("*/"))
             if (count := count_files(folder))
         },
+        "elsewhere": left.sentence(run),
         "resume": _resume(run, manifest),
     }
     if as_json:

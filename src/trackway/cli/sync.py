@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,9 +20,9 @@ from trackway.recorder.child import become_writer
 from trackway.run import RunFolder
 from trackway.sync import cost, garbage, layout, lease
 from trackway.sync.cadence import IDLE_S
-from trackway.sync.freeing import bring_back
 from trackway.sync.mirror import Mirror, ranks, runs
 from trackway.sync.opening import open_store
+from trackway.sync.returning import bring_back, bring_left
 from trackway.sync.shipper import Shipper
 
 # Whoever started `trackway sync` learns by it that another machine has taken the run over.
@@ -67,13 +66,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "pull",
         help="make a run again from a store",
         description="Makes the run's folder, or brings it up to date. Where the run is this "
-        "machine's own, it brings back the steps that `trackway clean` let go because the store "
-        "has them, and touches nothing else.",
+        "machine's own, it brings back what lies in the store alone: steps that `trackway clean` "
+        "let go, and what `trackway resume STORE RUN` left there. Nothing else is touched.",
     )
     pull.add_argument("store", metavar="STORE", help=_STORE_HELP)
     pull.add_argument("run", metavar="RUN", help="its name, whole; trackway status lists them")
     add_models(pull)
-    pull.set_defaults(act=lambda args: _pull(args.store, args.run, args.models))
+    # Taking a run over starts this command: records that the training did not wait for.
+    pull.add_argument("--beside-training", action="store_true", help=argparse.SUPPRESS)
+    pull.set_defaults(act=_pull)
 
     gc = commands.add_parser(
         "gc",
@@ -156,13 +157,18 @@ def _status(url: str, as_json: bool) -> None:
         console.print(cost.sentence(), markup=False)
 
 
-def _pull(url: str, run: str, models: Path) -> None:
+def _pull(args: argparse.Namespace) -> None:
+    url, run, models = args.store, args.run, args.models
     store = open_store(url)
     here = RunFolder(models / run)
+    if args.beside_training:
+        become_writer(15)
+        bring_left(here, store)
+        return
     if here.manifest.exists() and not Mirror(store, run, models).begun:
         # This machine's own: what the store says of it may be older than what is here.
         count = bring_back(here, store)
-        print(f"{here.path}: {count} files of steps came back from {url}", flush=True)
+        print(f"{here.path}: {count} files came back from {url}", flush=True)
         return
     for rank in ranks(store, run) or [0]:
         mirror = Mirror(store, run, models, rank)

@@ -148,7 +148,7 @@ class Scanner:
         self, top: os.DirEntry[str], shipped: Shipped, thorough: bool
     ) -> Iterator[tuple[str, os.stat_result]]:
         """Files that may have changed, of a folder or a file at the top of the run."""
-        if top.name.startswith(".") or top.name == "sync":
+        if top.name.startswith(".") or top.name in _LOCAL or top.name == "sync":
             return
         if not top.is_dir():
             with contextlib.suppress(FileNotFoundError):

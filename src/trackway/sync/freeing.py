@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +10,9 @@ from trackway import files
 from trackway.errors import SyncError
 from trackway.format.stored import StoredRows
 from trackway.run import RunFolder
-from trackway.storage.places import attempts
 from trackway.storage.retention.local import LocalFile
-from trackway.storage.stored import read_note
 from trackway.sync import layout, lease
-from trackway.sync.acknowledged import acknowledged_file, identity, read_acknowledged
+from trackway.sync.acknowledged import identity
 from trackway.sync.changes import lane_of
 from trackway.sync.holdings import Holdings
 from trackway.sync.mirror import ranks
@@ -25,8 +22,8 @@ from trackway.sync.store import Store
 _LANE = layout.LANES[-1]
 
 
-def holdings_of(run: RunFolder, store: Store) -> Holdings:
-    """What a store has of the steps that this folder shipped there.
+def holdings_of(run: RunFolder, store: Store, lanes: Sequence[str] = (_LANE,)) -> Holdings:
+    """What a store has of this folder's run; unless told otherwise, of its steps.
 
     Raises:
         SyncError: The store has nothing of this folder, or another machine holds the run.
@@ -38,7 +35,7 @@ def holdings_of(run: RunFolder, store: Store) -> Holdings:
         prefix = layout.rank_prefix(run.name, rank)
         known = lease.epochs(store, prefix)
         if known and known[-1].writer == writer:
-            return Holdings(store, prefix)
+            return Holdings(store, prefix, lanes)
         if any(epoch.writer == writer for epoch in known):
             held = f": {known[-1].host} has taken it over"
     raise SyncError(f"{store.url} holds no run of {run.path}{held}; see trackway sync")
@@ -122,36 +119,3 @@ def _free(file: LocalFile, holdings: Holdings, name: str) -> str:
         return ""
     finally:
         held.release()
-
-
-def bring_back(run: RunFolder, store: Store) -> int:
-    """Fetch all steps of a run that lie only in its store; how many files that were.
-
-    Raises:
-        SyncError: The store does not have them any more, or not as they were.
-        UnreachableError: It cannot be reached; what was fetched stays.
-        OSError: The disk refused, as when there is no room; what was fetched stays.
-    """
-    notes = [
-        file
-        for attempt in attempts(run.path)
-        for stream in attempt.streams()
-        for file in stream.contents().stored
-    ]
-    if not notes:
-        return 0
-    holdings = holdings_of(run, store)
-    # Their times as they were, so that nothing is shipped again.
-    _, shipped = read_acknowledged(acknowledged_file(run, store.url))
-    count = 0
-    for note in notes:
-        for name in read_note(note).files:
-            if (path := run.path / name).exists():
-                continue
-            files.publish(path, holdings.fetch(name))
-            _, mtime_ns = shipped.files.get(name, (0, 0))
-            if mtime_ns:
-                os.utime(path, ns=(mtime_ns, mtime_ns))
-            count += 1
-        files.remove(note.path)
-    return count

@@ -12,7 +12,10 @@ runs/<run>/<rank>/                  0, or the rank of one of several writers of 
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import Final
+
+from trackway.errors import SyncError
 
 # In the order in which they are shipped: what is looked at first, first.
 LANES: Final = ("live", "models", "steps")
@@ -78,3 +81,15 @@ def blob_key(prefix: str, sha256: str) -> str:
 
 def watched_key(prefix: str) -> str:
     return f"{prefix}watched"
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """The folders and the name of a file of a run, as a shipment tells of it.
+
+    Raises:
+        SyncError: It would lead out of the run's folder.
+    """
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
+        raise SyncError(f"{path!r} is no file of a run")
+    return parts

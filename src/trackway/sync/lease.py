@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from trackway.clock import Clock
 from trackway.errors import FencedError, SyncError
 from trackway.sync import layout
 from trackway.sync.store import Store
+
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Epoch:
 def epochs(store: Store, prefix: str) -> list[Epoch]:
     """Every epoch of a writer's place, oldest first."""
     keys = [item.key for item in store.list(layout.epochs_prefix(prefix))]
-    return [_read(store, key) for key in keys if layout.epoch_of(key) is not None]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda key: _read(store, key), filter(layout.epoch_of, keys)))
 
 
 def claim(store: Store, prefix: str, writer: str, clock: Clock) -> Epoch:
@@ -54,7 +58,7 @@ def claim(store: Store, prefix: str, writer: str, clock: Clock) -> Epoch:
         writer=writer,
         host=socket.gethostname(),
         created_unix=clock.unix_s(),
-        ends={lane: end(store, prefix, last.number, lane) for lane in layout.LANES} if last else {},
+        ends=_ends(store, prefix, last.number) if last else {},
     )
     key = layout.epoch_key(prefix, claimed.number)
     data = orjson.dumps({"format": "trackway-epoch", "version": 1, **vars(claimed)})
@@ -109,6 +113,12 @@ def end(store: Store, prefix: str, epoch: int, lane: str) -> int:
             break
         count += 1
     return count
+
+
+def _ends(store: Store, prefix: str, epoch: int) -> dict[str, int]:
+    with ThreadPoolExecutor(len(layout.LANES)) as pool:
+        counts = pool.map(lambda lane: end(store, prefix, epoch, lane), layout.LANES)
+        return dict(zip(layout.LANES, counts, strict=True))
 
 
 def _fenced(by: Epoch) -> FencedError:

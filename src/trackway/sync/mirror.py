@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import orjson
 
@@ -225,9 +225,7 @@ class Mirror:
 
     def _file(self, path: str) -> Path:
         """Where a file of the run lies here; a name that would lead elsewhere is refused."""
-        parts = PurePosixPath(path).parts
-        if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
-            raise SyncError(f"{self._store.url}: {path!r} is no file of a run")
+        parts = layout.parts_of(path)
         shared = parts[:2] in (("realtime_data", "streams"), ("realtime_data", "scenes"))
         if self._rank and not shared:
             return self.path.joinpath("ranks", str(self._rank), *parts)

@@ -206,6 +206,7 @@ class Shipper:
         keys = (
             layout.shipment_key(self._prefix, self._epoch.number, lane, count - 1)
             for lane, count in counts.items()
+            if count
         )
         return all(self._store.get(key, 0, 1) is not None for key in keys)
 

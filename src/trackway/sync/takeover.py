@@ -12,6 +12,7 @@ from trackway.run import RunFolder
 from trackway.sync import layout, lease
 from trackway.sync.acknowledged import identity
 from trackway.sync.mirror import Mirror
+from trackway.sync.needed import fetch_needed
 from trackway.sync.store import Store
 
 # When this machine claimed the run, for the program that goes on with it: seconds since 1970.
@@ -32,10 +33,11 @@ class Taken:
 
 
 def take_over(store: Store, run: str, models: Path, clock: Clock = SYSTEM_CLOCK) -> Taken:
-    """Fetch a run, claim its next epoch, and fetch what its last holder shipped until then.
+    """Claim a run's next epoch, and fetch what its training needs to go on here.
 
-    From now on whatever that one ships does not count. A run that this folder holds already is
-    left as it is: its own records go further than what was shipped.
+    From now on whatever its last holder ships does not count. A run that this folder holds already
+    is left as it is: its own records go further than what was shipped. What a mirror has begun here
+    is brought up to date as a whole.
 
     Args:
         store: Where the run was shipped.
@@ -61,13 +63,15 @@ def take_over(store: Store, run: str, models: Path, clock: Clock = SYSTEM_CLOCK)
             f"{folder.path} is there already, and {known[-1].host} has taken the run over since: "
             "rename that folder, then try again"
         )
-    mirror.poll()  # once: whoever still ships would be run after for ever
     claimed, mine = known[-1], identity(folder)
     if claimed.writer != mine:  # otherwise an earlier try was cut off after its claim
         claimed = lease.claim(store, prefix, mine, clock)
-    while mirror.poll():
-        pass
-    mirror.forget()
+    if mirror.begun:
+        while mirror.poll():
+            pass
+        mirror.forget()
+    else:
+        fetch_needed(folder, store, prefix, claimed)
     return Taken(folder, claimed.created_unix)
 
 
