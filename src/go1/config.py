@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from go1.presets import CTRL_TYPES, PHYSICS, check_choice, preset
+from go1.checks import check_choice, check_number, check_rand_power, check_range, check_whole
+from go1.presets import CTRL_TYPES, PHYSICS, preset
 
 Range = tuple[float, float]
 
@@ -82,9 +83,9 @@ class Go1Config:
         if self.biped and self.physics == "upstream":
             raise ValueError("biped needs physics 'full' or 'fast'; 'upstream' walks on four legs")
         if self.frame_skip is not None:
-            _check_whole("frame_skip", self.frame_skip)
+            check_whole("frame_skip", self.frame_skip)
         for name in ("max_episode_time_sec", "push_interval_sec", "gait_frequency_hz"):
-            _check_number(name, getattr(self, name), above=0.0)
+            check_number(name, getattr(self, name), above=0.0)
         for name in (
             "action_noise",
             "reset_noise_scale",
@@ -92,21 +93,21 @@ class Go1Config:
             "push_speed",
             "swing_height_m",
         ):
-            _check_number(name, getattr(self, name), at_least=0.0)
+            check_number(name, getattr(self, name), at_least=0.0)
         if self.action_scale is not None:
-            _check_number("action_scale", self.action_scale, above=0.0)
+            check_number("action_scale", self.action_scale, above=0.0)
         check_rand_power(self.rand_power)
         for name in ("command_forward", "command_sideways", "command_yaw"):
-            _check_range(name, getattr(self, name))
+            check_range(name, getattr(self, name))
         if self.friction_range is not None:
-            _check_range("friction_range", self.friction_range)
-            _check_number("friction_range", self.friction_range[0], above=0.0)
+            check_range("friction_range", self.friction_range)
+            check_number("friction_range", self.friction_range[0], above=0.0)
         if self.mass_offset_kg > 4:
             raise ValueError(
                 f"mass_offset_kg must stay below the trunk's mass, at most 4; got {self.mass_offset_kg!r}"
             )
         for name, weight in self.reward_weights.items():
-            _check_number(f"reward_weights.{name}", weight)
+            check_number(f"reward_weights.{name}", weight)
         if self.max_steps < 1:
             raise ValueError(
                 f"max_episode_time_sec must be at least one step of {self.dt:g} s; "
@@ -150,45 +151,3 @@ class Go1Config:
     def max_steps(self) -> int:
         """Actions until an episode's time is up."""
         return round(self.max_episode_time_sec / self.dt)
-
-
-def check_rand_power(value: float) -> None:
-    _check_number("rand_power", value, at_least=0.0, at_most=1.0)
-
-
-def _check_number(
-    name: str,
-    value: object,
-    *,
-    above: float = -math.inf,
-    at_least: float = -math.inf,
-    at_most: float = math.inf,
-) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and math.isfinite(value) and above < value and at_least <= value <= at_most:  # type: ignore[arg-type, operator]
-        return
-    if at_most < math.inf:
-        wanted = f"a number from {at_least:g} to {at_most:g}"
-    elif above > -math.inf:
-        wanted = f"a number above {above:g}"
-    elif at_least > -math.inf:
-        wanted = f"a number of at least {at_least:g}"
-    else:
-        wanted = "a finite number"
-    raise ValueError(f"{name} must be {wanted}; got {value!r}")
-
-
-def _check_whole(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
-
-
-def _check_range(name: str, value: object) -> None:
-    if (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(isinstance(v, (int, float)) and math.isfinite(v) for v in value)
-        and value[0] <= value[1]
-    ):
-        return
-    raise ValueError(f"{name} must be two numbers, the lower one first; got {value!r}")

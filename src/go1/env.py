@@ -10,10 +10,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from go1.checks import check_choice
 from go1.config import Go1Config
 from go1.core import Go1Core
 from go1.detail import detailed_info_columns, environment_summary, interface_of
-from go1.presets import check_choice
 from go1.probe import Go1Probe
 from go1.robot import NUM_JOINTS
 from go1.upstream import MAX_EPISODE_TIME_SEC, UpstreamCore

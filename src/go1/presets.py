@@ -14,6 +14,7 @@ from enum import Enum
 
 import mujoco
 
+from go1.checks import check_choice
 from go1.robot import JOINTS, LEGS, Vec3
 
 STANCE = (0.0, 0.9, -1.8) * len(LEGS)
@@ -160,9 +161,3 @@ def preset(ctrl_type: str, physics: str = "full") -> Preset:
     check_choice("ctrl_type", ctrl_type, CTRL_TYPES)
     check_choice("physics", physics, PHYSICS)
     return PRESETS[physics, ctrl_type]
-
-
-def check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    """Refuse a value outside `allowed` with a sentence that lists it."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")

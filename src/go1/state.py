@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from go1 import observation
-from go1.config import Go1Config, check_rand_power
+from go1.checks import check_rand_power
+from go1.config import Go1Config
 from go1.robot import NUM_JOINTS
 from go1.task import WeightedTerms
 

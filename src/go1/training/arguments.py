@@ -7,7 +7,7 @@ configuration file, to the checkpoint that training resumes from, or to the defa
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
 _EXAMPLES = """
 examples:
@@ -23,12 +23,18 @@ exit status: 0 done, or ended tidily by a signal; 1 something cannot be done, on
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence; the usage of forty flags before it would hide it."""
+        self.exit(2, f"{self.prog}: {message}; --help lists every flag\n")
+
+
 def positive(text: str) -> int:
-    """A count on the command line: 5000000 or 5_000_000."""
+    """A count on the command line: 5000000, 5_000_000 or 5e6."""
     try:
-        value = int(text)
-    except ValueError:
-        value = int(float(text)) if "e" in text.lower() else 0
+        value = int(text) if "e" not in text.lower() else int(float(text))
+    except (ValueError, OverflowError):
+        value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return value
@@ -36,7 +42,7 @@ def positive(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The parser; every optional flag is absent from the result unless it was given."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="train.py",
         description="Train a Unitree Go1 with everything recorded, resume, or test a model.",
         epilog=_EXAMPLES,
@@ -99,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
     learning.add_argument("--learning_rate", type=float)
     learning.add_argument("--n_steps", type=positive, help="steps per robot in each rollout")
     learning.add_argument("--batch_size", type=positive, help="samples in each minibatch")
-    learning.add_argument("--device", help="cpu (default), cuda, cuda:0 …")
+    learning.add_argument("--device", help="cpu (default), cuda, cuda:0 … or auto")
     learning.add_argument("--seed", type=int, help="(0)")
 
     recording = top.add_argument_group("recording")

@@ -35,10 +35,7 @@ def make_learner(settings: Settings, envs: VecEnv, origin: Origin | None) -> PPO
     if origin is not None:
         origin.check_fits(envs)
     arguments = _ppo_arguments(settings)
-    device = settings.train.device
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        # Stable-Baselines3 would train on the processor and not say so.
-        raise SettingsError(f"this machine has no CUDA for device {device!r}; leave --device out")
+    device = _checked_device(settings.train.device)
     try:
         if origin is None or origin.ours:
             network = _policy_arguments(settings.policy)
@@ -61,6 +58,17 @@ def make_learner(settings: Settings, envs: VecEnv, origin: Origin | None) -> PPO
     return learner
 
 
+def _checked_device(device: str) -> str:
+    try:
+        kind = device if device == "auto" else torch.device(device).type
+    except RuntimeError:
+        raise SettingsError(f"device is cpu, cuda, cuda:0 … or auto, not {device!r}") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        # Stable-Baselines3 would train on the processor and not say so.
+        raise SettingsError(f"this machine has no CUDA for device {device!r}; leave --device out")
+    return device
+
+
 def _ppo_arguments(settings: Settings) -> dict[str, Any]:
     arguments = dict(settings.ppo)
     rate = arguments["learning_rate"]
@@ -72,11 +80,8 @@ def _ppo_arguments(settings: Settings) -> dict[str, Any]:
 
 
 def _policy_arguments(policy: Mapping[str, Any]) -> dict[str, Any]:
-    name = policy["activation"]
-    if name not in _ACTIVATIONS:
-        raise SettingsError(f"activation is one of {', '.join(_ACTIVATIONS)}, not {name!r}")
     return {
         "net_arch": list(policy["net_arch"]),
-        "activation_fn": _ACTIVATIONS[name],
+        "activation_fn": _ACTIVATIONS[policy["activation"]],
         "log_std_init": policy["log_std_init"],
     }

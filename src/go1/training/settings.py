@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from go1.checks import check_choice, check_whole
 from go1.config import Go1Config
+from go1.training import learner_settings
 from go1.upstream import MAX_EPISODE_TIME_SEC as UPSTREAM_EPISODE_S
 from trackway.checkpoint.retention import Policy
 from trackway.errors import TrackwayError
@@ -22,25 +24,6 @@ from trackway.errors import TrackwayError
 Tables = dict[str, dict[str, Any]]
 
 VEC_ENVS = ("batch", "subproc", "dummy")
-# Samples of one rollout: what the learning was tuned for, however many robots share them.
-ROLLOUT_SAMPLES = 6144
-
-_PPO_DEFAULTS: dict[str, Any] = {
-    "learning_rate": [1e-3, 5e-4],
-    "batch_size": 1536,
-    "n_epochs": 5,
-    "gamma": 0.99,
-    "gae_lambda": 0.95,
-    "clip_range": 0.2,
-    "ent_coef": 0.005,
-    "max_grad_norm": 1.0,
-}
-_PPO_OPTIONAL = ("n_steps", "vf_coef", "target_kl", "use_sde", "sde_sample_freq", "clip_range_vf")
-_POLICY_DEFAULTS: dict[str, Any] = {
-    "net_arch": [128, 128],
-    "activation": "elu",
-    "log_std_init": -0.5,
-}
 
 
 class SettingsError(TrackwayError):
@@ -73,8 +56,7 @@ class TrainSettings:
     video_duration: int = 30
 
     def __post_init__(self) -> None:
-        if self.vec_env not in VEC_ENVS:
-            raise ValueError(f"vec_env is one of {', '.join(VEC_ENVS)}, not {self.vec_env!r}")
+        check_choice("vec_env", self.vec_env, VEC_ENVS)
         for name in (
             "total_timesteps",
             "num_parallel_envs",
@@ -85,9 +67,7 @@ class TrainSettings:
             "video_interval",
             "video_duration",
         ):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is a whole number above 0, not {value!r}")
+            check_whole(name, getattr(self, name))
         Policy(self.keep_last, self.keep_every, self.keep_best)  # raises what is wrong with them
 
 
@@ -123,21 +103,17 @@ class Settings:
         try:
             env = Go1Config.from_table(given["env"])
             train = TrainSettings(**given["train"])
+            ppo = learner_settings.ppo(given["ppo"], train.num_parallel_envs)
+            policy = learner_settings.policy(given["policy"])
         except (TypeError, ValueError) as error:
             raise SettingsError(f"{source}: {error}") from error
-        ppo = {"n_steps": max(1, ROLLOUT_SAMPLES // train.num_parallel_envs)}
-        ppo |= _PPO_DEFAULTS | given["ppo"]
-        samples = ppo["n_steps"] * train.num_parallel_envs
-        if samples < 2:
-            raise SettingsError("n_steps x num_parallel_envs must be 2 or more")
-        ppo["batch_size"] = min(ppo["batch_size"], samples)
-        return Settings(env, ppo, _POLICY_DEFAULTS | given["policy"], train)
+        return Settings(env, ppo, policy, train)
 
 
 _KEYS = {
     "env": tuple(f.name for f in fields(Go1Config)),
-    "ppo": (*_PPO_DEFAULTS, *_PPO_OPTIONAL),
-    "policy": tuple(_POLICY_DEFAULTS),
+    "ppo": learner_settings.PPO_KEYS,
+    "policy": learner_settings.POLICY_KEYS,
     "train": tuple(f.name for f in fields(TrainSettings)),
 }
 

@@ -88,7 +88,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     path = Path(path)
     meta = path.parent / "checkpoint_meta.json"
     if path.is_dir():
-        path, meta = path / "model.zip", path / "checkpoint_meta.json"
+        folder, path, meta = path, path / "model.zip", path / "checkpoint_meta.json"
+        if not path.is_file():
+            raise NotACheckpointError(folder, "it is a folder; name a zip in it")
     elif not path.exists() and path.suffix != ".zip":
         path = path.with_name(path.name + ".zip")  # as Stable-Baselines3 itself allows
     if not path.is_file():

@@ -34,6 +34,8 @@ class Policy:
             raise ValueError(f"keep_last is {self.keep_last}; the newest checkpoint always stays")
         if self.keep_every is not None and self.keep_every < 1:
             raise ValueError(f"keep_every is {self.keep_every}; give a number, at least 1")
+        if self.keep_last is None and (self.keep_every or self.keep_best):
+            raise ValueError("keep_every and keep_best need keep_last; without it, all stay")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 
 from go1.config import Go1Config
 from go1.training.arguments import parse
-from go1.training.settings import ROLLOUT_SAMPLES, Settings, SettingsError, TrainSettings, resolve
+from go1.training.settings import Settings, SettingsError, TrainSettings, resolve
 
 
 def typed(line: str = "") -> dict[str, object]:
@@ -83,7 +83,7 @@ def test_a_rollout_has_the_same_size_for_any_number_of_robots():
     for num_envs in (1, 12, 256):
         settings = resolve(typed(f"--num_parallel_envs {num_envs}"))
 
-        assert settings.ppo["n_steps"] * num_envs == ROLLOUT_SAMPLES
+        assert settings.ppo["n_steps"] * num_envs == 6144
 
 
 def test_settings_survive_json():
@@ -97,9 +97,19 @@ def test_settings_survive_json():
     [
         ("[env]\nctrl_typo = 1\n", "ctrl_type"),
         ("[robot]\n", r"\[robot\] is not a table"),
-        ("[train]\nsave_frequency = 0\n", "save_frequency is a whole number above 0"),
+        ("[train]\nsave_frequency = 0\n", "save_frequency must be a whole number"),
         ("[train]\nkeep_last = 0\n", "the newest checkpoint always stays"),
-        ("[train]\nvec_env = 'quantum'\n", "batch, subproc, dummy"),
+        ("[train]\nkeep_every = 3\n", "need keep_last"),
+        ("[train]\nvec_env = 'quantum'\n", "'batch', 'subproc', 'dummy'"),
+        ("[ppo]\nn_epochs = 'five'\n", "n_epochs must be a whole number"),
+        ("[ppo]\nbatch_size = 1\n", "batch_size must be a whole number of at least 2"),
+        ("[ppo]\ngamma = -3\n", "gamma must be a number from 0 to 1"),
+        ("[ppo]\nclip_range = 0.0\n", "clip_range must be a number above 0"),
+        ("[ppo]\nlearning_rate = [1e-3]\n", r"or two, \[start, end\]; got \[0.001\]"),
+        ("[ppo]\nlearning_rate = nan\n", "learning_rate must be a number"),
+        ("[policy]\nnet_arch = 'big'\n", "net_arch must be a list"),
+        ("[policy]\nnet_arch = [128, 0]\n", "each size of net_arch must be a whole number"),
+        ("[policy]\nactivation = 'sinus'\n", "'elu', 'relu', 'tanh'"),
         ("[env]\nrand_power = 3.0\n", "rand_power must be a number from 0 to 1"),
         ("not toml", "cannot be read as TOML"),
     ],
@@ -119,9 +129,20 @@ def test_a_missing_file_is_one_sentence(tmp_path):
         resolve(typed(), tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("count", ["0", "-3", "many", "1.5"])
+@pytest.mark.parametrize("count", ["0", "-3", "many", "1.5", "1e4.5", "1e999"])
 def test_a_count_that_is_none_is_refused_by_the_parser(count, capsys):
     with pytest.raises(SystemExit):
         typed(f"--num_parallel_envs={count}")
 
     assert "is not a whole number above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["--ctrl_type foo", "--colour red", "--seed one"])
+def test_what_the_parser_refuses_is_one_sentence(line, capsys):
+    with pytest.raises(SystemExit) as refused:
+        typed(line)
+
+    said = capsys.readouterr().err
+    assert refused.value.code == 2
+    assert said.startswith("train.py: ")
+    assert said.count("\n") == 1

@@ -59,6 +59,11 @@ def test_a_plain_model_is_read_without_a_manifest(tmp_path, plain):
     assert (found.resumable, found.timestep) == (False, None)
 
 
+def test_a_folder_without_a_model_is_called_a_folder(tmp_path):
+    with pytest.raises(NotACheckpointError, match="it is a folder; name a zip in it"):
+        read_checkpoint(tmp_path)
+
+
 def test_the_earlier_folder_layout_is_read(tmp_path, plain):
     folder = tmp_path / "checkpoint_20250101_120000"
     folder.mkdir()

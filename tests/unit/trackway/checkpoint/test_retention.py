@@ -41,6 +41,12 @@ def test_a_policy_that_keeps_nothing_is_refused() -> None:
         Policy(keep_last=0)
 
 
+def test_a_policy_of_which_half_would_do_nothing_is_refused() -> None:
+    for half in ({"keep_every": 3}, {"keep_best": 1}):
+        with pytest.raises(ValueError, match="need keep_last"):
+            Policy(**half)
+
+
 @given(
     numbers=st.sets(st.integers(0, 40), min_size=1),
     last=st.integers(1, 5),
