@@ -94,7 +94,7 @@ def test_a_training_ends_with_a_summary_of_where_everything_is(trained):
     run, said = trained
 
     assert run.name.endswith("-small")
-    for words in ("final_model.zip", "final.mp4", "--run test", "--model_path", "trackway streams"):
+    for words in ("final_model.zip", "final.mp4", "--run test", "--model_path", "trackway serve"):
         assert words in said, words
     assert status(read_manifest(run)) == "finished"
     assert read_manifest(run)["timesteps"] == 2048

@@ -22,7 +22,7 @@ def beginning(console: Console, run: RunFolder, start: Start) -> None:
     robots += f" control, {env.physics} physics, {train.vec_env})"
     console.print(
         f"Training {robots} to timestep {train.total_timesteps:,}, seed {train.seed}",
-        soft_wrap=True,
+        soft_wrap=not console.is_terminal,
     )
     for why in start.damaged.values():
         console.print(f"passed over: {why}", soft_wrap=True, markup=False)
@@ -41,7 +41,8 @@ def beginning(console: Console, run: RunFolder, start: Start) -> None:
 def saved(status: SavingStatus) -> str:
     """One line on what is safe on disk, and on what went wrong."""
     records = sum(status.records.values())
-    text = f"{records:,} records in {status.files:,} files, {status.checkpoints} checkpoints"
+    text = f"{records:,} records in {_counted(status.files, 'file')}, "
+    text += _counted(status.checkpoints, "checkpoint")
     if status.lost_records:
         text += f"; {status.lost_records:,} records LOST"
     if status.trouble:
@@ -83,7 +84,10 @@ def summary(console: Console, title: str, rows: Mapping[str, Any]) -> None:
     if console.is_terminal:
         # No side borders: a command that breaks over lines must paste as one.
         console.rule(title, style="green")
-        console.print(text, soft_wrap=True)
     else:
         console.print(title)
-        console.print(text, soft_wrap=True)
+    console.print(text, soft_wrap=True, end="")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -216,7 +216,7 @@ class _Session:
             speed = self.envs.core.velocity_along_command()[:, 0].mean()
             figures["forward speed"] = f"{speed:.2f} m/s"
         figures["saved"] = report.saved(self.saving.status) if self.saving else "not recorded"
-        figures["in"] = str(self.run.path)
+        figures["run"] = str(self.run.path)
         return figures
 
     # -- at its end -------------------------------------------------------------------------
@@ -235,7 +235,7 @@ class _Session:
             )
         rows |= {
             "Test it": train_command("--run", "test", "--model_path", self.run.final_model),
-            "Train on (choose a larger total)": self._resume_command(
+            "Train on, here to twice the timesteps": self._resume_command(
                 self._newest(), 2 * self.total
             ),
             **self._recorded(),
@@ -275,6 +275,7 @@ class _Session:
         return {
             "Recorded": report.saved(self.saving.status),
             "Every step of every robot": trackway_command("streams", self.run.path),
+            "All of it in a browser": trackway_command("serve", self.run.path.parent),
             **({"Shipped to": self.store} if self.store else {}),
             **({"Backed up to": self.backup / self.run.name} if self.backup else {}),
         }

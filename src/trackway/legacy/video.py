@@ -61,6 +61,7 @@ class VideoRecordingCallback(BaseCallback):
             record_episodes,
             self,
             TimeBudget(time_share, clock=clock),
+            called="video",
         )
         self._folder, self._num_episodes = Path(video_folder), record_episodes
         self._show_s, self._finish_within_s = show_duration_seconds, finish_within_s
@@ -95,6 +96,8 @@ class VideoRecordingCallback(BaseCallback):
             width = max(len(reason) for reason in self._reasons)
             rows = [f"  {reason:<{width}}  {n:>5}" for reason, n in self._reasons.most_common()]
             say("\n".join(["Recorded episodes ended by", *rows]))
+        if self.verbose and self._recordings.merged:
+            say(f"{self._recordings.merged} videos were left out, to keep time.")
         if self.verbose and unfinished:
             say(f"{unfinished} videos are still being drawn; they appear in {self._folder}.")
 

@@ -76,7 +76,19 @@ class BackgroundEvaluation:
         budget: TimeBudget,
         *,
         use_curriculum: bool = False,
+        called: str = "evaluation",
     ) -> None:
+        """Prepare; nothing is touched before `start`.
+
+        Args:
+            env: Stepped by nobody else.
+            every: Timesteps between evaluations.
+            num_episodes: Of each.
+            listener: Who is told of them.
+            budget: The time that they may take.
+            use_curriculum: Evaluate at the training's current `rand_power`.
+            called: What they are to whoever reads of them: "evaluation", "video".
+        """
         if every < 1 or num_episodes < 1:
             raise ValueError(
                 f"an evaluation of {num_episodes} episodes every {every} timesteps:"
@@ -84,6 +96,7 @@ class BackgroundEvaluation:
             )
         self._raw_env, self._every, self._num_episodes = env, every, num_episodes
         self._listener, self.budget, self._use_curriculum = listener, budget, use_curriculum
+        self._called = called
         self._model: BaseAlgorithm | None = None
         self._env: VecEnv | None = None
         self._policy: FrozenPolicy | None = None
@@ -134,7 +147,9 @@ class BackgroundEvaluation:
             left_s = end_s - self.budget.clock.monotonic_s()
             if left_s <= 0:
                 _log.warning(
-                    "An evaluation was not over %.0f s after training; it is dropped.", within_s
+                    "The last %s was not over %.0f s after training; it is dropped.",
+                    self._called,
+                    within_s,
                 )
                 self._running, self._waiting = None, False
                 return False
@@ -144,10 +159,9 @@ class BackgroundEvaluation:
     def _merge(self) -> None:
         self.merged += 1
         if self.merged == 1:
-            _log.warning(
-                "Evaluating every %d timesteps takes more than %.2g %% of the training's time;"
-                " evaluations that fall due meanwhile are merged into the next one.",
-                self._every,
+            _log.info(
+                "Fewer %ss than asked for: they may take %.2g %% of the time.",
+                self._called,
                 100 * self.budget.share,
             )
 
@@ -166,7 +180,7 @@ class BackgroundEvaluation:
                 self._running = None
                 self.failed += 1
                 if self.failed == 1:
-                    _log.warning("An evaluation failed (%s); training goes on.", error)
+                    _log.warning("The %s failed (%s); training goes on.", self._called, error)
 
     def _prepare(self, model: BaseAlgorithm) -> tuple[VecEnv, FrozenPolicy]:
         self._env = self._env or side_environment(self._raw_env, model)

@@ -101,13 +101,13 @@ def test_what_falls_due_meanwhile_becomes_one_with_the_next_is_counted_and_said(
 ):
     evaluation, notes = background(clock, model, every=100)
 
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         train(evaluation, clock, 12, 2000)
 
     asked = 19
     assert evaluation.merged > 0
     assert notes.begun + evaluation.merged + evaluation._waiting == asked
-    assert len([r for r in caplog.records if "merged into the next" in r.message]) == 1
+    assert len([r for r in caplog.records if "Fewer evaluations than asked" in r.message]) == 1
 
 
 def test_a_resumed_training_goes_on_to_the_next_multiple(clock, model):
@@ -176,7 +176,7 @@ def test_an_environment_that_cannot_be_stepped_is_said_once_and_counted(clock, m
     assert evaluation.failed == 4
     assert notes.results == []
     assert [r.message for r in caplog.records] == [
-        "An evaluation failed (a gear came off); training goes on."
+        "The evaluation failed (a gear came off); training goes on."
     ]
 
 
