@@ -93,6 +93,12 @@ def command_line() -> list[str]:
     return list(sys.orig_argv)
 
 
+def program_folder() -> Path:
+    """Where the program's script lies; where it runs, if it is no file."""
+    script = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path()
+    return script.resolve().parent if script.is_file() else Path.cwd()
+
+
 def resume_command(zip_path: Path, total_timesteps: int | None) -> str:
     """A shell command that continues from a checkpoint, or how to do it where there is no train.py."""
     script = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path()

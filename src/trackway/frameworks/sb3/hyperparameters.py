@@ -13,7 +13,13 @@ from trackway.frameworks.sb3.learner import (
     rollout_settings,
     schedule_or_value,
 )
-from trackway.probes.system import command_line, git_state, machine, versions
+from trackway.probes.system import (
+    command_line,
+    git_state,
+    machine,
+    program_folder,
+    versions,
+)
 
 # Always in the record, null where the algorithm has no such setting.
 _PROMISED = (
@@ -62,7 +68,7 @@ def read_hyperparameters(
         "environment_configs": configs,
         "versions": versions(),
         "machine": machine(),
-        "git": git_state(Path.cwd()),
+        "git": git_state(program_folder()) or git_state(Path.cwd()),
         "command_line": command_line(),
         "working_directory": str(Path.cwd()),
         "timestamp": started_unix_s,

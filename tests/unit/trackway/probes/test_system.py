@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.support.clock import FakeClock
 
-from trackway.probes.system import ProcessProbe, git_state, resume_command, versions
+from trackway.probes.system import ProcessProbe, git_state, program_folder, resume_command, versions
 
 
 def test_memory_and_processor_are_of_this_process():
@@ -49,6 +49,18 @@ def test_without_a_train_script_the_instructions_say_what_to_call(tmp_path, monk
     monkeypatch.setattr(sys, "argv", ["-c"])
 
     assert "PPO.load('/a.zip'" in resume_command(Path("/a.zip"), None)
+
+
+def test_the_program_lies_where_its_script_does(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    script = tmp_path / "elsewhere" / "mine.py"
+    script.touch()
+    monkeypatch.chdir(tmp_path)
+
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    assert program_folder() == script.parent
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    assert program_folder() == tmp_path
 
 
 def test_git_state_tells_commit_and_changes(tmp_path):
