@@ -25,9 +25,11 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from go1.config import Go1Config, check_rand_power
+from go1.checks import check_rand_power
+from go1.config import Go1Config
 from go1.model import build_model, render_model
 from go1.motion import Motion
+from go1.one_simulation import OneSimulation
 from go1.presets import preset
 from go1.randomization import DomainRandomization
 from go1.robot import LEG_NAMES
@@ -86,32 +88,6 @@ class UpstreamTask:
 class UpstreamTerms:
     reward_weights: dict[str, float]
     cost_weights: dict[str, float]
-
-
-class OneSimulation:
-    """A single simulation with the face of a batch: its arrays have a leading dimension of 1."""
-
-    nsim = 1
-
-    def __init__(self, model: mujoco.MjModel) -> None:
-        self.model = model
-        self.data = mujoco.MjData(model)
-        self._scratch = mujoco.MjData(model)
-
-    def bind(self, name: str) -> NDArray[Any]:
-        """A live view of an MjData field."""
-        return np.asarray(getattr(self.data, name))[None]
-
-    def expand(self, name: str) -> NDArray[Any]:
-        """A live view of an MjModel field."""
-        return np.asarray(getattr(self.model, name))[None]
-
-    def expanded(self, name: str) -> NDArray[Any]:
-        """An MjModel field, which is the robot's own here in any case."""
-        return self.expand(name)
-
-    def set_const(self, _ids: Any = None) -> None:
-        mujoco.mj_setConst(self.model, self._scratch)
 
 
 class UpstreamCore:

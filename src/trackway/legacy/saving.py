@@ -27,8 +27,8 @@ from trackway.frameworks.sb3.recorder_callback import RecorderCallback
 from trackway.legacy.json_layout import CHECKPOINTS, MODELS
 from trackway.legacy.observer import Observer
 from trackway.legacy.session import Options, Session
+from trackway.recorder.delivery import Delivery
 from trackway.recorder.guard import Guard
-from trackway.recorder.outbox import Delivery
 from trackway.recorder.recorder import Recorder
 
 _log = logging.getLogger("trackway")

@@ -18,8 +18,9 @@ from trackway.legacy.json_layout import HYPERPARAMETERS, MODELS, SUMMARIES
 from trackway.legacy.observer import Observer
 from trackway.legacy.summaries import summaries
 from trackway.probes.system import resume_command
+from trackway.recorder.delivery import Delivery
 from trackway.recorder.guard import Guard
-from trackway.recorder.outbox import Delivery, Outbox
+from trackway.recorder.outbox import Outbox
 
 _WRITER = "trackway.legacy.json_layout"
 _CUT_AT = 1000  # finished episodes between two saves; then they get a file without waiting longer

@@ -18,19 +18,18 @@ would stand still for it): the sender looks for new messages every `_LOOK_S`.
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import subprocess
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.columns import Columns
 from trackway.format.message import encode
+from trackway.recorder.delivery import Delivery, Ledger
 from trackway.recorder.inbox_process import InboxProcess
 
 LIMIT_BYTES = 256 << 20
@@ -39,23 +38,6 @@ _LONGEST_PAUSE_S = 10.0
 _LOOK_S = 0.05
 _TRIP_BYTES = 256 << 10  # sent at once; what has been sent cannot be given up for newer ones
 COMMIT_EVERY_S = 1.0
-
-_log = logging.getLogger("trackway")
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What became of the messages so far."""
-
-    files: Mapping[str, int] = field(default_factory=dict)  # per kind
-    records: Mapping[str, int] = field(default_factory=dict)  # per kind
-    failures: int = 0  # writes that the disk refused, each tried again
-    lost_records: int = 0
-    waiting_messages: int = 0
-    restarts: int = 0  # writer processes that died
-    waited_s: float = 0.0  # how long training stood still because the disk was slow
-    trouble: str | None = None  # the failure that has not gone away yet
-    last: Mapping[str, Path] = field(default_factory=dict)  # the newest file of each kind
 
 
 @dataclass
@@ -106,12 +88,7 @@ class Outbox:
         self._closing = False
         self._writer: InboxProcess | None = None
         self._deaths = 0  # in a row, without a message written between them
-        self._said: set[str] = set()
-        self._lost: set[int] = set()
-        self._files: Counter[str] = Counter()
-        self._records: Counter[str] = Counter()
-        self._last: dict[str, Path] = {}
-        self._delivery = Delivery()
+        self._ledger = Ledger(limit_bytes)
         self._sender = threading.Thread(target=self._send, name="trackway-sender", daemon=True)
         self._sender.start()
 
@@ -119,13 +96,7 @@ class Outbox:
     def delivery(self) -> Delivery:
         """How things stand now."""
         with self._changed:
-            return replace(
-                self._delivery,
-                files=dict(self._files),
-                records=dict(self._records),
-                last=dict(self._last),
-                waiting_messages=len(self._waiting) + len(self._on_the_way),
-            )
+            return self._ledger.delivery(len(self._waiting) + len(self._on_the_way))
 
     @property
     def writer_pid(self) -> int | None:
@@ -182,7 +153,7 @@ class Outbox:
             self._nudge()
             done = self._changed.wait_for(settled, timeout_s)
             self._hurry -= seq is None
-            return done and seq not in self._lost
+            return done and seq not in self._ledger.lost
 
     def close(self, timeout_s: float = 60.0) -> Delivery:
         """Deliver what is left, for so long at most, then count the rest as lost and end the writer."""
@@ -215,13 +186,13 @@ class Outbox:
 
     def _make_room(self, size: int) -> None:
         with self._changed:
-            if self._delivery.trouble is None:
+            ledger = self._ledger
+            if ledger.trouble is None:
                 start_s = self._clock.monotonic_s()
                 self._changed.wait_for(
-                    lambda: self._fits(size) or self._delivery.trouble is not None, _STALL_S
+                    lambda: self._fits(size) or ledger.trouble is not None, _STALL_S
                 )
-                waited_s = self._delivery.waited_s + self._clock.monotonic_s() - start_s
-                self._delivery = replace(self._delivery, waited_s=waited_s)
+                ledger.waited_s += self._clock.monotonic_s() - start_s
             while not self._fits(size) and self._waiting:
                 self._lose(self._waiting.popleft())
 
@@ -233,13 +204,7 @@ class Outbox:
 
     def _lose(self, parcel: _Parcel) -> None:
         self._forget(parcel)
-        self._lost.add(parcel.seq)
-        lost = self._delivery.lost_records + parcel.records
-        self._delivery = replace(self._delivery, lost_records=lost)
-        if parcel.records:
-            self._say_once(
-                "lost", "records are being lost: %s", self._delivery.trouble or "no room"
-            )
+        self._ledger.lose(parcel.seq, parcel.records)
 
     def _forget(self, parcel: _Parcel) -> None:
         if parcel.seq > 0:  # commits are not counted as put, either
@@ -304,8 +269,7 @@ class Outbox:
                 self._waiting.extendleft(reversed(self._on_the_way.values()))
                 self._on_the_way.clear()
                 self._deaths += 1
-                restarts = self._delivery.restarts + 1
-                self._delivery = replace(self._delivery, restarts=restarts)
+                self._ledger.restarts += 1
                 if self._deaths > 2:
                     self._trouble_is("the writer process dies again and again")
                 pause_s = (
@@ -329,13 +293,10 @@ class Outbox:
     def _on_report(self, report: dict[str, Any]) -> None:
         with self._changed:
             if "trouble" in report:
-                failures = self._delivery.failures + 1
-                self._delivery = replace(self._delivery, failures=failures)
+                self._ledger.failures += 1
                 self._trouble_is(report["trouble"])
             elif "rejected" in report:
-                self._say_once(
-                    report["rejected"], "a record could not be written: %s", report["rejected"]
-                )
+                self._ledger.reject(report["rejected"])
                 parcel = self._on_the_way.pop(report["seq"], None)
                 if parcel is not None:
                     self._lose(parcel)
@@ -348,32 +309,13 @@ class Outbox:
             parcel = self._on_the_way.pop(seq, None)
             if parcel is not None:
                 self._forget(parcel)
-        for kind, path, records in files:
-            self._files[kind] += 1
-            self._records[kind] += records
-            self._last[kind] = Path(path)
         if files:
             self._deaths = 0
-            if self._delivery.trouble is not None:
-                self._delivery = replace(self._delivery, trouble=None)
-                self._said.discard("trouble")
-                _log.warning("writing works again")
+            self._ledger.written(files)
 
     def _trouble_is(self, what: str) -> None:
-        self._delivery = replace(self._delivery, trouble=what)
-        self._say_once(
-            "trouble",
-            "recording cannot write: %s; training goes on, the records wait in memory (up to %d MB) "
-            "and are tried again",
-            what,
-            self._limit_bytes >> 20,
-        )
+        self._ledger.trouble_is(what)
         self._changed.notify_all()
-
-    def _say_once(self, key: str, text: str, *facts: Any) -> None:
-        if key not in self._said:
-            self._said.add(key)
-            _log.warning(text, *facts)
 
     def _on_death(self) -> None:
         self._nudge()

@@ -20,7 +20,8 @@ from trackway.frameworks.sb3.exact import restore, told_of
 from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots, Taken
 from trackway.probes.system import versions
-from trackway.recorder.outbox import Delivery, Outbox
+from trackway.recorder.delivery import Delivery
+from trackway.recorder.outbox import Outbox
 
 _WRITER = "trackway.frameworks.sb3.checkpoint_writer"
 _log = logging.getLogger("trackway")
