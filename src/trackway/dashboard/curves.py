@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Route
 from trackway.dashboard.answers import MAX_POINTS, NO_STORE, names, number, whole
 from trackway.dashboard.position import position, write_position
 from trackway.dashboard.views import with_view
+from trackway.dashboard.writers import together
 from trackway.errors import DashboardError, QueryError
 from trackway.query.axis import X
 from trackway.query.run_view import Curve, RunView
@@ -77,7 +78,7 @@ def curve(
             x_end=np.interp(found.x_end, counted, numbers),
         )
     try:
-        return view.curve(
+        found = view.curve(
             stream,
             name,
             env=int(env) if env else None,
@@ -87,6 +88,7 @@ def curve(
             end=end,
             buckets=buckets,
         )
+        return together(found)
     except (QueryError, ValueError):
         return None  # this run has none: another that is compared with it may
 

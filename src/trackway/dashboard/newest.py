@@ -11,14 +11,14 @@ import numpy.typing as npt
 from trackway.dashboard.curves import asked
 from trackway.dashboard.episodes_over_time import coded, place_of
 from trackway.dashboard.overview import markers
-from trackway.dashboard.position import STREAMS, Position
+from trackway.dashboard.position import COLUMNS, STREAMS, Position
+from trackway.dashboard.writers import together
 from trackway.errors import QueryError
 from trackway.query.axis import X
 from trackway.query.downsample import Buckets, downsample
 from trackway.query.run_view import RunView
 
 Floats = npt.NDArray[np.float64]
-_COLUMNS: Final = frozenset({"steps", "system"})
 _MOST_POINTS: Final = 24
 
 
@@ -34,7 +34,7 @@ def newest(
         stream, _, field = key.partition(":")
         if end.get(stream, 0) <= begin.get(stream, 0):
             continue
-        columns = stream in _COLUMNS
+        columns = stream in COLUMNS
         points = (_of_columns if columns else _of_records)(
             view, stream, field, x, begin[stream], end[stream], now_unix
         )
@@ -63,11 +63,10 @@ def _of_records(
 def _of_columns(
     view: RunView, stream: str, name: str, x: X, begin: int, end: int, now_unix: float
 ) -> dict[str, Any] | None:
-    """Rows of the latest attempt: no earlier one grows."""
-    last = len(view.spans) - 1
+    """Rows of the latest attempt of each writer: no earlier one grows."""
     # The view may have gone on since: what lies beyond `end` is for the next event.
-    earlier = sum(view.rows(stream)[:last])
-    first, rows = max(0, begin - earlier), end - earlier
+    over, _ = view.drawn(stream)
+    first, rows = max(0, begin - over), end - over
     name, _, env = name.partition("@")
     name, _, index = name.partition("#")
     try:
@@ -83,18 +82,20 @@ def _of_columns(
         )
     except (QueryError, ValueError):
         return None
-    kept = np.flatnonzero(curve.attempt == last)
-    made = curve.buckets.each(lambda part: part[kept])
-    made = Buckets(made.rows[kept], made.ends[kept], *made.parts())
-    return _points(_on_axis(view, stream, made.ends, x, now_unix), made)
+    made = together(curve.only(view.writing))
+    if not len(made):
+        return None
+    at = _on_axis(view, stream, int(made.attempt[0]), made.buckets.ends, x, now_unix)
+    return _points(at, made.buckets)
 
 
 def _on_axis(
-    view: RunView, stream: str, ends: npt.NDArray[np.int64], x: X, now_unix: float
+    view: RunView, stream: str, number: int, ends: npt.NDArray[np.int64], x: X, now_unix: float
 ) -> Floats:
+    """Where rows of attempt `number` are."""
     if x == "row":
         return ends.astype(float)
-    span = view.spans[-1]
+    span = view.spans[number]
     timesteps: Floats
     if stream == "steps":
         timesteps = span.begin + ends.astype(float) * max(1, span.num_envs)
@@ -103,7 +104,7 @@ def _on_axis(
     else:
         own = "unix_s" if x == "time" else "timestep"
         told = view.curve(stream, own, x="row", start=int(ends[0]) - 1, end=int(ends[-1]))
-        kept = told.attempt == len(view.spans) - 1
+        kept = told.attempt == number
         timesteps = np.interp(ends, told.buckets.ends[kept], told.buckets.last[kept])
         if x == "time":
             return timesteps
@@ -132,5 +133,6 @@ def _ended(view: RunView, x: X, begin: int, end: int) -> dict[str, Any]:
 
 
 def _timestep(view: RunView) -> int:
-    rows, span = view.rows("steps"), view.spans[-1] if view.spans else None
-    return span.begin + rows[-1] * span.num_envs if span and rows else 0
+    rows = view.rows("steps")
+    ends = ((view.spans[n], rows[n]) for n in view.writing)
+    return max((span.begin + count * span.num_envs for span, count in ends), default=0)

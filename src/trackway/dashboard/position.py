@@ -14,13 +14,16 @@ from trackway.query.run_view import RunView
 Position = tuple[int, ...]
 
 STREAMS: Final = ("steps", "episodes", "updates", "system", "events")
+COLUMNS: Final = frozenset({"steps", "system"})
 # What lies further back than this is drawn anew instead: one question, and a bounded answer.
 MOST_NEW_ROWS: Final = 20_000
 
 
 def position(view: RunView) -> Position:
-    """How much each stream has given."""
-    return tuple(sum(view.rows(stream)) for stream in STREAMS)
+    """How much each stream has given; of columns, as far as all writers have come that record at once."""
+    return tuple(
+        sum(view.drawn(stream) if stream in COLUMNS else view.rows(stream)) for stream in STREAMS
+    )
 
 
 def write_position(at: Position) -> str:

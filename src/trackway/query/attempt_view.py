@@ -113,10 +113,17 @@ class AttemptView:
             if self.span.counts(record) and (seam is None or record.get("timestep") != seam)
         )
 
+    def grows(self, stream: str) -> bool:
+        """Whether a stream of columns may grow: it is recorded here, or comes from a store."""
+        if stream not in self.columns or stream in self._ends:
+            return False
+        folder = self.columns[stream].folder
+        return folder.ring_pointer.exists() or any(folder.path.glob("*.open"))
+
     def _growing(self, stream: str) -> int:
         """Rows of a stream that may grow, as of the last refresh: what has been taken in can be drawn."""
         view = self.columns[stream]
-        growing = view.folder.ring_pointer.exists()
+        growing = self.grows(stream)
         taken = view.taken
         if growing and taken is not None:
             return taken

@@ -8,6 +8,7 @@ curve = view.curve("updates", "train/loss", x="time")
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class Curve:
     Attributes:
         x: Where each bucket begins on the axis, and `x_end` where it ends.
         attempt: The attempt it is of, an index into `RunView.spans`.
+        writer: Which of the run's writers that attempt is of.
         buckets: What it held; `rows` and `ends` are row numbers of that attempt's stream.
         unit: Of the values.
     """
@@ -42,25 +44,37 @@ class Curve:
     x: Floats
     x_end: Floats
     attempt: npt.NDArray[np.int64]
+    writer: npt.NDArray[np.int64]
     buckets: Buckets
     unit: str
 
     def __len__(self) -> int:
         return len(self.x)
 
+    def only(self, attempts: Sequence[int]) -> Curve:
+        """What of it is of these attempts."""
+        kept = np.flatnonzero(np.isin(self.attempt, attempts))
+        made = self.buckets.each(lambda part: part[kept])
+        return Curve(
+            self.x[kept],
+            self.x_end[kept],
+            self.attempt[kept],
+            self.writer[kept],
+            Buckets(made.rows[kept], made.ends[kept], *made.parts()),
+            self.unit,
+        )
+
 
 @dataclass
 class _Joined:
-    """Records of all attempts as columns.
+    """Records of all attempts as columns, in the order in which they came.
 
     Attributes:
-        counts: How many each attempt but the last gave.
-        taken: How many of the last attempt's are in.
+        taken: By attempt, how many are in.
     """
 
-    counts: list[int]
     columns: RecordColumns = field(default_factory=RecordColumns)
-    taken: int = 0
+    taken: dict[str, int] = field(default_factory=dict)
 
 
 class RunView:
@@ -127,16 +141,16 @@ class RunView:
             return made
         if len(views) == 1:
             return views[0].told(stream)
-        # The last attempt grows, those before it do not.
-        *before, last = [view.kept(stream) for view in views] or [[]]
-        counts = [len(records) for records in before]
-        known = self._joined.get(stream)
-        if known is None or known.counts != counts or known.taken > len(last):
-            known = self._joined[stream] = _Joined(counts)
-            for records in before:
-                known.columns.extend(records)
-        known.columns.extend(last[known.taken :])
-        known.taken = len(last)
+        kept = {view.span.attempt.name: view.kept(stream) for view in views}
+        known = self._joined.get(stream, _Joined())
+        if any(count > len(kept.get(name, ())) for name, count in known.taken.items()):
+            known = _Joined()  # what an attempt gave to the line was cut
+        self._joined[stream] = known
+        new = [r for name, records in kept.items() for r in records[known.taken.get(name, 0) :]]
+        if len(self.writing) > 1:
+            new.sort(key=lambda record: record.get("timestep", 0))
+        known.columns.extend(new)
+        known.taken = {name: len(records) for name, records in kept.items()}
         return known.columns
 
     def line_records(self, stream: str) -> list[tuple[Span, list[dict[str, Any]]]]:
@@ -150,6 +164,24 @@ class RunView:
     def rows(self, stream: str) -> list[int]:
         """How many rows of a stream each attempt gave to the line."""
         return [view.rows(stream) for view in self._views()]
+
+    @property
+    def writing(self) -> list[int]:
+        """The newest attempt of each of the run's writers, as indices into `spans`."""
+        return sorted({span.rank: number for number, span in enumerate(self.spans)}.values())
+
+    def drawn(self, stream: str) -> tuple[int, int]:
+        """How many rows of a stream of columns can be drawn: of attempts that are over, and beyond.
+
+        Several writers that record at once can be drawn as far as all of them have come.
+        """
+        rows, newest = self.rows(stream), self.writing
+        over = sum(count for number, count in enumerate(rows) if number not in newest)
+        views = self._views()
+        begun = [number for number in newest if stream in views[number].columns]
+        growing = [rows[number] for number in begun if views[number].grows(stream)]
+        ended = [rows[number] for number in begun]
+        return over, min(growing) if growing else max(ended, default=0)
 
     def extent(self, stream: str, x: X = "timestep") -> tuple[float, float]:
         """Where a stream begins and ends on an axis.
@@ -211,8 +243,8 @@ class RunView:
             wanted = max(1, round(buckets * float(np.clip(share, 0, 1))))
             made = view.buckets(stream, field, int(first), int(np.ceil(last)), wanted, env, index)
             ends = axis.at(np.minimum(made.ends, rows))
-            attempt = np.full(len(made), number)
-            parts.append(Curve(axis.at(made.rows), ends, attempt, made, unit))
+            attempt, writer = (np.full(len(made), n) for n in (number, view.span.rank))
+            parts.append(Curve(axis.at(made.rows), ends, attempt, writer, made, unit))
         if not known:
             raise QueryError(f"{self.run.name} has no stream {stream!r}; it has: {self._told()}")
         return _joined(parts, unit)
@@ -260,8 +292,8 @@ class RunView:
 
 def _joined(parts: list[Curve], unit: str) -> Curve:
     if not parts:
-        nothing = np.empty(0)
-        return Curve(nothing, nothing, np.empty(0, np.int64), downsample_at(nothing, [0]), unit)
+        nothing, none = np.empty(0), np.empty(0, np.int64)
+        return Curve(nothing, nothing, none, none, downsample_at(nothing, [0]), unit)
     buckets = [part.buckets for part in parts]
     joined = Buckets(
         np.concatenate([b.rows for b in buckets]),
@@ -272,6 +304,7 @@ def _joined(parts: list[Curve], unit: str) -> Curve:
         np.concatenate([part.x for part in parts]),
         np.concatenate([part.x_end for part in parts]),
         np.concatenate([part.attempt for part in parts]),
+        np.concatenate([part.writer for part in parts]),
         joined,
         unit,
     )

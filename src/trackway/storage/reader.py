@@ -21,7 +21,7 @@ from trackway.storage.cursor import Block, Cursor, read_header
 from trackway.storage.parts import part_header
 from trackway.storage.places import PartFile, StreamFolder, find_stream
 from trackway.storage.ring import Ring
-from trackway.storage.segments import load
+from trackway.storage.segments import next_row
 
 Array = npt.NDArray[Any]
 _PIECES_AT_ONCE = 100_000
@@ -172,7 +172,7 @@ def end_row(folder: StreamFolder) -> int:
                 return header.next_row
             continue
         try:
-            return load(file.path).next_row
+            return next_row(file.path)
         except (FormatError, FileNotFoundError):
             continue
     return 0

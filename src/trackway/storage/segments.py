@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from trackway.format.segment import (
     read_frame,
     read_frame_head,
 )
+from trackway.storage.seek import offset_of
 
 # More than a seal with a digest for each of a thousand fields takes.
 _TAIL_BYTES: Final = 1 << 17
@@ -97,6 +99,23 @@ def load(path: Path) -> Segment:
         damage=[part for part in parts if isinstance(part, Damage)],
         size=len(data),
     )
+
+
+def next_row(path: Path) -> int:
+    """The number after the last row that a segment accounts for; of a whole one, its ends are read.
+
+    Raises:
+        OSError: It cannot be read, or is not there (any more).
+        FormatError: Not even its header can be read.
+    """
+    with path.open("rb") as file:
+        opening = read_opening(file)
+        size = file.seek(0, os.SEEK_END)
+        offset = offset_of(file, opening.size, size, opening.salt, sys.maxsize)
+        file.seek(offset)
+        found = frames(file.read(), 0, opening.salt)
+        ends = [part.first_row + part.count for part in found if isinstance(part, Frame)]
+    return max(ends) if ends else load(path).next_row
 
 
 def read_opening(file: BinaryIO) -> Opening:

@@ -2,12 +2,19 @@ import contextlib
 import json
 import shutil
 import socket
+import struct
 import threading
 import time
 
+import numpy as np
 import pytest
 from tests.support.dashboard import serving
 from tests.support.recorded_run import NUM_ENVS, RecordedRun
+
+from trackway.run import RunFolder
+from trackway.sync.folder_store import FolderStore
+from trackway.sync.mirror import Mirror
+from trackway.sync.shipper import Shipper
 
 
 class Events:
@@ -87,6 +94,74 @@ def test_new_rows_arrive_as_they_come_and_say_how_far_they_go(run, listen):
     assert told["timesteps"] == 150 * NUM_ENVS
     assert x == sorted(set(x))
     assert (x[0] > 100 * NUM_ENVS, x[-1]) == (True, 150 * NUM_ENVS)
+
+
+def test_writers_that_record_at_once_append_to_one_curve(models, page):
+    ranks = [RecordedRun(models / "ranks", rank=rank) for rank in range(2)]
+    for rank in ranks:
+        rank.train(100, reward=float(rank.recorder._rank))
+    with serving(models, page) as site, contextlib.ExitStack() as stack:
+        events = Events(site, f"/api/runs/ranks/live?{KEYS}")
+        stack.callback(events.close)
+        assert events.next()[0] == "here"
+        ranks[0].train(60, reward=0.0)
+        ranks[1].train(50, reward=1.0)
+        x, mean, ended = [], [], 0
+        while not x or x[-1] < 150 * NUM_ENVS or ended < 22:
+            kind, _, told = events.next()
+            assert kind == "rows"
+            points = told["curves"].get("steps:reward", {"x": [], "mean": []})
+            x, mean = x + points["x"], mean + points["mean"]
+            ended += sum(told.get("ended", {"reasons": {}})["reasons"].values())
+        whole = frame_of(site, "/api/runs/ranks/curves?keys=steps:reward&n=10")
+    for rank in ranks:
+        rank.close()
+
+    # As far as both have come; each point is of both.
+    assert x == sorted(set(x))
+    assert (x[0] > 100 * NUM_ENVS, x[-1]) == (True, 150 * NUM_ENVS)
+    assert mean == pytest.approx([0.5] * len(mean), abs=0.2)
+    assert ended == 22
+    assert whole["x"] == sorted(set(whole["x"]))
+    assert whole["mean"][:-1] == pytest.approx([0.5] * (len(whole["x"]) - 1), abs=0.1)
+
+
+def test_a_run_that_comes_from_a_store_appends_as_one_that_is_recorded_here(models, page, tmp_path):
+    run = RecordedRun(tmp_path / "elsewhere" / "far")
+    store = FolderStore(tmp_path / "store")
+    shipper, mirror = Shipper(RunFolder(run.path), store), Mirror(store, "far", models)
+
+    def arrive(rows):
+        run.train(rows)
+        assert run.recorder.sync()
+        shipper.ship()
+        mirror.poll()
+
+    arrive(100)
+    with serving(models, page) as site, contextlib.ExitStack() as stack:
+        for keys in (KEYS, "keys=updates:train/value_loss"):
+            events = Events(site, f"/api/runs/far/live?{keys}")
+            stack.callback(events.close)
+            assert events.next()[0] == "here"
+            arrive(20)
+            rows, x = 0, []
+            while rows < run.rows:
+                kind, at, told = events.next()
+                assert kind == "rows"
+                rows = int(at.split(".")[0])
+                x += told["curves"].get("steps:reward", {"x": []})["x"]
+            assert (x[-1:] == [rows * NUM_ENVS]) == (keys == KEYS)
+    shipper.close()
+    run.close()
+
+
+def frame_of(site, path):
+    """The first curve of a frame: where its buckets end, and their means."""
+    body = site.get(path).body
+    size = struct.unpack_from("<I", body)[0]
+    told = json.loads(body[4 : 4 + size])["curves"][0]
+    arrays = np.frombuffer(body, np.float32, offset=4 + size).reshape(-1, told["n"])
+    return {"x": (told["from"] + arrays[0]).tolist(), "mean": arrays[-1].tolist()}
 
 
 def test_a_browser_that_was_away_goes_on_where_it_was(run, listen):

@@ -12,6 +12,7 @@ from trackway.storage import seek
 from trackway.storage.places import StreamFolder
 from trackway.storage.reader import Reader
 from trackway.storage.seek import offset_of
+from trackway.storage.segments import load, next_row
 
 SIZES = (3, 1, 5, 40, 2, 2, 2, 30, 1, 1, 1, 7)
 
@@ -45,6 +46,18 @@ def test_damage_between_frames_is_jumped_over():
 
     assert _found(bytes(data), sum(SIZES) - 1) > SIZES[0]
     assert _found(bytes(data), 0) == 0
+
+
+@pytest.mark.parametrize("harm", ["none", "cut", "damaged"])
+def test_the_end_is_told_as_by_whoever_reads_the_whole(tmp_path, harm):
+    data, path = bytearray(a_segment(SIZES)), tmp_path / "000000.open"
+    for at in range(len(data) // 2, len(data), 37):
+        harmed = data[:at] if harm == "cut" else bytearray(data)
+        if harm == "damaged":
+            harmed[at:] = bytes(len(data) - at)
+        path.write_bytes(harmed)
+
+        assert next_row(path) == load(path).next_row
 
 
 def test_rows_of_one_environment_are_read_alone(tmp_path):
