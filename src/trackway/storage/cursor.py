@@ -191,6 +191,9 @@ class Cursor:
         if frame.kind == ROWS:
             columns = split(header.schema, header.num_envs, frame)
             chosen = [columns[name][:, self._envs] for name in self._fields]
+            # Views of a few fields would hold all that was read of the file.
+            if 2 * sum(column.nbytes for column in chosen) < len(frame.payload):
+                chosen = [column.copy() for column in chosen]
             yield Block(frame.first_row, chosen)
         elif frame.kind == NOTE:
             yield frame.json()

@@ -69,10 +69,12 @@ def _best(sample: Array) -> str | None:
     else:
         sizes["DELTA_BINARY_PACKED"] = packed(np.diff(sample, prepend=sample[:1]))
     sizes["PLAIN"] = packed(sample)
-    known, places = np.unique(sample.view(f"u{sample.itemsize}"), return_inverse=True)
+    raw = sample.view(f"u{sample.itemsize}")
+    rising = np.sort(raw)  # np.unique hashes, which takes ten times as long
+    known = rising[np.diff(rising, prepend=~rising[:1]) != 0]
     if len(known) <= len(sample) // 8:
         bits = max(1, math.ceil(math.log2(len(known)))) if len(known) > 1 else 0
-        indices = places.astype(np.uint8 if bits <= 8 else np.uint16)
+        indices = np.searchsorted(known, raw).astype(np.uint8 if bits <= 8 else np.uint16)
         sizes[None] = min(packed(indices), len(sample) * bits // 8) + known.nbytes
     return min(sizes, key=lambda encoding: sizes[encoding])
 

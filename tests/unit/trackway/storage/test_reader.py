@@ -4,6 +4,7 @@ from tests.support.streams import Bench, assert_rows
 
 from trackway.errors import StreamError
 from trackway.storage import ring
+from trackway.storage.cursor import Block, Cursor
 from trackway.storage.places import StreamFolder
 from trackway.storage.reader import Reader, describe, follow, read, read_records
 
@@ -29,6 +30,16 @@ def test_journal_and_ring_are_read_as_one(bench):
     assert_rows(bench.read(first=17), range(17, 52))
     assert_rows(bench.read(first=49), range(49, 52))
     assert_rows(bench.read(first=99), [])
+
+
+def test_a_field_that_is_read_alone_does_not_hold_the_others_in_memory(bench):
+    bench.commit(9)
+    bench.finish()
+    blocks = Cursor(bench.folder, ["reward"]).read(0)
+    columns = [column for block in blocks if isinstance(block, Block) for column in block.columns]
+
+    assert sum(len(column) for column in columns) == 9
+    assert all(column.base is None for column in columns)
 
 
 def test_two_readers_at_their_own_pace_see_every_row_once(bench):
