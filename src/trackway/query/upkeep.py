@@ -3,7 +3,7 @@
     python -m trackway.query.upkeep RUN_FOLDER
     python -m trackway.query.upkeep STREAM_FOLDER FIELD...
 
-The recorder's writer starts it whenever a part can be filled, and at the end. So whoever opens a
+The recorder's writer starts it whenever some parts can be filled, and at the end. So whoever opens a
 long run for the first time does not wait until it is read. Pyramids come first: they are quick, and
 segments are read faster than parts.
 

@@ -19,6 +19,8 @@ from trackway.storage.places import AttemptFolder, StreamFolder
 
 # Of a stream that has ended: less would gain nothing, a part's own description takes 50 kB.
 LEAST_BYTES: Final = 1 << 20
+# Of one that goes on: to start a child costs half of what a part does.
+PARTS_AT_ONCE: Final = 4
 # A program of a room above this one: it also makes what pages draw long runs from.
 _CHILD: Final = "trackway.query.upkeep"
 _PATIENCE_S: Final = 600.0
@@ -38,10 +40,10 @@ class Compaction:
         return self._child is not None and self._child.poll() is None
 
     def look(self, *, ended: bool = False) -> None:
-        """Start one if a part can be filled; when training has ended, for what is left."""
+        """Start one if some parts can be filled; when training has ended, for what is left."""
         if not self._wanted or (self.busy and not ended):
             return
-        enough = LEAST_BYTES if ended else plan.PART_BYTES
+        enough = LEAST_BYTES if ended else PARTS_AT_ONCE * plan.PART_BYTES
         if any(_can_fill(stream, enough) for stream in self._attempt.streams()):
             with self._attempt.writer_log.open("ab") as log:
                 self._child = start_child(_CHILD, str(self._attempt.run), errors=log)
