@@ -4,7 +4,8 @@
     python benchmarks/archive.py --train 100000 --rows 12000
 
 The data are 12 Go1s walking by a policy that was just trained, with its exploration: 67 numbers,
-421 bytes a row. Sizes do not depend on the machine; of times the ratios count. Of the tier `resim`, in
+421 bytes a row. Sizes do not depend on the machine; times are of the processor, the least of several,
+and of them the ratios count. Of the tier `resim`, in
 which rows are simulated again, what moved the robots is recorded as well: actions, pushes, starts.
 """
 
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -22,12 +22,25 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import orjson
 import pyarrow as pa
-from peers.archives import PEERS, Columns, Moved, Result, resim, run
+from peers.archives import (
+    PACKAGES,
+    PEERS,
+    Columns,
+    Moved,
+    Result,
+    analysis,
+    beside_training,
+    resim,
+    run,
+)
+from peers.installed import add_options, install
 from recording_throughput import learner
 
 from go1.vec_env import Go1VecEnv
 from trackway import Field, Schema
 from trackway.probes.scene import model_bytes
+from trackway.recorder.compactor import PARTS_AT_ONCE
+from trackway.storage.archive.plan import PART_BYTES
 
 NUM_ENVS = 12
 SCHEMA = Schema(
@@ -43,6 +56,8 @@ SCHEMA = Schema(
     Field("time", "float64", (), "s", "when the row was committed, by the machine's clock"),
     Field("done", "bool", (), "1", "whether the episode ended"),
 )
+# Of what its unit tells no bound.
+BOUNDS = {"terms": 1e-5, "reward": 1e-5, "time": 1e-3}
 GIVEN = Schema(
     Field("ctrl", "float64", (12,), "rad", "what the motors were told"),
     Field("push", "float64", (2,), "m/s", "added to the trunk's velocity"),
@@ -114,11 +129,33 @@ def table(results: dict[str, Result], rows: int) -> None:
         print(f"| {name} | {written} | {' | '.join(times)} |")
 
 
+def measure(folder: Path, columns: Columns, moved: Moved, args: argparse.Namespace) -> None:
+    count = columns["done"].size
+    install(args, folder / "peers", PACKAGES)
+    results = {}
+    for name in PEERS:
+        result = run(name, folder / name, SCHEMA, columns)
+        if result is not None:
+            results[name] = result
+    for name, bounds in (("analysis", {}), ("analysis, all bounded", BOUNDS)):
+        results[f"trackway, tier {name}"] = analysis(folder / name, SCHEMA, columns, bounds)
+    of_bytes = SCHEMA.row_bytes(1) + GIVEN.row_bytes(1)
+    again = resim(folder / "resim", SCHEMA, columns, moved)
+    results[f"trackway, tier resim, of {of_bytes} bytes"] = again
+    table(results, count)
+    told = beside_training(folder / "beside", SCHEMA, columns)
+    print(
+        f"beside a training, a child for every {PARTS_AT_ONCE * PART_BYTES >> 20} MB: "
+        + ", ".join(f"{name} {spent * 1e6:.2f} µs/row" for name, spent in told.items())
+    )
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--train", type=int, default=1_200_000, help="timesteps of training")
     options.add_argument("--rows", type=int, default=20_000, help="steps of the 12 robots")
     options.add_argument("--data", type=Path, help="keep the steps here (.npz), and use them again")
+    add_options(options)
     args = options.parse_args()
     if args.rows < 11_000:
         options.error(
@@ -133,20 +170,8 @@ def main() -> None:
             keep(args.data, columns, moved)
     count = columns["done"].size
     print(f"{count:,} rows of {SCHEMA.row_bytes(1)} bytes")
-    results = {}
-    for name in PEERS:
-        folder = Path(tempfile.mkdtemp(prefix="archive-"))
-        result = run(name, folder, SCHEMA, columns)
-        if result is not None:
-            results[name] = result
-        shutil.rmtree(folder)
-    folder = Path(tempfile.mkdtemp(prefix="archive-"))
-    with_actions = SCHEMA.row_bytes(1) + GIVEN.row_bytes(1)
-    results[f"trackway, tier resim, of {with_actions} bytes"] = resim(
-        folder, SCHEMA, columns, moved
-    )
-    shutil.rmtree(folder)
-    table(results, count)
+    with tempfile.TemporaryDirectory(prefix="archive-") as folder:
+        measure(Path(folder), columns, moved, args)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from peers.installed import add_options, install
 from peers.known import NEEDS, PACKAGES, PEERS, SLOW
 from peers.peer import SCHEMA
 
@@ -184,7 +185,7 @@ def live_lag(folder: Path, num_envs: int, duration_s: float) -> tuple[float, flo
     return median_s * 1e3, p99_s * 1e3
 
 
-def available(peers: Path | None) -> list[str]:
+def available() -> list[str]:
     """The ways that can be measured here; the others are said."""
     names = []
     for name in PEERS:
@@ -198,23 +199,13 @@ def available(peers: Path | None) -> list[str]:
     return names
 
 
-def install(folder: Path) -> None:
-    """Each by itself: one that does not install leaves the others."""
-    for package in sorted({PACKAGES.get(module, module) for module in NEEDS.values()}):
-        subprocess.run(
-            [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), package],
-            check=False,
-        )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--envs", type=int, nargs="+", default=[12, 256])
     parser.add_argument("--seconds", type=float, default=2.0, help="of a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--no-peers", action="store_true", help="only what is installed already")
-    parser.add_argument("--peers", type=Path, help="a folder into which they were installed")
+    add_options(parser)
     parser.add_argument("--victim", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.victim:
@@ -222,11 +213,9 @@ def main() -> None:
         victim(name, Path(path), Path(told), int(num_envs))
     folder = Path(tempfile.mkdtemp(prefix="step_overhead-"))
     try:
-        peers = args.peers or folder / "peers"
-        if not args.no_peers and args.peers is None:
-            install(peers)
-        sys.path.append(str(peers))  # behind our own packages
-        measure(available(peers), folder, args)
+        packages = {PACKAGES.get(module, module) for module in NEEDS.values()}
+        install(args, folder / "peers", packages)
+        measure(available(), folder, args)
     finally:
         shutil.rmtree(folder)
 
