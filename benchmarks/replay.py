@@ -2,8 +2,8 @@
 
     python benchmarks/replay.py [--rows 10000000] [--envs 12]
 
-Writes a run of so many rows (one environment's step each) with a Go1's columns into a temporary folder. Where
-there are chromium and the built page, it is looked at in a browser, too: from the click to the robot that
+Writes a run of so many rows (one environment's step each) with a Go1's columns into a temporary folder, and
+compacts it, as recording does by itself. Where there are chromium and the built page, it is looked at in a browser, too: from the click to the robot that
 moves, frames a second, a gallery of 50; drawn by the processor.
 """
 
@@ -32,6 +32,7 @@ from trackway.probes.scene import save_scene
 from trackway.replay.episodes import EpisodeIndex, Window
 from trackway.replay.library import Library
 from trackway.run import RunFolder, new_manifest, write_manifest
+from trackway.storage.archive.compact import compact_run
 from trackway.storage.places import new_attempt, scenes_folder
 
 EPISODE_STEPS = 500
@@ -64,19 +65,21 @@ def write_stream(folder: Path, name: str, schema: Schema, num_envs: int, kind: s
     """Sealed segments of about 64 MB, as the writer makes them."""
     folder.mkdir(parents=True)
     limit = (64 << 20) // schema.row_bytes(num_envs)
-    number, row, handle, digests, rows, salt = 0, 0, None, None, 0, 0
+    number, row, handle, digests, rows, salt, seal = 0, 0, None, None, 0, 0, {}
     for columns in frames:
         if handle is None:
             head = SegmentHeader("001-bench", name, number, row, num_envs, schema, kind)
             salt = open_segment(head.encode()).salt
             handle = (folder / f"{number:06d}.seg").open("wb")
             handle.write(head.encode())
-            digests, rows = Digests(schema, num_envs, {}), 0
+            digests, rows = Digests(schema, num_envs, seal), 0
         count = len(columns[0])
         handle.write(encode_rows(salt, row, count, columns))
+        digests.update(b"".join(column.tobytes() for column in columns), count)
         row, rows = row + count, rows + count
         if rows >= limit:
-            handle.write(encode_seal(salt, row, rows, digests.hex()))
+            seal = digests.hex()
+            handle.write(encode_seal(salt, row, rows, seal))
             handle.close()
             handle, number = None, number + 1
     if handle is not None:
@@ -232,7 +235,8 @@ def main() -> None:
         run = Path(folder, "models", "run")
         os.environ["TRACKWAY_CACHE"] = str(Path(folder, "cache"))
         write_run(run, args.rows, args.envs)
-        size = sum(path.stat().st_size for path in run.rglob("*.seg"))
+        compact_run(run)
+        size = sum(path.stat().st_size for path in run.rglob("*.parquet"))
         print(f"{args.rows:,} rows, {args.envs} environments, {size / 1e9:.1f} GB")
         timed("index, the first look at the run", lambda: EpisodeIndex(run), times=1)
         index = timed("index, cold: a new process", lambda: EpisodeIndex(run), 0.05)

@@ -19,6 +19,8 @@ from trackway.storage.reader import Reader, describe, end_row
 
 # Rows at once: no more records are alive than the garbage collector looks through in passing.
 _BATCH: Final = 1 << 13
+# More than most records have.
+_PIECES: Final = 32
 _WORTH_KEEPING: Final = 500
 # `piece` is the row of the stream in which a record begins, `row` the row of `steps` that it tells of.
 _WHERE: Final = {"piece": np.int64, "row": np.int64, "env": np.int64, "episode": np.int64}
@@ -86,7 +88,7 @@ def _record(folder: StreamFolder, piece: int) -> dict[str, Any]:
     if not folder.path.is_dir():
         return {}
     reader, joiner = Reader(folder, first=piece), pieces.Joiner()
-    while len(batch := reader.poll(limit=1)):
+    while len(batch := reader.poll(limit=_PIECES)):
         for first, record in joiner.join_numbered(batch.rows, batch.columns):
             if first == piece:
                 return record

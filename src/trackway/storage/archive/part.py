@@ -160,23 +160,43 @@ class ColumnPart(Part):
 
 
 class TextPart(Part):
-    """Records; its rows are their pieces, as in the journal."""
+    """Records; its rows are their pieces, as in the journal. Lines that nobody asks for are not read."""
+
+    _latest: tuple[range, pa.Table] | None = None
 
     @cached_property
-    def lines(self) -> pa.Table:
-        """A record a line."""
-        return self._read(range(self._parquet.metadata.num_row_groups))
-
-    @cached_property
-    def _pieces(self) -> tuple[npt.NDArray[np.int64], dict[str, Array]]:
-        return texts.to_pieces(self.lines)
+    def _counts(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Of each line the number of its first row, and the place after its last."""
+        told = self._read(range(len(self._known.edges) - 1), ["row", "rows"])
+        return told["row"].to_numpy(), np.cumsum(told["rows"].to_numpy(), dtype=np.int64)
 
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:
-        return self._pieces[0]
+        first, ends = self._counts
+        counts = np.diff(ends, prepend=0)
+        rows: npt.NDArray[np.int64] = np.repeat(first - (ends - counts), counts)
+        return rows + np.arange(len(rows))
 
     def values(self, fields: Sequence[str], places: slice, envs: slice = ALL) -> list[Array]:
-        return [self._pieces[1][field][places, envs] for field in fields]
+        _, ends = self._counts
+        begin = int(np.searchsorted(ends, places.start, "right"))
+        end = int(np.searchsorted(ends, places.stop, "left")) + 1
+        _, found = texts.to_pieces(self._lines(begin, max(begin, min(end, len(ends)))))
+        at = places.start - (int(ends[begin - 1]) if begin else 0)
+        return [found[field][at : at + places.stop - places.start, envs] for field in fields]
+
+    def _read_together(self) -> list[list[Field]]:
+        return [list(self.header.schema)]
+
+    def _lines(self, begin: int, end: int) -> pa.Table:
+        """Records, a line each; the row groups that were read last are kept for the next."""
+        if begin == end:
+            return texts.SCHEMA.empty_table()
+        edges = self._known.edges
+        groups = range(bisect_right(edges, begin) - 1, bisect_left(edges, end))
+        if self._latest is None or self._latest[0] != groups:
+            self._latest = groups, self._read(groups)
+        return self._latest[1].slice(begin - edges[groups.start], end - begin)
 
 
 # By place, size and time: a part that was damaged since is looked at again.

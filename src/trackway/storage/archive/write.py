@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from trackway.format.crc import crc32
 from trackway.format.part import KEY, MAGIC, Checks, PartHeader
 from trackway.storage.archive.encoding import LEVEL, ROUNDED_LEVEL, Encodings, choose, row_groups
 from trackway.storage.archive.layout import Array, Layout
+
+_TABLE_ROWS: Final = 512
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,10 @@ def write_columns(
 
 
 def write_table(path: Path, header: PartHeader, table: pa.Table, encodings: Encodings) -> None:
-    """Write a table as a part with one row group."""
+    """Write a table as a part, in row groups of so many lines that one is read in a millisecond or two."""
     order = pq.SortingColumn.from_ordering(table.schema, [("row", "ascending")])
     with _writer(path, table.schema, encodings, order) as writer:
-        writer.write_table(table, 1 << 30)
+        writer.write_table(table, _TABLE_ROWS)
         writer.add_key_value_metadata({KEY: header.encode()})
     add_checks(path)
 

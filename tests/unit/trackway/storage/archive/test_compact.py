@@ -205,6 +205,30 @@ def test_records_are_lines_of_json_and_cut_ones_are_joined_again(tmp_path):
     assert [int(n) for (n,) in found] == list(range(60))
 
 
+def test_of_many_records_those_that_are_asked_for_are_read_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("trackway.storage.archive.write._TABLE_ROWS", 16)
+    records = [orjson.dumps({"n": i, "text": "é" * (i * 37 % 400)}) for i in range(60)]
+    folder = record_texts(tmp_path, FakeClock(), records, per_segment=1 << 20)
+    rows = read(tmp_path, "events")
+    (made,) = compact_run(tmp_path)
+    for first in range(len(rows)):
+        found = Reader(folder, first=first).poll(limit=3)
+        assert found.rows.tolist() == rows.rows[first : first + len(found)].tolist()
+        for name, column in found.columns.items():
+            assert column.tobytes() == rows[name][first : first + len(found)].tobytes()
+
+    told = pq.ParquetFile(made.path).metadata
+    assert told.num_row_groups == 4
+    harmed = bytearray(made.path.read_bytes())
+    harmed[told.row_group(2).column(2).data_page_offset + 30] ^= 1
+    made.path.write_bytes(harmed)
+    reader = Reader(folder)
+    assert len(reader.poll(limit=20)) >= 20
+    assert not reader.faults
+    assert len(reader.poll()) < len(rows) - 20
+    assert "damaged" in reader.faults[0]
+
+
 def test_a_record_that_lies_in_two_parts_is_read_as_one(tmp_path, monkeypatch):
     monkeypatch.setattr("trackway.storage.archive.compact.PART_BYTES", 3000)
     records = [orjson.dumps({"n": i, "text": "é" * 301}) for i in range(40)]
