@@ -16,6 +16,7 @@ from trackway.probes.spaces import info_field, numbers_in
 from trackway.recorder.guard import Guard
 from trackway.recorder.recorder import Recorder
 from trackway.recorder.steps import EpisodeLog, Steps
+from trackway.recorder.stream import Stream
 
 Tell = Callable[..., None]
 
@@ -84,8 +85,25 @@ class VectorRecording:
 
     def add(self, step: VecStep) -> None:
         """Record a step. A row that cannot be recorded still counts: rows and timesteps agree."""
+        # In one piece: after a step of the physics the caches hold none of this, and a call costs.
+        steps, source = self._steps, self._source
         try:
-            self._add(step)
+            try:
+                source.write(steps, step)
+            except Exception as error:  # noqa: BLE001 - the rest of the row counts all the same
+                self._guard.failed("read the environments", error)
+            stream = steps.stream
+            if stream is None:
+                self._info_keys = _common_numbers(step)
+                stream = steps.begin([info_field(key) for key in self._info_keys])
+                source.begun(stream)
+            if self._info_keys:
+                self._add_infos(step.infos, stream.at)
+            self.episodes.add(step.rewards, self._info_columns, step.reset)
+            if step.ended or step.restarted or step.reset:
+                self._add_ends(step, stream)
+            else:
+                stream.commit()
         except Exception as error:  # noqa: BLE001 - training goes on
             self._guard.failed("record a step", error)
             if self._steps.committed == self._row:
@@ -103,30 +121,16 @@ class VectorRecording:
                 self._tell("episode_interrupted", **cut)
             self.episodes.started(env, self.rows, self._source.start(env), **facts)
 
-    def _add(self, step: VecStep) -> None:
-        # What calls nothing for nothing: after a step of the physics the caches hold none of this.
-        steps, source = self._steps, self._source
-        try:
-            source.write(steps, step)
-        except Exception as error:  # noqa: BLE001 - the rest of the row counts all the same
-            self._guard.failed("read the environments", error)
-        stream = steps.stream
-        if stream is None:
-            self._info_keys = _common_numbers(step)
-            stream = steps.begin([info_field(key) for key in self._info_keys])
-            source.begun(stream)
-        at = stream.at
+    def _add_infos(self, infos: Sequence[Mapping[str, Any]], at: int) -> None:
         for key in self._info_keys:
-            column = steps.columns[f"info.{key}"]
-            column[at] = [info.get(key, np.nan) for info in step.infos]
+            column = self._steps.columns[f"info.{key}"]
+            column[at] = [info.get(key, np.nan) for info in infos]
             self._info_columns[key] = column[at]
-        self.episodes.add(step.rewards, self._info_columns, step.reset)
-        if not (step.ended or step.restarted or step.reset):
-            stream.commit()
-            return
-        row = self._row
+
+    def _add_ends(self, step: VecStep, stream: Stream) -> None:
+        row, at, columns = self._row, stream.at, stream.columns
         # From the row: workers know which of the two it was, also where the VecEnv does not say.
-        terminated, truncated = (steps.columns[name] for name in ("terminated", "truncated"))
+        terminated, truncated = (columns[name] for name in ("terminated", "truncated"))
         ends = [(e, bool(terminated[at, e]), bool(truncated[at, e])) for e in step.ended]
         stream.commit()
         facts = {"timestep": self.timestep, "unix_s": self._clock.unix_s()}
@@ -142,7 +146,7 @@ class VectorRecording:
             if record["termination_reason"] == "diverged":
                 self._tell("simulation_diverged", env=env, row=row)
         for env in (*step.restarted, *step.reset):
-            self.episodes.started(env, row + 1, source.start(env), **facts)
+            self.episodes.started(env, row + 1, self._source.start(env), **facts)
 
     def _commit_blank(self) -> None:
         blank(self._steps.row)

@@ -58,22 +58,24 @@ class RecordedEnvs:
     def step_wait(self) -> Any:
         result = self._step_wait()
         try:
-            step = self._understood(*result)
+            obs, rewards, dones, infos = result
+            # Bytes: what NumPy counts with is Python itself, and slow where nothing is cached.
+            if 1 in np.asarray(dones, bool).tobytes():
+                step = _ended(self._actions, obs, rewards, dones, infos)
+            else:  # Nearly always so: the same object serves again.
+                step = self._step
+                step.actions, step.obs, step.rewards, step.infos = (
+                    self._actions,
+                    obs,
+                    rewards,
+                    infos,
+                )
+                step.terminated = step.truncated = dones
         except Exception as error:  # noqa: BLE001 - a VecEnv may return anything; training goes on
             self._guard.failed("understand a step", error)
         else:
             self._recording.add(step)
         return result
-
-    def _understood(self, obs: Any, rewards: Any, dones: Any, infos: Any) -> VecStep:
-        # Bytes: what NumPy counts with is Python itself, and slow where nothing is cached.
-        if 1 in np.asarray(dones, bool).tobytes():
-            return _ended(self._actions, obs, rewards, dones, infos)
-        # Nearly always so: the same object serves again.
-        step = self._step
-        step.actions, step.obs, step.rewards, step.infos = self._actions, obs, rewards, infos
-        step.terminated = step.truncated = dones
-        return step
 
 
 def _ended(actions: Any, obs: Any, rewards: Any, dones: Any, infos: Any) -> VecStep:
