@@ -1,11 +1,7 @@
 /** Every page of the dashboard. A page is loaded when somebody first goes there. */
 import type { ComponentType } from 'preact'
+import type { PageProps } from './shell/page'
 import type { ShellKey } from './shell/shell-words'
-
-export interface PageProps {
-  /** The run that the address names; '' on pages that belong to no single run. */
-  run: string
-}
 
 export interface Page {
   /** Whether it shows one run: then it stands in that run's row of tabs. */

@@ -1,7 +1,7 @@
 /** `#/run/<id>/evolution`: how the policy came to be, five episodes beside each other. */
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import type { PageProps } from '../pages'
+import type { PageProps } from '../shell/page'
 import { compact, figure } from '../shell/format'
 import { href } from '../shell/route'
 import { Failed } from './failed'

@@ -1,7 +1,7 @@
 /** `#/run/<id>/gallery?reason=fell`: how episodes ended, many at a glance. */
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import type { PageProps } from '../pages'
+import type { PageProps } from '../shell/page'
 import { compact, figure } from '../shell/format'
 import { Notice } from '../shell/notices'
 import { href, route, setParams } from '../shell/route'

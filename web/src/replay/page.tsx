@@ -1,7 +1,7 @@
 /** `#/run/<id>/episode/<key>`: one episode, with ghosts of others. */
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
-import type { PageProps } from '../pages'
+import type { PageProps } from '../shell/page'
 import { compact } from '../shell/format'
 import { useKeys } from '../shell/keys'
 import { Failure } from '../shell/notices'

@@ -1,5 +1,5 @@
 import type { CheckpointRow } from '../messages'
-import type { PageProps } from '../pages'
+import type { PageProps } from '../shell/page'
 import { at } from '../shell/api'
 import { useAnswer } from '../shell/ask'
 import { Command } from '../shell/copy'

@@ -1,6 +1,6 @@
 import { useRef } from 'preact/hooks'
 import type { Fact } from '../messages'
-import type { PageProps } from '../pages'
+import type { PageProps } from '../shell/page'
 import { at } from '../shell/api'
 import { useAnswer } from '../shell/ask'
 import { useKeys } from '../shell/keys'

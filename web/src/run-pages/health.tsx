@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import type { Health, StreamHealth } from '../messages'
-import type { PageProps } from '../pages'
+import type { PageProps } from '../shell/page'
 import { at } from '../shell/api'
 import { useAnswer } from '../shell/ask'
 import { Command } from '../shell/copy'

@@ -1,7 +1,8 @@
 /** Loads the page that the address names, and says so when that fails. */
 import { useEffect, useState } from 'preact/hooks'
 import type { ComponentType } from 'preact'
-import { pages, type PageProps } from '../pages'
+import { pages } from '../pages'
+import type { PageProps } from './page'
 import { Failure, Notice } from './notices'
 import { t } from './shell-words'
 
