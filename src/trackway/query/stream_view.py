@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections import deque
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from trackway.errors import QueryError
 from trackway.format.schema import Field
 from trackway.query import pyramid_file
+from trackway.query.aside import Aside
 from trackway.query.axis import Axis
 from trackway.query.downsample import Buckets, Ints, as_floats, downsample_at
 from trackway.query.pyramid import BASE_ROWS, Pyramid
@@ -31,6 +31,7 @@ _CHUNK_BYTES: Final = 4 << 20
 _TAIL_BYTES: Final = 8 << 20
 # So much of the stream is read again for rows that no pyramid tells apart, at most.
 _RAW_BYTES: Final = 64 << 20
+_AXIS_POINTS: Final = 4096
 _WORTH_KEEPING_ROWS: Final = 4096
 # Of one environment, where rows may have to be simulated again, 0.1 ms each.
 _SIMULATED_ROWS: Final = 10_000
@@ -48,8 +49,8 @@ class StreamView:
         kind: `columns` or `json`.
     """
 
-    def __init__(self, folder: StreamFolder) -> None:
-        """Look at a stream.
+    def __init__(self, folder: StreamFolder, aside: Aside | None = None) -> None:
+        """Look at a stream; what need not be held in memory is laid `aside`.
 
         Raises:
             StreamError: It cannot be read.
@@ -57,6 +58,7 @@ class StreamView:
         schema, self.num_envs, self.kind = describe(folder)
         self.fields: dict[str, Field] = {field.name: field for field in schema}
         self.folder = folder
+        self._aside = aside
         self._row_bytes = schema.row_bytes(self.num_envs)
         self._columns: dict[str, _Column] = {}
         self._readers: list[tuple[list[str], Reader]] = []
@@ -73,7 +75,8 @@ class StreamView:
         new = [name for name in dict.fromkeys(fields) if name not in self._columns]
         begins: dict[int, list[str]] = {}
         for name in new:
-            column = self._columns[name] = _Column(self.folder, self._field(name), self.num_envs)
+            column = _Column(self.folder, self._field(name), self.num_envs, self._aside)
+            self._columns[name] = column
             begins.setdefault(column.pyramid.next_row, []).append(name)
         for first, names in begins.items():
             self._readers.append((names, Reader(self.folder, names, first)))
@@ -167,19 +170,19 @@ class StreamView:
             return None
         self.follow(field)
         self.refresh()
-        column = self._columns[field]
-        index, base = column.pyramid.base()
-        if not len(index):
+        pyramid = self._columns[field].pyramid
+        told = pyramid.query(0, pyramid.next_row, _AXIS_POINTS, 0)
+        if not len(told):
             return None
         # Where each bucket begins and, in the last, where it ends.
-        rows = np.append(index * BASE_ROWS, column.pyramid.next_row - 1)
-        x = np.append(base.first[0], base.last[0, -1])
+        rows = np.append(told.rows, pyramid.next_row - 1)
+        x = np.append(told.first, told.last[-1])
         return Axis.through(rows, x, origin=float(x[0]))
 
     def _rows(self, column: _Column, first: int, end: int) -> tuple[Ints, Array] | None:
         """Rows themselves, `[n, series]`, where that is cheap."""
         if first >= column.tail_first:
-            return column.tail(first, end)
+            return column.tail.between(first, end)
         # A part gives a column alone, a journal whole rows.
         parts = self.folder.parts()
         each = column.row_bytes if parts else self._row_bytes
@@ -206,7 +209,9 @@ class StreamView:
 class _Column:
     """A field's pyramid over all environments and numbers, and its newest rows as they are."""
 
-    def __init__(self, folder: StreamFolder, field: Field, num_envs: int) -> None:
+    def __init__(
+        self, folder: StreamFolder, field: Field, num_envs: int, aside: Aside | None
+    ) -> None:
         self.field = field
         self.series = num_envs * math.prod(field.shape)
         self.row_bytes = field.value_bytes * num_envs
@@ -217,40 +222,63 @@ class _Column:
             "field": field.to_json(),
         }
         self._file = _place(folder, field.name)
-        kept = pyramid_file.load(self._file, self._identity)
+        kept = pyramid_file.load(self._file, self._identity, aside)
         dtype = as_floats(np.empty(0, field.dtype)).dtype
-        self.pyramid = kept or Pyramid(self.series, dtype)
+        self.pyramid = kept or Pyramid(self.series, dtype, aside)
         self._saved = self.pyramid.next_row
-        self._tail: deque[tuple[Ints, Array]] = deque()
-        self._tail_bytes = 0
+        self.tail = _Tail(self.series, dtype)
 
     def take(self, found: Records, tail_bytes: int) -> None:
         """Take in rows that follow, and hold so much of the newest as they are."""
         values = found[self.field.name].reshape(len(found), -1)
         self.pyramid.append(values, found.rows)
-        self._tail.append((found.rows, values))
-        self._tail_bytes += values.nbytes
-        while len(self._tail) > 1 and self._tail_bytes > tail_bytes:
-            self._tail_bytes -= self._tail.popleft()[1].nbytes
+        self.tail.append(found.rows, values, tail_bytes)
 
     @property
     def tail_first(self) -> int:
         """The first row that is held as it is."""
-        return int(self._tail[0][0][0]) if self._tail else self.pyramid.next_row
-
-    def tail(self, first: int, end: int) -> tuple[Ints, Array]:
-        parts = [(r, v) for r, v in self._tail if r[0] < end and r[-1] >= first]
-        if not parts:
-            return np.empty(0, np.int64), np.empty((0, self.series))
-        rows = np.concatenate([r for r, _ in parts])
-        kept = slice(*np.searchsorted(rows, (first, end)))
-        return rows[kept], np.concatenate([v for _, v in parts])[kept]
+        return self.pyramid.next_row if self.tail.first is None else self.tail.first
 
     def save(self, ended: bool) -> None:
         grown = self.pyramid.next_row - self._saved
         worth = max(_WORTH_KEEPING_ROWS, 0 if ended else self._saved // 8)
         if grown >= worth and pyramid_file.save(self._file, self.pyramid, self._identity):
             self._saved = self.pyramid.next_row
+
+
+class _Tail:
+    """The newest rows as they are: half of what may be held at least, once there are so many."""
+
+    def __init__(self, series: int, dtype: np.dtype[Any]) -> None:
+        self._rows, self._values = np.empty(0, np.int64), np.empty((0, series), dtype)
+        self._size = 0
+
+    @property
+    def first(self) -> int | None:
+        """The first row of them; None where there is none."""
+        return int(self._rows[0]) if self._size else None
+
+    def append(self, rows: Ints, values: Array, most_bytes: int) -> None:
+        """Rows that follow, and how much may be held."""
+        most = max(1, most_bytes // (8 + self._values.itemsize * self._values.shape[1]))
+        rows, values = rows[-most:], values[-most:]
+        if self._size + len(rows) > len(self._rows):
+            kept = slice(max(0, self._size - most // 2), self._size)
+            self._size = kept.stop - kept.start
+            room = min(max(2 * self._size, 16), most) + len(rows)
+            for name in ("_rows", "_values"):
+                array = getattr(self, name)
+                larger = np.empty((room, *array.shape[1:]), array.dtype)
+                larger[: self._size] = array[kept]
+                setattr(self, name, larger)
+        end = self._size + len(rows)
+        self._rows[self._size : end], self._values[self._size : end] = rows, values
+        self._size = end
+
+    def between(self, first: int, end: int) -> tuple[Ints, Array]:
+        """Rows from `first` to before `end`, and what they hold, `[n, series]`."""
+        kept = slice(*np.searchsorted(self._rows[: self._size], (first, end)))
+        return self._rows[kept], self._values[kept]
 
 
 def _place(folder: StreamFolder, field: str) -> Path:

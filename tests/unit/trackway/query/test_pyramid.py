@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import numpy as np
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trackway.query import level, pyramid_file
+from trackway.query.aside import Aside
 from trackway.query.downsample import PARTS, Buckets, downsample_at
 from trackway.query.pyramid import BASE_ROWS, Pyramid
 
@@ -24,12 +29,28 @@ def assert_equal(one: Buckets, other: Buckets) -> None:
         )
 
 
-@settings(max_examples=25)
-@given(st.integers(1, 60_000), st.integers(0, 60_000), st.integers(1, 60_000), st.integers(1, 300))
-def test_a_stretch_is_what_its_rows_hold(rows: int, first: int, length: int, wanted: int) -> None:
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    """So that a few thousand rows are more than what is held."""
+    monkeypatch.setattr(level, "_BLOCK_BYTES", 0)
+    monkeypatch.setattr(level, "_LEAST_BLOCK", 2 * level.FACTOR)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(1, 60_000),
+    st.integers(0, 60_000),
+    st.integers(1, 60_000),
+    st.integers(1, 300),
+    st.booleans(),
+)
+def test_a_stretch_is_what_its_rows_hold(
+    small_blocks: None, rows: int, first: int, length: int, wanted: int, laid_aside: bool
+) -> None:
     values = walk(rows, 1)
-    pyramid = Pyramid(1)
-    pyramid.append(values)
+    pyramid = Pyramid(1, aside=Aside() if laid_aside else None)
+    for begin in range(0, rows, 5000):
+        pyramid.append(values[begin : begin + 5000])
 
     made = pyramid.query(first, first + length, wanted, series=0)
 
@@ -101,3 +122,43 @@ def test_all_series_can_be_seen_as_one() -> None:
 def test_an_empty_pyramid_answers() -> None:
     assert len(Pyramid(2).query(0, 100, 10, series=1)) == 0
     assert len(Pyramid(2).query(0, 100, 10).over_series()) == 0
+
+
+def test_what_is_held_does_not_grow_with_the_rows(small_blocks: None) -> None:
+    whole, pyramid, values, held = Pyramid(3), Pyramid(3, aside=Aside()), walk(10_000, 3), []
+    for number in range(400):
+        values[number] = 2e6 + number
+        whole.append(values)
+        pyramid.append(values)
+        held.append(pyramid.nbytes)
+
+    assert max(held) < 24_000 < whole.nbytes / 50
+    assert_equal(pyramid.query(0, 4_000_000, 400), whole.query(0, 4_000_000, 400))
+
+
+def test_a_long_pyramid_is_kept_as_a_short_one_is(small_blocks: None, tmp_path: Path) -> None:
+    pyramid, values = Pyramid(2, aside=Aside()), walk(100_000, 2)
+    pyramid.append(values)
+    assert pyramid_file.save(tmp_path / "kept", pyramid, {"of": "this"})
+
+    for aside in (None, Aside()):
+        again = pyramid_file.load(tmp_path / "kept", {"of": "this"}, aside)
+        assert again is not None
+        assert_equal(again.query(0, 100_000, 70), pyramid.query(0, 100_000, 70))
+
+
+def test_where_the_disk_refuses_everything_is_held(
+    small_blocks: None, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKWAY_CACHE", "/proc/nowhere")
+    values = walk(60_000, 1)
+    whole, pyramid = Pyramid(1), Pyramid(1, aside=Aside())
+    whole.append(values)
+    pyramid.append(values[:30_000])
+    refused = pyramid.nbytes
+    monkeypatch.setenv("TRACKWAY_CACHE", str(cache))
+    pyramid.append(values[30_000:])
+
+    assert refused > 30_000 / BASE_ROWS * 24
+    assert pyramid.base.size > 5 * len(pyramid.base._index)
+    assert_equal(pyramid.query(0, 60_000, 50, 0), whole.query(0, 60_000, 50, 0))
