@@ -100,29 +100,38 @@ def limits(at: Floats, start: float | None, end: float | None) -> tuple[float, f
     )
 
 
-def place_of(view: RunView, records: RecordColumns, stream: str, x: X) -> Floats:
-    """Where each record is on an axis, float64 `[records]`, rising."""
+def place_of(
+    view: RunView, records: RecordColumns, stream: str, x: X, begin: int = 0, end: int | None = None
+) -> Floats:
+    """Where records are on an axis, float64 `[end - begin]`, rising; all of them by default."""
+    end = len(records) if end is None else end
     if x == "time":
-        return np.maximum.accumulate(records["unix_s"]) if len(records) else np.empty(0)
+        known = "unix_s" in records
+        return np.maximum.accumulate(records.part("unix_s", begin, end)) if known else np.empty(0)
     if x + "s" == stream:
-        return np.arange(1.0, len(records) + 1)
-    at = records["timestep"] if "timestep" in records else np.arange(len(records), dtype=float)
+        return np.arange(begin + 1.0, end + 1)
+    if "timestep" not in records:
+        return np.arange(begin, end, dtype=float)
+    at = records.part("timestep", begin, end)
     if x in {"update", "episode"}:
         counted = view.records(x + "s")
-        if "timestep" not in counted:
-            return at
-        return np.searchsorted(counted["timestep"], at, side="right").astype(float)
+        if "timestep" in counted:
+            return np.searchsorted(counted["timestep"], at, side="right").astype(float)
     return at
 
 
-def coded(episodes: RecordColumns) -> tuple[npt.NDArray[np.int64], list[str]]:
+def coded(
+    episodes: RecordColumns, begin: int = 0, end: int | None = None
+) -> tuple[npt.NDArray[np.int64], list[str]]:
     """The reason of each episode as a number, and the reasons, the most frequent first."""
-    if "termination_reason" not in episodes.text_names:
-        return np.zeros(len(episodes), np.int64), [_UNKNOWN]
-    texts = [text or _UNKNOWN for text in episodes.texts("termination_reason")]
-    names, codes, counts = np.unique(texts, return_inverse=True, return_counts=True)
+    codes, told = episodes.codes("termination_reason", begin, end)
+    named = np.array([text or _UNKNOWN for text in [*told, None]])  # -1 stands for none
+    names, merged = np.unique(named, return_inverse=True)
+    codes = merged[codes]
+    counts = np.bincount(codes, minlength=len(names))
     order = np.argsort(-counts, kind="stable")
-    rank = np.empty(len(order), np.int64)
+    order = order[counts[order] > 0]
+    rank = np.zeros(len(names), np.int64)
     rank[order] = np.arange(len(order))
     return rank[codes], [str(names[i]) for i in order]
 

@@ -53,7 +53,6 @@ def explain(view: RunView, x: X, start: float, end: float) -> Explanation:
     sides = _within(at, before), _within(at, during)
     found = [*_changes(view, x, before, during)]
     found.sort(key=lambda change: -abs(change["effect"]))
-    events = markers(view, episodes, view.records("updates"))
     return {
         "before": before,
         "during": during,
@@ -62,7 +61,7 @@ def explain(view: RunView, x: X, start: float, end: float) -> Explanation:
         "changes": found[:_MOST],
         "reasons": _reasons(*coded(episodes), *sides),
         "markers": [
-            m for m in events if start <= cast(dict[str, float], m["at"]).get(x, -1) <= end
+            m for m in markers(view) if start <= cast(dict[str, float], m["at"]).get(x, -1) <= end
         ],
     }
 

@@ -44,8 +44,7 @@ def newest(
     if end["episodes"] > begin["episodes"]:
         told["ended"] = _ended(view, x, begin["episodes"], end["episodes"])
     if end["events"] > begin["events"]:
-        new = slice(begin["events"], end["events"])
-        told["markers"] = markers(view, view.records("episodes"), view.records("updates"), new)
+        told["markers"] = markers(view, begin["events"], end["events"])
     return told
 
 
@@ -55,8 +54,8 @@ def _of_records(
     records = view.records(stream)
     if field not in records:
         return None
-    made = downsample(records[field][begin:end], _MOST_POINTS)
-    at = place_of(view, records, stream, x)[begin:end]
+    made = downsample(records.part(field, begin, end), _MOST_POINTS)
+    at = place_of(view, records, stream, x, begin, end)
     return _points(at[made.ends - 1], made)
 
 
@@ -126,10 +125,10 @@ def _points(at: Floats, made: Buckets) -> dict[str, Any]:
 def _ended(view: RunView, x: X, begin: int, end: int) -> dict[str, Any]:
     """Where on the axis, and how many episodes ended for which reason."""
     episodes = view.records("episodes")
-    codes, reasons = coded(episodes)
-    counts = np.bincount(codes[begin:end], minlength=len(reasons))
-    at = place_of(view, episodes, "episodes", x)
-    return {"x": float(at[end - 1]), "reasons": dict(zip(reasons, counts.tolist(), strict=True))}
+    codes, reasons = coded(episodes, begin, end)
+    at = place_of(view, episodes, "episodes", x, end - 1, end)
+    counts = np.bincount(codes, minlength=len(reasons))
+    return {"x": float(at[0]), "reasons": dict(zip(reasons, counts.tolist(), strict=True))}
 
 
 def _timestep(view: RunView) -> int:

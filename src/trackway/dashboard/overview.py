@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -34,20 +35,16 @@ async def answer_overview(request: Request) -> Response:
 
 def overview(view: RunView, facts: RunFacts) -> Overview:
     episodes, updates = view.records("episodes"), view.records("updates")
-    reasons = set(episodes.texts("termination_reason")) if _has_reasons(episodes) else set()
+    reasons = episodes.codes("termination_reason")[1]
     return {
         "row": run_row(facts),
         "fields": [*_fields(view, episodes, updates)],
-        "markers": markers(view, episodes, updates),
+        "markers": markers(view),
         "reasons": sorted(reason for reason in reasons if reason),
         "num_envs": view.num_envs("steps") or max((s.num_envs for s in view.spans), default=0),
         "episodes": len(episodes),
         "updates": len(updates),
     }
-
-
-def _has_reasons(episodes: RecordColumns) -> bool:
-    return "termination_reason" in episodes.text_names
 
 
 def _fields(view: RunView, *records: RecordColumns) -> Iterator[FieldInfo]:
@@ -73,51 +70,56 @@ def _fields(view: RunView, *records: RecordColumns) -> Iterator[FieldInfo]:
                 }
 
 
-def markers(
-    view: RunView,
-    episodes: RecordColumns,
-    updates: RecordColumns,
-    which: slice = slice(None),
-) -> list[Marker]:
-    """Beginnings, checkpoints and events, oldest first; the newest of each kind."""
-    found: dict[str, list[Marker]] = {}
-    for facts in rows_of(view.records("events"), which):
+def markers(view: RunView, begin: int = 0, end: int | None = None) -> list[Marker]:
+    """Beginnings, checkpoints and events, oldest first; the newest of each kind.
+
+    Args:
+        view: The run.
+        begin: The first event to look at.
+        end: The one after the last; all by default.
+    """
+    events = view.records("events")
+    codes, kinds = events.codes("event", begin, len(events) if end is None else end)
+    chosen = [
+        np.flatnonzero(codes == code)[-_MOST_MARKERS:]
+        for code, kind in [*enumerate(kinds), (-1, "event")]
+        if kind != "scene"
+    ]
+    counted = [_timesteps(view.records(stream)) for stream in ("updates", "episodes")]
+    found: list[Marker] = []
+    for facts in _rows(events, begin, np.sort(np.concatenate(chosen))):
         kind = str(facts.pop("event", "event"))
-        timestep, unix_s = facts.pop("timestep", None), facts.pop("unix_s", None)
-        if timestep is None or kind == "scene":
-            continue
-        at = places(float(timestep), float(unix_s or 0.0), episodes, updates)
-        found.setdefault(kind, []).append({"kind": kind, "at": at, "facts": facts})
-    newest = (marker for kind in found.values() for marker in kind[-_MOST_MARKERS:])
-    return sorted(newest, key=lambda marker: marker["at"]["time"])
+        timestep, unix_s = facts.pop("timestep", None), facts.pop("unix_s", 0.0)
+        if timestep is not None:
+            update, episode = (float(np.searchsorted(at, timestep, "right")) for at in counted)
+            at: Places = {
+                "timestep": timestep,
+                "time": unix_s,
+                "update": update,
+                "episode": episode,
+            }
+            found.append({"kind": kind, "at": at, "facts": facts})
+    return sorted(found, key=lambda marker: marker["at"]["time"])
 
 
-def places(
-    timestep: float, unix_s: float, episodes: RecordColumns, updates: RecordColumns
-) -> Places:
-    return {
-        "timestep": timestep,
-        "time": unix_s,
-        "update": _before(updates, timestep),
-        "episode": _before(episodes, timestep),
-    }
+def _timesteps(records: RecordColumns) -> npt.NDArray[np.float64]:
+    return records["timestep"] if "timestep" in records else np.empty(0)
 
 
-def _before(records: RecordColumns, timestep: float) -> float:
-    if "timestep" not in records:
-        return 0.0
-    return float(np.searchsorted(records["timestep"], timestep, side="right"))
-
-
-def rows_of(records: RecordColumns, which: slice) -> Iterator[dict[str, Any]]:
-    """Some records as they were, without what was no number and no text."""
-    numbers = {name: records[name] for name in records.names}
-    texts = {name: records.texts(name) for name in records.text_names}
-    for i in range(*which.indices(len(records))):
+def _rows(
+    records: RecordColumns, begin: int, chosen: npt.NDArray[np.int64]
+) -> Iterator[dict[str, Any]]:
+    """Some records as they were, counted from `begin`, without what was no number and no text."""
+    end = begin + int(chosen[-1]) + 1 if len(chosen) else begin
+    numbers = {name: records.part(name, begin, end) for name in records.names}
+    texts = {name: records.codes(name, begin, end) for name in records.text_names}
+    for i in chosen:
         told: dict[str, Any] = {
             name: float(values[i]) for name, values in numbers.items() if np.isfinite(values[i])
         }
-        yield told | {name: t for name, values in texts.items() if (t := values[i]) is not None}
+        yield told | {
+            name: names[codes[i]] for name, (codes, names) in texts.items() if codes[i] >= 0
+        }
 
 
 routes: Final[Sequence[BaseRoute]] = [Route("/runs/{run}/overview", answer_overview)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from trackway.errors import StreamError
 from trackway.format import pieces
+from trackway.query.aside import Aside
 from trackway.query.axis import Axis, Floats, X
 from trackway.query.downsample import Buckets, downsample_at
 from trackway.query.line import Span
@@ -18,50 +19,53 @@ from trackway.storage.reader import describe, end_row
 _RECORDS: Final = ("episodes", "updates", "events", "starts")
 
 
-class _Kept:
-    """Records of a stream that are on the line, and how many were looked at."""
-
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-        self.columns = RecordColumns()
-        self.looked_at = 0
-
-
 class AttemptView:
     """Looks at one attempt.
 
     Attributes:
         span: Its place on the run's line.
+        begun: Whether it told its beginning: until then its place on the line is not known.
+        last_update: The timestep of its last update on the line; None where it has none.
         columns: Streams of columns, by name.
-        records: Records of each stream of records, on the line or not.
+        records: Records of each stream of records that are on the line, by name.
     """
 
-    def __init__(self, span: Span) -> None:
-        self.span = span
+    def __init__(self, span: Span, aside: Aside | None = None) -> None:
+        """What need not be held in memory is laid `aside`."""
+        self.span, self.begun = span, False
+        self.last_update: float | None = None
         self.columns: dict[str, StreamView] = {}
-        self.records: dict[str, list[dict[str, Any]]] = {}
+        self.records: dict[str, RecordColumns] = {}
+        self._aside = aside
         self._followers: dict[str, RecordFollower] = {}
-        self._kept: dict[str, _Kept] = {}
         self._told_before: float | None = None
         self._ends: dict[str, int] = {}
         self._seen: dict[str, int] = {}
 
-    @property
-    def begun(self) -> bool:
-        """Whether it told its beginning: until then its place on the line is not known."""
-        return any(record.get("event") == "begin" for record in self.records.get("events", ()))
+    def put(self, span: Span, told_before: float | None) -> None:
+        """Tell its place on the line, and the timestep of the last update before it."""
+        if (span, told_before) != (self.span, self._told_before):
+            self.span, self._told_before, self.last_update = span, told_before, None
+            for name in self.records:  # others are on the line now: they are read again
+                self._begin(name)
 
     def refresh(self) -> bool:
         self._seen.clear()
         grown = self._discover()
         for name, follower in self._followers.items():
-            new = follower.poll()
-            if new:
+            for portion in follower.portions():
                 grown = True
-                self.records[name].extend(new)
+                self._take(name, portion)
         for stream in self.columns.values():
             grown |= stream.refresh()
         return grown
+
+    def line_records(self, stream: str) -> list[dict[str, Any]]:
+        """The records of a stream that are on the line, as they were, read once more."""
+        folder = self.span.stream(stream)
+        if folder is None or stream not in self.records:
+            return []
+        return self._on_line(stream, RecordFollower(folder).poll())
 
     def _discover(self) -> bool:
         found = False
@@ -70,48 +74,35 @@ class AttemptView:
                 continue
             try:
                 if describe(folder)[2] == pieces.KIND:
-                    self._followers[folder.name] = RecordFollower(folder)
-                    self.records[folder.name] = []
+                    self._begin(folder.name)
                 else:
-                    self.columns[folder.name] = StreamView(folder)
+                    self.columns[folder.name] = StreamView(folder, self._aside)
                 found = True
             except StreamError:
                 continue  # just being made, or lost: `trackway verify` tells which
         return found
 
-    def put(self, span: Span, told_before: float | None) -> None:
-        """Tell its place on the line, and the timestep of the last update before it."""
-        if (span, told_before) != (self.span, self._told_before):
-            self.span, self._told_before = span, told_before
-            self._kept.clear()
+    def _begin(self, stream: str) -> None:
+        self._followers[stream] = RecordFollower(self.span.attempt.stream(stream))
+        self.records[stream] = RecordColumns(self._aside)
 
-    def kept(self, stream: str) -> list[dict[str, Any]]:
-        """Records on the line."""
-        self._keep(stream)
-        return self._kept[stream].records
+    def _take(self, stream: str, told: list[dict[str, Any]]) -> None:
+        if stream == "events":
+            self.begun |= any(record.get("event") == "begin" for record in told)
+        kept = self._on_line(stream, told)
+        if stream == "updates" and kept:
+            self.last_update = kept[-1].get("timestep")
+        self.records[stream].extend(kept)
 
-    def told(self, stream: str) -> RecordColumns:
-        """Records on the line, as columns."""
-        self._keep(stream)
-        kept = self._kept[stream]
-        kept.columns.extend(kept.records[len(kept.columns) :])
-        return kept.columns
-
-    def _keep(self, stream: str) -> None:
-        kept = self._kept.setdefault(stream, _Kept())
-        told = self.records.get(stream, [])
-        new, kept.looked_at = told[kept.looked_at :], len(told)
+    def _on_line(self, stream: str, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
         # An update that led to a checkpoint is told before it, and again after the resume.
-        seam = (
-            self._told_before
-            if stream == "updates" and self._told_before == self.span.begin
-            else None
-        )
-        kept.records.extend(
+        before = self._told_before if stream == "updates" else None
+        seam = before if before == self.span.begin else None
+        return [
             record
-            for record in new
+            for record in told
             if self.span.counts(record) and (seam is None or record.get("timestep") != seam)
-        )
+        ]
 
     def grows(self, stream: str) -> bool:
         """Whether a stream of columns may grow: it is recorded here, or comes from a store."""
@@ -136,7 +127,7 @@ class AttemptView:
 
     def rows(self, stream: str) -> int:
         if stream in self.records:
-            return len(self.told(stream))
+            return len(self.records[stream])
         if stream not in self.columns:
             return 0
         rows = self._ends.get(stream)
@@ -158,7 +149,7 @@ class AttemptView:
     ) -> Buckets:
         if stream in self.columns:
             return self.columns[stream].buckets(field, first, end, wanted, env=env, index=index)
-        columns = self.told(stream)
+        columns = self.records[stream]
         if field not in columns:
             return downsample_at(np.empty(0), [0])
         values = columns[field]
@@ -168,7 +159,7 @@ class AttemptView:
 
     def record_axis(self, stream: str, x: X, before: int) -> Axis | None:
         """Of records: what each says of itself."""
-        columns = self.told(stream)
+        columns = self.records[stream]
         if x + "s" == stream:
             return Axis.linear(before + 1.0, 1.0)
         name = {"time": "unix_s"}.get(x, x)
@@ -194,7 +185,7 @@ class AttemptView:
         if x == "time":
             rows, times = self._moments()
             return Axis.through(rows, times) if len(rows) else None
-        told = self.told(x + "s")
+        told = self.records.get(x + "s", RecordColumns())
         if "row" not in told:
             return None
         return Axis.through(told["row"] + 1, before + 1 + np.arange(len(told)), origin=before)
@@ -203,7 +194,7 @@ class AttemptView:
         """Rows of `steps` and when they were, as the records tell."""
         rows, times = [np.empty(0)], [np.empty(0)]
         for stream in _RECORDS:
-            told = self.told(stream) if stream in self.records else RecordColumns()
+            told = self.records.get(stream, RecordColumns())
             if "timestep" in told and "unix_s" in told:
                 rows.append((told["timestep"] - self.span.begin) / max(1, self.span.num_envs))
                 times.append(told["unix_s"])

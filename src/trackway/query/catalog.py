@@ -19,7 +19,7 @@ import orjson
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import RunError
-from trackway.query.facts import NAMES, RunFacts, facts_of
+from trackway.query.facts import NAMES, Look, RunFacts
 from trackway.run import RunFolder, check_folder, meant
 from trackway.storage.cache import cache_file, keep
 from trackway.storage.places import streams_folder
@@ -52,6 +52,7 @@ class Catalog:
         self.models, self._clock = models, clock
         self._file = cache_file("catalogs", models.resolve())
         self._entries = self._load()
+        self._looks: dict[str, Look] = {}  # at runs that may tell something new
         self.refresh()
 
     @property
@@ -72,12 +73,16 @@ class Catalog:
         changed = settled = False
         for name in self._entries.keys() - marks.keys():
             del self._entries[name]
+            self._looks.pop(name, None)
             changed = settled = True
         for name, mark in marks.items():
             known = self._entries.get(name)
             if known is not None and known.mark == mark and not known.facts.live:
                 continue
-            facts = facts_of(RunFolder(self.models / name), self._clock)
+            look = self._looks.pop(name, None) or Look(RunFolder(self.models / name), self._clock)
+            facts = look.facts()
+            if facts.live:
+                self._looks[name] = look
             changed |= known is None or known.facts != facts
             settled |= not facts.live
             self._entries[name] = _Entry(mark, facts)

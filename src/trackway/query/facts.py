@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,17 +15,15 @@ import orjson
 from trackway import files
 from trackway import run as run_folder
 from trackway.clock import Clock
-from trackway.errors import StreamError, TrackwayError
+from trackway.errors import TrackwayError
 from trackway.query.line import Span, line
-from trackway.query.records import RecordColumns, RecordFollower
+from trackway.query.told import RECENT, RECENT_COLUMNS, Told, sparkline
 from trackway.run import RunFolder
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import AttemptFolder, attempts
 
 # `system` tells something every second: a training that is silent for so long does not go on.
 STALLED_S: Final = 120.0
-SPARK_POINTS: Final = 40
-_RECENT: Final = 100  # episodes
 _WRONG: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 
@@ -114,18 +113,43 @@ NAMES: Final = tuple(f.name for f in fields(RunFacts))
 
 def facts_of(run: RunFolder, clock: Clock) -> RunFacts:
     """Look at a run; whatever is wrong with it is told, not raised."""
-    told: dict[str, Any] = {"name": run.name, "path": str(run.path)}
-    try:
-        manifest = run_folder.read_manifest(run) if run.manifest.exists() else None
-        spans = _spans(run.path, clock)
-        told |= _of_manifest(manifest or {}) | _of_streams(spans, told) | _of_files(run)
-        if told.get("timesteps") is None:
-            told["timesteps"] = (manifest or {}).get("timesteps")
-        return RunFacts(status=_status(manifest, spans, clock), **told)
-    # What stands in a damaged file may be of any type; the others are listed all the same.
-    except (TrackwayError, OSError, *_WRONG) as error:
-        why = str(error) or type(error).__name__
-        return RunFacts(run.name, str(run.path), status="damaged", error=why)
+    return Look(run, clock).facts()
+
+
+class Look:
+    """Looks at a run, again and again while it grows: what was read once is not read again."""
+
+    def __init__(self, run: RunFolder, clock: Clock) -> None:
+        self._run, self._clock = run, clock
+        self._told: list[Told] = []
+
+    def facts(self) -> RunFacts:
+        """What is known now; whatever is wrong with the run is told, not raised."""
+        run = self._run
+        made: dict[str, Any] = {"name": run.name, "path": str(run.path)}
+        try:
+            manifest = run_folder.read_manifest(run) if run.manifest.exists() else None
+            spans = _spans(run.path, self._clock)
+            self._look_at(spans)
+            made |= _of_manifest(manifest or {}) | _of_streams(self._told, made) | _of_files(run)
+            if made.get("timesteps") is None:
+                made["timesteps"] = (manifest or {}).get("timesteps")
+            status = _status(manifest, spans, self._told[-1:], self._clock)
+            return RunFacts(status=status, **made)
+        # What stands in a damaged file may be of any type; the others are listed all the same.
+        except (TrackwayError, OSError, *_WRONG) as error:
+            self._told = []
+            why = str(error) or type(error).__name__
+            return RunFacts(run.name, str(run.path), status="damaged", error=why)
+
+    def _look_at(self, spans: list[Span]) -> None:
+        if [told.span for told in self._told] != spans:
+            self._told = [Told(span) for span in spans]
+        before: dict[int, Any] = {}  # by rank, the timestep of the last update
+        for told in self._told:
+            told.look(before.get(told.span.rank))
+            if told.counts["updates"]:
+                before[told.span.rank] = told.last_update
 
 
 def _spans(run: Path, clock: Clock) -> list[Span]:
@@ -152,41 +176,28 @@ def _of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_streams(spans: list[Span], told: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"attempts": len(spans)}
-    if not spans:
+def _of_streams(all_told: list[Told], known: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {"attempts": len(all_told)}
+    if not all_told:
         return made
-    columns = {name: _records(spans, name) for name in ("events", "updates", "episodes")}
-    events, updates, episodes = columns.values()
-    for name in ("algorithm", "environment"):
-        if name in events.text_names:
-            made[name] = next(filter(None, reversed(events.texts(name))), None)
-    for name in ("num_envs", "planned_timesteps"):
-        if name in events:
-            known = events[name][~np.isnan(events[name])]
-            made[name] = int(known[-1]) if len(known) else None
-    steps = [c["timestep"] for c in columns.values() if "timestep" in c]
+    for told in all_told:
+        made |= told.settings
+    steps = [told.timesteps for told in all_told if told.timesteps is not None]
     if steps:
-        made["timesteps"] = int(max(np.nanmax(s) for s in steps))
-    times = [c["unix_s"] for c in columns.values() if "unix_s" in c]
-    if times:
-        begun_unix = float(min(np.nanmin(t) for t in times))
-        made["created_unix"] = told.get("created_unix") or begun_unix
-        made["ended_unix"] = float(max(np.nanmax(t) for t in times))
-    made |= {"episodes": len(episodes), "updates": len(updates)}
-    for name, column in (
-        ("return_mean", "return"),
-        ("length_mean", "length"),
-        ("success_rate", "is_success"),
+        made["timesteps"] = int(max(steps))
+    begun_unix = min(told.begun_unix for told in all_told)
+    if math.isfinite(begun_unix):
+        made["created_unix"] = known.get("created_unix") or begun_unix
+        made["ended_unix"] = max(told.ended_unix for told in all_told)
+    made |= {n: sum(told.counts[n] for told in all_told) for n in ("episodes", "updates")}
+    for name, column in zip(
+        ("return_mean", "length_mean", "success_rate"), RECENT_COLUMNS, strict=True
     ):
-        if column in episodes:
-            made[name] = _mean(episodes[column][-_RECENT:])
-    if "return" in episodes:
-        returns = episodes["return"]
-        parts = np.array_split(returns, min(SPARK_POINTS, len(returns)))
-        made["sparkline"] = [_mean(part) for part in parts]
-        made["return_best"] = max((m for m in made["sparkline"] if m is not None), default=None)
-    return {name: value for name, value in made.items() if value is not None or name not in told}
+        values = [value for told in all_told for value in told.recent[column]]
+        made[name] = _mean(np.array(values[-RECENT:]))
+    made["sparkline"] = sparkline([told.returns for told in all_told])
+    made["return_best"] = max((m for m in made["sparkline"] if m is not None), default=None)
+    return {name: value for name, value in made.items() if value is not None or name not in known}
 
 
 def _of_files(run: RunFolder) -> dict[str, Any]:
@@ -204,34 +215,16 @@ def _of_files(run: RunFolder) -> dict[str, Any]:
     return made
 
 
-def _records(spans: list[Span], stream: str) -> RecordColumns:
-    made = RecordColumns()
-    told_before: dict[int, Any] = {}  # by rank
-    for span in spans:
-        folder = span.stream(stream)
-        if folder is None:
-            continue
-        try:
-            records = [r for r in RecordFollower(folder).poll() if span.counts(r)]
-        except StreamError:
-            continue  # nothing of it can be read; the other streams tell what they know
-        if stream == "updates" and told_before.get(span.rank) == span.begin:
-            # An update that led to a checkpoint is told before it, and again after the resume.
-            records = [r for r in records if r.get("timestep") != span.begin]
-        if records:
-            told_before[span.rank] = records[-1].get("timestep")
-        made.extend(records)
-    return made
-
-
-def _status(manifest: Mapping[str, Any] | None, spans: list[Span], clock: Clock) -> str:
+def _status(
+    manifest: Mapping[str, Any] | None, spans: list[Span], last: list[Told], clock: Clock
+) -> str:
     alive = any(files.is_locked(span.attempt.lock) for span in _last(spans))
     if alive:
         status = "running"
     elif manifest is not None:
         status = run_folder.status(manifest)
     else:
-        status = _told_end(spans[-1:])
+        status = _told_end(last)
     if status == "running" and spans:
         heard_unix = max((_newest(span.attempt) for span in spans), default=0.0)
         if clock.unix_s() - heard_unix > STALLED_S:
@@ -244,14 +237,12 @@ def _last(spans: list[Span]) -> list[Span]:
     return list({span.rank: span for span in spans}.values())
 
 
-def _told_end(spans: list[Span]) -> str:
+def _told_end(last: list[Told]) -> str:
     """How an attempt ended, where only its events tell; a loop of one's own may tell none."""
-    events = _records(spans, "events")
-    told = dict(zip(events.texts("event"), events.texts("how"), strict=True)) if len(events) else {}
-    if "begin" not in told:
+    if not last or "begin" not in last[0].ended:
         return "finished"
     ended = {None: "crashed", "ended": "finished", "closed": "interrupted"}
-    return ended.get(told.get("end"), "failed")
+    return ended.get(last[0].ended.get("end"), "failed")
 
 
 def _newest(attempt: AttemptFolder) -> float:

@@ -9,9 +9,9 @@ curve = view.curve("updates", "train/loss", x="time")
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,16 @@ from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import QueryError
 from trackway.format.schema import Field
+from trackway.query.aside import Aside
 from trackway.query.attempt_view import AttemptView
 from trackway.query.axis import AXES, Axis, Floats, X
 from trackway.query.downsample import Buckets, downsample_at
 from trackway.query.line import Span, line
-from trackway.query.records import RecordColumns
+from trackway.query.records import JoinedColumns, RecordColumns
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import attempts
+
+_NOTHING: Final = RecordColumns()
 
 
 @dataclass(frozen=True)
@@ -65,18 +68,6 @@ class Curve:
         )
 
 
-@dataclass
-class _Joined:
-    """Records of all attempts as columns, in the order in which they came.
-
-    Attributes:
-        taken: By attempt, how many are in.
-    """
-
-    columns: RecordColumns = field(default_factory=RecordColumns)
-    taken: dict[str, int] = field(default_factory=dict)
-
-
 class RunView:
     """Looks at one run; for one thread.
 
@@ -89,7 +80,8 @@ class RunView:
         self.spans: list[Span] = []
         self._attempts: dict[str, AttemptView] = {}
         self._names: list[str] | None = None
-        self._joined: dict[str, _Joined] = {}
+        self._joined: dict[str, JoinedColumns] = {}
+        self._aside = Aside()
         self.refresh()
 
     def refresh(self) -> bool:
@@ -102,18 +94,18 @@ class RunView:
             finish_abandoned(attempt, self._clock)
         names = [attempt.name for attempt in attempts(self.run)]
         grown = names != self._names
-        if grown or any(not view.begun for view in self._attempts.values()):
+        if grown or not all(view.begun for view in self._attempts.values()):
             self._names, self.spans = names, line(self.run)
             for span in self.spans:
                 if span.attempt.name not in self._attempts:
-                    self._attempts[span.attempt.name] = AttemptView(span)
-        told: dict[int, float | None] = {}  # by rank, the timestep of the last update
+                    self._attempts[span.attempt.name] = AttemptView(span, self._aside)
+        told: dict[int, float] = {}  # by rank, the timestep of the last update
         for view in self._views():
-            grown |= view.refresh()
             span = self._span(view)
             view.put(span, told_before=told.get(span.rank))
-            updates = view.kept("updates")
-            told[span.rank] = updates[-1].get("timestep") if updates else told.get(span.rank)
+            grown |= view.refresh()
+            if view.last_update is not None:
+                told[span.rank] = view.last_update
         return grown
 
     def streams(self) -> dict[str, tuple[Field, ...]]:
@@ -130,32 +122,20 @@ class RunView:
             (v.columns[stream].num_envs for v in self._views() if stream in v.columns), default=0
         )
 
-    def records(self, stream: str, *, abandoned: bool = False) -> RecordColumns:
-        """The records of a stream on the run's line, or those that are not on it."""
-        views = self._views()
-        if abandoned:
-            made = RecordColumns()
-            for view in views:
-                told = view.records.get(stream, [])
-                made.extend(record for record in told if not view.span.counts(record))
-            return made
-        if len(views) == 1:
-            return views[0].told(stream)
-        kept = {view.span.attempt.name: view.kept(stream) for view in views}
-        known = self._joined.get(stream, _Joined())
-        if any(count > len(kept.get(name, ())) for name, count in known.taken.items()):
-            known = _Joined()  # what an attempt gave to the line was cut
-        self._joined[stream] = known
-        new = [r for name, records in kept.items() for r in records[known.taken.get(name, 0) :]]
-        if len(self.writing) > 1:
-            new.sort(key=lambda record: record.get("timestep", 0))
-        known.columns.extend(new)
-        known.taken = {name: len(records) for name, records in kept.items()}
-        return known.columns
+    def records(self, stream: str) -> RecordColumns:
+        """The records of a stream on the run's line, in the order in which they came."""
+        parts = [view.records.get(stream, _NOTHING) for view in self._views()]
+        if len(parts) == 1:
+            return parts[0]
+        known = self._joined.get(stream)
+        if known is None or not known.goes_on(parts):
+            known = self._joined[stream] = JoinedColumns()
+        known.arrive(parts, mixed=len(self.writing) > 1)
+        return known
 
     def line_records(self, stream: str) -> list[tuple[Span, list[dict[str, Any]]]]:
-        """The records of a stream on the run's line, by attempt."""
-        return [(view.span, view.kept(stream)) for view in self._views()]
+        """The records of a stream on the run's line, by attempt, read once more as they were."""
+        return [(view.span, view.line_records(stream)) for view in self._views()]
 
     def axis(self, span: Span, x: X) -> Axis | None:
         """Where rows of `steps` of an attempt are on an axis; None where nothing tells."""
@@ -234,7 +214,7 @@ class RunView:
                 unit, known = view.columns[stream].fields.get(field, Field("-", unit="")).unit, True
                 if view.columns[stream].follow(field):
                     view.columns[stream].refresh()
-            known |= bool(view.records.get(stream))
+            known |= bool(len(view.records.get(stream, ())))
             axis, rows = self._axis(view, stream, x), view.rows(stream)
             if not rows or axis is None:
                 continue

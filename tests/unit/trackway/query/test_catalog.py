@@ -9,12 +9,10 @@ from tests.support.recorded import BEGUN_UNIX_S, ROW_S, make_run, record_attempt
 
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import RunError
-from trackway.query import catalog as catalog_module
 from trackway.query import facts as facts_module
 from trackway.query.catalog import Catalog
-from trackway.query.facts import RunFacts, facts_of
+from trackway.query.facts import Look, RunFacts
 from trackway.recorder.recorder import Recorder
-from trackway.run import RunFolder
 
 
 @pytest.fixture
@@ -28,11 +26,13 @@ def looked_into(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the runs that a catalog looks into from now on."""
     names: list[str] = []
 
-    def look(run: RunFolder, clock: object) -> RunFacts:
-        names.append(run.name)
-        return facts_of(run, SYSTEM_CLOCK)
+    def look(self: Look) -> RunFacts:
+        facts = real(self)
+        names.append(facts.name)
+        return facts
 
-    monkeypatch.setattr(catalog_module, "facts_of", look)
+    real = Look.facts
+    monkeypatch.setattr(Look, "facts", look)
     return names
 
 

@@ -95,7 +95,6 @@ def test_what_a_dead_attempt_did_after_its_checkpoint_is_not_on_the_line(run: Pa
     episodes = view.records("episodes")
     assert len(episodes) == 32
     assert (np.diff(episodes["timestep"]) >= 0).all()
-    assert len(view.records("episodes", abandoned=True)) == 16
     assert view.records("updates")["timestep"].tolist() == [400, 800, 1200, 1600]
     assert len(view.curve("updates", "n_updates", x="update")) == 4
     np.testing.assert_array_equal(
