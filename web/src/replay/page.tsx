@@ -13,6 +13,7 @@ import { extremes, loadEpisode, whatIf } from './server'
 import { Show } from './show'
 import type { Loaded } from './source'
 import { together } from './together'
+import { prepareStage } from './viewer'
 import { changesOf, WhatIf } from './what-if'
 
 const LOOK_S = 2
@@ -40,6 +41,7 @@ export default function EpisodePage({ run }: PageProps) {
       },
       (why) => aborted.signal.aborted || (error.value = why),
     )
+    setTimeout(prepareStage)
     return () => aborted.abort()
   }, [run, asked])
 

@@ -142,7 +142,10 @@ export class Stage {
   private readonly controls: OrbitControls
   private readonly sun = new DirectionalLight(0xfff4e6, 2.3)
   private actors: Actor[] = []
+  /** Let go once the next have been drawn: until then programs that both use stay compiled. */
+  private left: Actor[] = []
   private backdrop: Object3D[] = []
+  private arrived = false
   private ratio = 1
   /** How far away the camera begins: further where robots stand beside each other. */
   private apart = 1
@@ -151,11 +154,12 @@ export class Stage {
   private drawnMs = 0
   private sharp = false
   private readonly resized: ResizeObserver
+  private size = ''
   /** Something has changed since the last picture. */
   private stale = true
 
   constructor(
-    private readonly canvas: HTMLCanvasElement,
+    readonly canvas: HTMLCanvasElement,
     /** Pixels, where the canvas stands on no page. */
     private readonly fixed?: [width: number, height: number],
   ) {
@@ -196,17 +200,27 @@ export class Stage {
   private static software: boolean | undefined
 
   setCast(cast: Cast[]): void {
-    for (const actor of this.actors) {
-      this.world.remove(actor)
-      actor.dispose()
-    }
+    this.world.remove(...this.actors)
+    this.left.push(...this.actors)
     const before = this.actors[0]?.cast.scene.digest
     this.actors = cast.map((each) => new Actor(each, this))
     this.apart = cast.some((each) => each.bare && each.shift) ? 2.1 : 1
     this.world.add(...this.actors)
     const lead = cast[0]
-    if (lead && lead.scene.digest !== before) this.furnish(lead)
+    if (lead && (lead.scene.digest !== before || this.arrived)) this.furnish(lead)
+    this.arrived = false
     this.stale = true
+  }
+
+  /** Stand on another page: the camera begins anew with the next cast. */
+  arrive(): void {
+    this.arrived = true
+    this.resize()
+  }
+
+  /** Whether the browser took its drawing away. */
+  get lost(): boolean {
+    return this.renderer.getContext().isContextLost()
   }
 
   /** Sky, fog and the camera's first place, once for each scene. */
@@ -265,7 +279,7 @@ export class Stage {
     if (!actor) return
     actor.show(frame, this.shown, episode)
     this.lookAt(made, frame, actor.cast.scene)
-    this.renderer.render(this.world, this.camera)
+    this.draw()
     onto.drawImage(this.canvas, 0, 0, onto.canvas.width, onto.canvas.height)
   }
 
@@ -291,13 +305,18 @@ export class Stage {
     this.stale = this.sharp = false
     const began = performance.now()
     this.controls.update()
-    this.renderer.render(this.world, this.camera)
+    this.draw()
     if (this.low) this.renderer.getContext().finish()
     const seconds = (performance.now() - began) / 1000
     this.adapt(seconds)
     this.stale = false
     this.drawnMs = began
     return seconds
+  }
+
+  private draw(): void {
+    this.renderer.render(this.world, this.camera)
+    for (const actor of this.left.splice(0)) actor.dispose()
   }
 
   /** What stands still is looked at closely: once more, with all its pixels. */
@@ -307,7 +326,7 @@ export class Stage {
     const kept = this.ratio
     this.ratio = full
     this.resize()
-    this.renderer.render(this.world, this.camera)
+    this.draw()
     this.ratio = kept
     this.sharp = true
     this.stale = false
@@ -325,7 +344,11 @@ export class Stage {
   }
 
   private resize(): void {
-    const [width, height] = this.fixed ?? [Math.max(1, this.canvas.clientWidth), Math.max(1, this.canvas.clientHeight)]
+    const [width, height] = this.fixed ?? [this.canvas.clientWidth, this.canvas.clientHeight]
+    if (!width || !height) return // on no page just now
+    const size = `${width} ${height} ${this.ratio}`
+    if (size === this.size) return
+    this.size = size
     this.renderer.setPixelRatio(this.fixed ? 1 : this.ratio)
     this.renderer.setSize(width, height, false)
     this.camera.aspect = width / height
@@ -374,6 +397,7 @@ export class Stage {
     for (const mesh of hidden) mesh.visible = true
     parent?.add(actor)
     white.dispose()
+    this.size = ''
     this.resize()
     return rgba.filter((_, i) => i % 4 === 0)
   }
@@ -381,7 +405,7 @@ export class Stage {
   dispose(): void {
     this.resized.disconnect()
     this.controls.dispose()
-    for (const actor of this.actors) actor.dispose()
+    for (const actor of [...this.actors, ...this.left]) actor.dispose()
     this.renderer.dispose()
   }
 }

@@ -1,6 +1,7 @@
 /** The 3D view and what is drawn in it. */
 import { effect, signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
+import { language } from '../shell/words'
 import type { Player } from './player'
 import { t } from './replay-words'
 import type { Loaded } from './source'
@@ -27,8 +28,30 @@ export interface StageCanvas extends HTMLCanvasElement {
   stage?: Stage
 }
 
+/** The stage outlives the page that shows it: to begin one, and to compile its programs, takes longer than an episode. */
+let kept: Stage | null = null
+let begun = false
+
+/** While the first episode is on its way. */
+export function prepareStage(): void {
+  if (begun) return
+  begun = true
+  try {
+    kept = new Stage(document.createElement('canvas'))
+  } catch {
+    // Said where it is missed.
+  }
+}
+
+function takeStage(): Stage {
+  begun = true
+  const own = kept && !kept.lost ? kept : new Stage(document.createElement('canvas'))
+  kept = null
+  return own
+}
+
 export function Viewer({ parts, player, name }: { parts: Part[]; player: Player; name: string }) {
-  const canvas = useRef<StageCanvas>(null)
+  const place = useRef<HTMLDivElement>(null)
   const stage = useRef<Stage | null>(null)
   const cast = parts.flatMap(({ loaded, tint, shift, bare }): Cast[] =>
     loaded.scene && loaded.track
@@ -42,16 +65,22 @@ export function Viewer({ parts, player, name }: { parts: Part[]; player: Player;
   useEffect(() => {
     let request = 0
     try {
-      stage.current = new Stage(canvas.current!)
+      stage.current = takeStage()
     } catch {
       failed.current = true
       return
     }
-    canvas.current!.stage = stage.current
+    const canvas: StageCanvas = stage.current.canvas
+    canvas.stage = stage.current
+    canvas.role = 'img'
+    canvas.tabIndex = 0
+    delete canvas.dataset['drawn']
+    place.current!.append(canvas)
+    stage.current.arrive()
     const draw = () => {
       request = requestAnimationFrame(draw)
       const took = stage.current!.render()
-      if (took) canvas.current!.dataset['drawn'] = String(Number(canvas.current!.dataset['drawn'] ?? 0) + 1)
+      if (took) canvas.dataset['drawn'] = String(Number(canvas.dataset['drawn'] ?? 0) + 1)
     }
     request = requestAnimationFrame(draw)
     const stop = effect(() => {
@@ -62,10 +91,14 @@ export function Viewer({ parts, player, name }: { parts: Part[]; player: Player;
     return () => {
       stop()
       cancelAnimationFrame(request)
-      stage.current?.dispose()
+      canvas.remove()
+      kept = stage.current
       stage.current = null
     }
   }, [])
+  useEffect(() => {
+    if (stage.current) stage.current.canvas.ariaLabel = t('view')
+  }, [language.value])
 
   const names = cast.map(({ episode, tint, shift }) => `${episode.facts.key} ${tint} ${shift?.x} ${shift?.y}`).join()
   useEffect(() => {
@@ -86,7 +119,7 @@ export function Viewer({ parts, player, name }: { parts: Part[]; player: Player;
 
   return (
     <section class="viewer">
-      <canvas ref={canvas} role="img" aria-label={t('view')} tabIndex={0} />
+      <div ref={place} />
       {failed.current && <p class="over-view">{t('noWebgl')}</p>}
       {stage.current?.low && <p class="over-view quiet-note">{t('softly')}</p>}
       <div class="layers">
