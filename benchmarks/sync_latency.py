@@ -6,8 +6,9 @@
 A real S3 server runs on this machine; a proxy delays each answer. Every writer is a run with a
 recorder and a shipper of its own; one follower makes all runs again in another folder, as a
 dashboard of a bucket does. A row carries the time when it was committed; it counts as visible when
-the reader of the copy gives it. Both ends read one clock. Printed beside the delays: what the
-shippers cost of a core, and what a day of such requests costs.
+the reader of the copy gives it. Both ends read one clock. At the end all machines burn at once: shippers
+and recorders are killed, and what the store has is compared with what was recorded. Printed beside the
+delays: what burnt, what the shippers cost of a core, and what a day of such requests costs.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from trackway.storage.places import attempts
 from trackway.storage.reader import Reader
 from trackway.sync import cost
 from trackway.sync.follower import Follower
+from trackway.sync.mirror import Mirror
 from trackway.sync.opening import open_store
 
 SCHEMA = trackway.Schema(
@@ -81,6 +83,7 @@ def measure(args: argparse.Namespace, folder: Path, url: str) -> None:
             # The shippers notice within some seconds that somebody watches; then it counts.
             delays = record(seconds, streams, state, folder / "there", runs)
         spent_s = sum(sum(psutil.Process(s.pid).cpu_times()[:2]) for s in shippers)
+        last_s = burn(shippers, streams, state)
     finally:
         stop.set()
         thread.join()
@@ -89,6 +92,7 @@ def measure(args: argparse.Namespace, folder: Path, url: str) -> None:
         for shipper in shippers:
             shipper.kill()
             shipper.wait()
+    burnt_s = max(last_s - newest_s(url, folder / "rescued", run.name) for run in runs)
     delays.sort()
     told = {
         "writers": args.writers,
@@ -98,11 +102,36 @@ def measure(args: argparse.Namespace, folder: Path, url: str) -> None:
         "p95_s": round(delays[int(0.95 * len(delays))], 3),
         "worst_s": round(delays[-1], 3),
         "goal_p95_s": 0.7,
+        "burnt_s": round(burnt_s, 3),
+        "goal_burnt_s": 1.0,
         "shipper_cpu_share": round(spent_s / len(shippers) / (args.seconds + _WARM_S), 4),
         "usd_per_day_unwatched": round(cost.usd_per_day(0.0), 4),
         "usd_per_day_watched": round(cost.usd_per_day(1.0), 2),
     }
     print(json.dumps(told, indent=2))
+
+
+def burn(shippers: list[subprocess.Popen[bytes]], streams, state: np.ndarray) -> float:
+    """Record for a moment more, then kill all shippers; when the last row was committed."""
+    committed_s = 0.0
+    for _ in range(20):
+        committed_s = time.time()
+        for stream in streams:
+            stream.write({"committed_unix": np.full(NUM_ENVS, committed_s), "state": state})
+        time.sleep(0.05)
+    for shipper in shippers:
+        shipper.kill()
+    return committed_s
+
+
+def newest_s(url: str, folder: Path, run: str) -> float:
+    """When the newest row was committed that the store has of a run."""
+    mirror = Mirror(open_store(url), run, folder)
+    while mirror.poll():
+        pass
+    return float(
+        trackway.read(mirror.path, "steps", fields=["committed_unix"])["committed_unix"].max()
+    )
 
 
 def record(seconds: float, streams, state, there: Path, runs) -> list[float]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from trackway.cli.completion import names_folder
 from trackway.errors import DashboardError
@@ -13,6 +16,8 @@ from trackway.query.remote import stored_runs
 from trackway.recorder.child import step_back
 from trackway.sync.follower import Follower
 from trackway.sync.opening import is_store, open_store
+
+_ENDS_S: Final = 1.0
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -78,32 +83,41 @@ def _serve(args: argparse.Namespace) -> None:
         raise DashboardError(
             f"the dashboard needs {error.name}: pip install 'trackway[dashboard]'"
         ) from error
-    models = _follow(args.models, args.cache_gb) if is_store(args.models) else Path(args.models)
-    options = ServeOptions(
-        models=models,
-        host=args.host,
-        port=args.port,
-        allowed_hosts=tuple(args.allow_host),
-        token=read_token(args.token_file),
-        prefix=args.prefix,
-        notify=Notify.of(args.alert_command, args.alert_webhook),
-        drive=args.drive,
-        lifeline=args.beside_training,
-    )
-    serve(options, lambda address: print(f"Trackway shows {args.models} at {address}", flush=True))
+    with _runs_of(args.models, args.cache_gb) as models:
+        options = ServeOptions(
+            models=models,
+            host=args.host,
+            port=args.port,
+            allowed_hosts=tuple(args.allow_host),
+            token=read_token(args.token_file),
+            prefix=args.prefix,
+            notify=Notify.of(args.alert_command, args.alert_webhook),
+            drive=args.drive,
+            lifeline=args.beside_training,
+        )
+        serve(options, lambda place: print(f"Trackway shows {args.models} at {place}", flush=True))
     sys.stdout.flush()
 
 
-def _follow(url: str, cache_gb: float) -> Path:
-    """Make the runs of a store again on this machine, and keep up with them while this serves."""
-    store = open_store(url)
-    folder = stored_runs(url)
+@contextlib.contextmanager
+def _runs_of(models: str, cache_gb: float) -> Iterator[Path]:
+    """The folder of these runs; those of a store are made again here, and kept up with meanwhile."""
+    if not is_store(models):
+        yield Path(models)
+        return
+    store = open_store(models)
+    folder = stored_runs(models)
     folder.mkdir(parents=True, exist_ok=True)
-    follower = Follower(store, folder, cache_bytes=cache_gb * 1e9)
+    follower, stop = Follower(store, folder, cache_bytes=cache_gb * 1e9), threading.Event()
     follower.poll()  # an address that is wrong is told of at once
-    # A daemon: what it was in the middle of is done again the next time.
-    threading.Thread(target=follower.follow, args=(threading.Event(),), daemon=True).start()
-    return folder
+    # A daemon: what it is in the middle of is done again the next time.
+    thread = threading.Thread(target=follower.follow, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield folder
+    finally:
+        stop.set()
+        thread.join(_ENDS_S)
 
 
 def _port(text: str) -> int:

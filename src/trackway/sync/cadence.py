@@ -65,8 +65,9 @@ class Cadence:
     def _wait_s(self) -> float:
         return max(self._watched_s if self.watched else self._idle_s, self._backoff_s)
 
-    def went_well(self) -> None:
-        self._shipped_s, self._backoff_s = self._clock.monotonic_s(), 0.0
+    def went_well(self, began_s: float) -> None:
+        """The store has what there was at `began_s`."""
+        self._shipped_s, self._backoff_s = began_s, 0.0
 
     def failed(self) -> None:
         self._shipped_s = self._clock.monotonic_s()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import secrets
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +22,12 @@ from trackway.sync.store import Store
 
 _log = logging.getLogger(__name__)
 
+_NAP_S: Final = 0.02
 _FASTEST_S: Final = 0.1
 _SLOWEST_S: Final = 10.0
 _LIST_S: Final = 5.0
 _SAY_S: Final = 4.0
+_TROUBLED_S: Final = 2.0
 _AT_ONCE: Final = 8
 
 
@@ -34,6 +38,9 @@ class _Followed:
     pause_s: float = 0.0
     due_s: float = 0.0
     said_s: float = -1e9
+    damage: str = ""
+    # Held by whoever fetches something of it, or lets something of it go.
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Follower:
@@ -65,37 +72,52 @@ class Follower:
         self._followed: dict[tuple[str, int], _Followed] = {}
         self._listed_s = -1e9
         self._trouble = False
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._at_work: set[Future[None]] = set()
+        self._bounding = threading.Lock()
 
-    def poll(self) -> int:
-        """Fetch what is new of every run whose turn it is; how many shipments that were.
+    def poll(self) -> None:
+        """Begin to fetch what is new of every run whose turn it is; none waits for another.
 
         Raises:
-            UnreachableError: The store cannot be reached.
+            SyncError: What the store has is damaged.
+            UnreachableError: It cannot be reached.
         """
         now_s = self._clock.monotonic_s()
         if now_s - self._listed_s >= _LIST_S:
-            self._listed_s = now_s
-            self._list()
-        due = [followed for followed in self._followed.values() if followed.due_s <= now_s]
-        if not due:
-            return 0
-        # No run waits for another: one may have a lot to fetch.
-        with ThreadPoolExecutor(min(_AT_ONCE, len(due))) as pool:
-            applied = sum(pool.map(self._poll_one, due))
-        if applied:
-            self._bound()
-        return applied
+            first, self._listed_s = self._listed_s < 0, now_s
+            if first:
+                self._list()  # an address that is wrong is told of at once
+            else:
+                self._at_work.add(self._pool.submit(self._look_around))
+        for followed in list(self._followed.values()):
+            if followed.due_s <= now_s:
+                followed.due_s = math.inf
+                self._at_work.add(self._pool.submit(self._poll_one, followed))
+        done, self._at_work = wait(self._at_work, _NAP_S, FIRST_COMPLETED)
+        for future in done:
+            future.result()
 
     def catch_up(self) -> None:
-        """Fetch all there is of every run.
+        """Fetch all there is of every run; of one that is damaged, what comes before the damage.
 
         Raises:
             UnreachableError: The store cannot be reached.
         """
         self._list()
-        for followed in self._followed.values():
-            while followed.mirror.poll(at_most=64):
-                self._bound()
+        for _ in self._pool.map(self._catch_up_with, list(self._followed.values())):
+            pass
+
+    def _catch_up_with(self, followed: _Followed) -> None:
+        applied = 1
+        while applied:
+            try:
+                with followed.lock:
+                    applied = followed.mirror.poll(at_most=64)
+            except SyncError as error:
+                _log.warning("%s; what is here of this run stays", error)
+                return
+            self._bound()
 
     def follow(self, stop: threading.Event) -> None:
         """Poll until told to stop; a store that cannot be reached is waited for."""
@@ -103,21 +125,44 @@ class Follower:
             try:
                 self.poll()
                 self._trouble = False
-            except (UnreachableError, SyncError) as error:
+            except (UnreachableError, SyncError, OSError) as error:
                 if not self._trouble:
                     _log.warning("%s; what is here stays, and is brought up to date later", error)
                 self._trouble = True
-                stop.wait(2.0)
-            stop.wait(0.02)
+                stop.wait(_TROUBLED_S)
+            stop.wait(_NAP_S)
+        self._pool.shutdown()
+
+    def _look_around(self) -> None:
+        self._list()
+        self._bound()
 
     def _list(self) -> None:
-        for run in runs(self._store):
-            for rank in ranks(self._store, run):
-                if (run, rank) not in self._followed:
-                    mirror = Mirror(self._store, run, self._folder, rank)
-                    self._followed[run, rank] = _Followed(mirror, layout.rank_prefix(run, rank))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            names = runs(self._store)
+            for run, found in zip(names, pool.map(partial(ranks, self._store), names), strict=True):
+                for rank in found:
+                    if (run, rank) not in self._followed:
+                        mirror = Mirror(self._store, run, self._folder, rank)
+                        self._followed[run, rank] = _Followed(mirror, layout.rank_prefix(run, rank))
 
-    def _poll_one(self, followed: _Followed) -> int:
+    def _poll_one(self, followed: _Followed) -> None:
+        try:
+            with followed.lock:
+                self._fetch(followed)
+            followed.damage = ""
+        except (SyncError, OSError) as error:  # of this run alone, or this machine's disk
+            followed.pause_s = _TROUBLED_S
+            if not followed.damage:
+                _log.warning("%s; what is here of this run stays", error)
+            followed.damage = str(error)
+        except UnreachableError:
+            followed.pause_s = _TROUBLED_S
+            raise
+        finally:
+            followed.due_s = self._clock.monotonic_s() + followed.pause_s
+
+    def _fetch(self, followed: _Followed) -> None:
         now_s = self._clock.monotonic_s()
         if now_s - followed.said_s >= _SAY_S and self._goes_on(followed):
             followed.said_s = now_s
@@ -127,8 +172,6 @@ class Follower:
         applied = followed.mirror.poll(at_most=64)
         slowest_s = 4 * _FASTEST_S if self._goes_on(followed) else _SLOWEST_S
         followed.pause_s = _FASTEST_S if applied else min(1.5 * followed.pause_s + 0.01, slowest_s)
-        followed.due_s = self._clock.monotonic_s() + followed.pause_s
-        return applied
 
     def _goes_on(self, followed: _Followed) -> bool:
         try:
@@ -138,16 +181,25 @@ class Follower:
         return manifest.get("status") == "running"
 
     def _bound(self) -> None:
-        """Keep within the room there is: the oldest run's steps go first, then its models."""
-        held = {key: _size(followed.mirror.path) for key, followed in self._followed.items()}
-        for lane in reversed(layout.LANES[1:]):
-            for key in sorted(held):
-                if sum(held.values()) <= self._cache_bytes:
-                    return
-                mirror = self._followed[key].mirror
-                if lane not in mirror.left_out:
-                    held[key] -= mirror.leave_out(lane)
+        """Keep within the room there is: the oldest run's steps go first, then its models.
+
+        Every file is looked at, so not after every shipment.
+        """
+        with self._bounding:
+            followed = dict(self._followed)
+            held = {key: _size(each.mirror.path) for key, each in followed.items()}
+            for lane in reversed(layout.LANES[1:]):
+                for key in sorted(held):
+                    if sum(held.values()) <= self._cache_bytes:
+                        return
+                    with followed[key].lock:
+                        if lane not in followed[key].mirror.left_out:
+                            held[key] -= followed[key].mirror.leave_out(lane)
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # sealed meanwhile, under another name
+            size += path.stat().st_size if path.is_file() else 0
+    return size

@@ -23,7 +23,8 @@ from trackway.sync.changes import lane_of
 from trackway.sync.lease import Epoch, epochs
 from trackway.sync.store import Store
 
-# Shipments asked for at once by whoever is far behind: as many small ones, or as few large.
+# Shipments asked for at once by whoever is far behind: as many small ones, or as few large. That
+# somebody is far behind shows as they are there: at first one is asked for, then twice as many.
 _LEAST_AHEAD, _MOST_AHEAD = 4, 32
 _AHEAD_BYTES = 64 << 20
 
@@ -166,7 +167,7 @@ class Mirror:
             if count < begin + asked or (at_most is not None and count - first >= at_most):
                 break
             ahead = min(max(_AHEAD_BYTES // (largest + 1), _LEAST_AHEAD), _MOST_AHEAD)
-            asked = ahead if end is None else min(ahead, end - count)
+            asked = min(2 * asked, ahead, ahead if end is None else end - count)
             got = self._get([self._key(lane, number) for number in range(count, count + asked)])
         return self._count(lane) - first
 

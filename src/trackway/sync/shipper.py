@@ -144,15 +144,15 @@ class Shipper:
 
     def _try_once(self, at_once: bool) -> int | None:
         """One look, if it is time for one; None where it was not, or where it failed."""
+        began_s = self._clock.monotonic_s()
         try:
             self._cadence.look(self._store, layout.watched_key(self._prefix))
             if not at_once and not self.behind_bytes and not self._cadence.due():
                 return None
-            now_s = self._clock.monotonic_s()
-            thorough = at_once or now_s - self._thorough_s >= _THOROUGH_S
+            thorough = at_once or began_s - self._thorough_s >= _THOROUGH_S
             left = self.ship(thorough)
             if thorough:
-                self._thorough_s = now_s
+                self._thorough_s = began_s
         except (UnreachableError, OSError) as error:
             if not self._run.path.is_dir():
                 raise SyncError(
@@ -163,7 +163,7 @@ class Shipper:
             self._say(str(error))
             self._wait_out()
             return None
-        self._cadence.went_well()
+        self._cadence.went_well(began_s)
         self._say(None)
         return left
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,11 +16,11 @@ import orjson
 import pytest
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
-from tests.support.programs import trackway_command
+from tests.support.programs import trackway_command, wait_for
 from tests.support.streams import Bench
 
 from trackway import files
-from trackway.errors import FencedError, SyncError, UnreachableError
+from trackway.errors import FencedError, StreamError, SyncError, UnreachableError
 from trackway.format.shipment import decode
 from trackway.run import RunFolder, new_manifest, write_manifest
 from trackway.storage.archive.compact import compact_run
@@ -195,6 +197,29 @@ def test_whoever_is_far_behind_asks_for_many_small_shipments_at_once(bench, tmp_
 
     assert len(values(mirror(store, tmp_path).path)) == 600
     assert store.most > 16
+
+
+def test_whoever_keeps_up_asks_for_little_that_is_not_there_yet(bench, tmp_path):
+    class Asked(MemoryStore):
+        count = 0
+
+        def get(self, key, start=0, end=None):
+            self.count += 1
+            return super().get(key, start, end)
+
+    store = Asked()
+    process = shipper(bench, store)
+    record(bench, 10)
+    process.ship(thorough=False)
+    there = mirror(store, tmp_path)
+    for _ in range(10):
+        record(bench, 10)
+        process.ship(thorough=False)
+        store.count = 0
+        assert there.poll() == 1
+        # The next epoch and the next of three lanes; then what may follow the one that was there.
+        assert store.count <= 6
+    process.close()
 
 
 def test_records_never_come_before_the_model_they_name(bench, store, tmp_path):
@@ -449,6 +474,35 @@ def test_several_writers_of_one_run_appear_as_one_run(bench, store, tmp_path):
     assert sorted(rows) == [20, 30]
     assert (there / "realtime_data/episodes/episodes_1.json").read_bytes() == b"[0]"
     assert (there / "ranks/1/realtime_data/episodes/episodes_1.json").read_bytes() == b"[1]"
+
+
+def test_a_run_that_is_damaged_in_the_store_keeps_no_other_from_growing(bench, store, tmp_path):
+    other = Bench(tmp_path / "here" / "other", capacity=64)
+    shippers = [shipper(which, store) for which in (bench, other)]
+    for which, process in zip((bench, other), shippers, strict=True):
+        record(which, 20)
+        process.ship()
+    (shipment,) = store._path.glob("runs/other/0/e000001/steps/*")
+    shipment.write_bytes(b"nonsense")
+    Follower(store, tmp_path / "asked").catch_up()
+    assert len(values(tmp_path / "asked" / bench.run.name)) == 20
+    stop, follower = threading.Event(), Follower(store, tmp_path / "there")
+    thread = threading.Thread(target=follower.follow, args=(stop,))
+    thread.start()
+
+    def arrived() -> int:
+        with contextlib.suppress(StreamError, FileNotFoundError):  # nothing yet
+            return len(values(tmp_path / "there" / bench.run.name))
+        return 0
+
+    for rows in (20, 30, 40):
+        wait_for(lambda rows=rows: arrived() == rows)
+        record(bench, 10)
+        shippers[0].ship()
+    stop.set()
+    thread.join()
+    for process in shippers:
+        process.close()
 
 
 def test_a_cache_that_is_full_lets_the_steps_of_the_oldest_go_first(bench, store, tmp_path):
