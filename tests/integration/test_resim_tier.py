@@ -2,23 +2,27 @@
 
 import shutil
 import sys
+import time
 from collections import OrderedDict
 
 import gymnasium as gym
 import mujoco
 import numpy as np
+import orjson
 import polars as pl
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from tests.support.sliding_ball import SlidingBall
 
-from trackway import Recorder, files, read
+from trackway import Field, Recorder, Schema, files, read
 from trackway.cli.main import main
-from trackway.errors import FormatError
+from trackway.errors import FormatError, RecordingError
+from trackway.format.part import NOT_RESIM
 from trackway.gymnasium import RecordVectorEnv
 from trackway.query import stream_view
 from trackway.query.step_frames import step_frame
+from trackway.recorder.compactor import Compaction
 from trackway.replay import resim, simulation
 from trackway.replay.library import Library
 from trackway.storage.archive import compact, key_frames, resimulated
@@ -205,8 +209,8 @@ def test_a_part_that_would_not_be_smaller_stays_exact_and_says_so(run, recorded,
     assert all("came out of a simulation" in one.why for one in made)
     report = verify(steps_of(run))
     assert (report.whole, report.tier) == (True, "exact")
-    assert [note["note"] for note in report.notes if note["note"] == resim.NOTE] == [
-        resim.NOTE
+    assert [note["note"] for note in report.notes if note["note"] == NOT_RESIM] == [
+        NOT_RESIM
     ] * len(made)
     same(read(run, "steps"), read(recorded, "steps"))
     again = list(resim.to_resim(steps_of(run)))
@@ -361,3 +365,71 @@ def test_the_command_goes_on_after_what_it_cannot_change(again, capsys):
     shutil.rmtree(scenes_folder(again))
     assert main(["compact", str(again), "--tier", "resim"]) == 0
     assert "the model that moved is not there" in capsys.readouterr().out
+
+
+def wanting(run, precision):
+    """The first attempt of a run, its recorder told so."""
+    (attempt, *_) = attempts(run)
+    told = orjson.loads(attempt.manifest.read_bytes())
+    told |= {"compact": True, "precision": {"steps": precision}}
+    attempt.manifest.write_bytes(orjson.dumps(told))
+    return attempt
+
+
+@pytest.fixture
+def wanted(tmp_path, recorded):
+    """A run whose recorder was told `resim`, not compacted yet."""
+    run = shutil.copytree(recorded.with_name("sealed"), tmp_path / "run")
+    wanting(run, "resim")
+    return run
+
+
+def test_what_a_recorder_wanted_is_made_of_its_run(wanted, recorded, capsys):
+    assert main(["compact", str(wanted)]) == 0
+    assert "lines are simulated again when they are read" in capsys.readouterr().out
+    assert verify(steps_of(wanted)).tier == "resim"
+    same(read(wanted, "steps"), read(recorded, "steps"))
+
+    # Made exact by somebody, it stays so.
+    assert main(["compact", str(wanted), "--tier", "exact"]) == 0
+    assert main(["compact", str(wanted)]) == 0
+    assert verify(steps_of(wanted)).tier == "exact"
+
+
+def test_while_somebody_records_into_the_run_training_does_not_wait_for_it(wanted):
+    with Recorder(wanted, compact=False):
+        assert main(["compact", str(wanted)]) == 0
+        assert verify(steps_of(wanted)).tier == "exact"
+    assert main(["compact", str(wanted)]) == 0
+    assert verify(steps_of(wanted)).tier == "resim"
+
+
+def test_what_is_not_worth_it_stays_exact_and_verify_says_so(wanted, monkeypatch, capsys):
+    monkeypatch.setattr(resim, "_WORTH", 0.1)
+    assert main(["compact", str(wanted)]) == 0
+    assert "stays, " in capsys.readouterr().out
+
+    assert main(["verify", str(wanted)]) == 0
+    assert f"rows 0 to {ROWS - 1} stay exact: " in capsys.readouterr().out
+
+
+def test_the_recorder_s_child_does_it_when_training_has_ended(run):
+    compaction = Compaction(wanting(run, "resim"))
+    compaction.look()
+    assert not compaction.busy
+    compaction.look(ended=True)
+    while compaction.busy:
+        time.sleep(0.01)
+
+    # In another process nobody has said that such small parts are worth it.
+    assert [note["note"] for note in verify(steps_of(run)).notes].count(NOT_RESIM) >= 3
+
+
+def test_a_precision_that_cannot_be_is_refused_before_training(tmp_path):
+    schema = Schema(Field("height", "float32", unit="m"))
+    wanted = {"a": "fine", "b": {"width": 1e-3}, "c": {"height": -1.0}, "d": "analysis"}
+    with Recorder(tmp_path, precision=wanted) as recorder:
+        for name in "abc":
+            with pytest.raises(RecordingError, match=f"stream '{name}' cannot begin: "):
+                recorder.stream(name, schema)
+        recorder.stream("d", schema)

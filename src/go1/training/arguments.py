@@ -123,6 +123,12 @@ def parser() -> argparse.ArgumentParser:
     recording.add_argument(
         "--keep_best", type=positive, metavar="N", help="with --keep_last: the N best stay, too"
     )
+    recording.add_argument(
+        "--precision",
+        choices=["exact", "analysis", "resim"],
+        help="of every step: exact (default), analysis (rounded, a third of the size) or resim "
+        "(every bit, a quarter of the size, simulated again when it is read)",
+    )
     recording.add_argument("--no_record", action="store_true", help="train without recording")
     recording.add_argument(
         "--store",

@@ -24,6 +24,7 @@ from trackway.errors import TrackwayError
 Tables = dict[str, dict[str, Any]]
 
 VEC_ENVS = ("batch", "subproc", "dummy")
+PRECISIONS = ("exact", "analysis", "resim")
 
 
 class SettingsError(TrackwayError):
@@ -42,6 +43,8 @@ class TrainSettings:
     record: bool = True
     steps_max_gb: float | None = None
     """Keep only about so much of the stream of every step; None keeps all (0.5 GB a million)."""
+    precision: str = "exact"
+    """Of every step: exact, analysis (rounded) or resim (simulated again when it is read)."""
     save_frequency: int = 1_000
     checkpoint_frequency: int = 10_000
     keep_last: int | None = None
@@ -57,6 +60,7 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         check_choice("vec_env", self.vec_env, VEC_ENVS)
+        check_choice("precision", self.precision, PRECISIONS)
         for name in (
             "total_timesteps",
             "num_parallel_envs",

@@ -116,7 +116,13 @@ class _Session:
         record = self.settings.train.record
         self.saving = self._saving() if record else None
         self.recording = (
-            RecorderCallback(self.run.path, max_bytes=_bytes(self.settings)) if record else None
+            RecorderCallback(
+                self.run.path,
+                max_bytes=_bytes(self.settings),
+                precision=self.settings.train.precision,
+            )
+            if record
+            else None
         )
 
     def learn(self) -> signal.Signals | None:

@@ -10,7 +10,7 @@ Facts = Mapping[str, Any]
 
 # Settings by what a change of them means. All others make it another training.
 _RECORDING: Final = frozenset(
-    {"record", "steps_max_gb", "save_frequency", "checkpoint_frequency"}
+    {"record", "steps_max_gb", "precision", "save_frequency", "checkpoint_frequency"}
     | {"video_interval", "video_duration", "keep_last", "keep_every", "keep_best"}
 )
 _EVALUATION: Final = frozenset({"eval_frequency", "num_eval_episodes"})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,8 +16,10 @@ from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import MissingExtraError, RunError, StreamError
 from trackway.format import pieces
+from trackway.format.part import RESIM
 from trackway.run import RunFolder
 from trackway.storage.abandoned import finish_abandoned
+from trackway.storage.archive.precision import wanted_precision
 from trackway.storage.places import attempts, find_stream
 from trackway.storage.reader import describe
 from trackway.storage.retention.cuts import is_written
@@ -43,9 +46,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _compact(args: argparse.Namespace) -> int:
     run = find_recorded(args.models, args.run)
-    if args.tier is not None:
-        return change_tier(run, args.stream, args.tier, args.json)
-    compact_run(run, args.json)
+    try:
+        if args.tier is not None:
+            return change_tier(run, args.stream, args.tier, args.json)
+        compact_run(run, args.json)
+    except OSError as error:
+        raise StreamError(
+            f"the disk refused; what was not finished is as it was: {error}"
+        ) from error
     return 0
 
 
@@ -53,15 +61,20 @@ def compact_run(run: Path, as_json: bool) -> None:
     """Compact all that is sealed, and print what was made of it."""
     made = _make_parts(run)
     if as_json:
-        told = [{**vars(one), "path": str(one.path)} for one in made]
-        sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+        _print_json([*made, *_settled(run)])
         return
     for one in made:
         before, after = one.before_bytes / 1e6, one.after_bytes / 1e6
         name = one.path.relative_to(run)
         sys.stdout.write(f"{name}: {one.rows:,} rows, {before:,.1f} MB became {after:,.1f} MB\n")
-    if not made:
+    if not _print_changes(run, _settled(run)) and not made:
         sys.stdout.write("nothing to compact\n")
+
+
+def _settled(run: Path) -> Iterator[Converted]:
+    """What the recorders of a run wanted to be simulated again; nothing while it is recorded."""
+    if any(RESIM in wanted_precision(attempt).values() for attempt in attempts(run)):
+        yield from _resim().settle(run)
 
 
 def _make_parts(run: Path) -> list[Made]:
@@ -71,10 +84,7 @@ def _make_parts(run: Path) -> list[Made]:
         raise StreamError("install what writes Parquet: pip install 'trackway[archive]'") from error
     for attempt in attempts(run):
         finish_abandoned(attempt, SYSTEM_CLOCK)
-    try:
-        return compact.compact_run(run)
-    except OSError as error:
-        raise StreamError(f"the disk refused, and everything is as it was: {error}") from error
+    return compact.compact_run(run)
 
 
 def change_tier(run: Path, stream: str, tier: str, as_json: bool) -> int:
@@ -83,10 +93,7 @@ def change_tier(run: Path, stream: str, tier: str, as_json: bool) -> int:
     Returns:
         0, or 1 where parts cannot be made whole here.
     """
-    try:
-        from trackway.replay import resim
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("simulating again", "archive,mujoco") from error
+    resim = _resim()
     if is_written(RunFolder(run)):
         raise RunError(f"{run.name} is being recorded: do it when it has ended")
     if describe(find_stream(run, stream))[2] == pieces.KIND:
@@ -94,26 +101,35 @@ def change_tier(run: Path, stream: str, tier: str, as_json: bool) -> int:
     _make_parts(run)
     act = resim.to_resim if tier == "resim" else resim.to_exact
     folders = [attempt.stream(stream) for attempt in attempts(run)]
-    try:
-        made = (one for folder in folders if folder.path.is_dir() for one in act(folder))
-        stay = _print_changes(run, made, as_json)
-    except OSError as error:
-        raise StreamError(
-            f"the disk refused; what was not finished is as it was: {error}"
-        ) from error
-    return 1 if tier == "exact" and stay else 0
-
-
-def _print_changes(run: Path, made: Iterable[Converted], as_json: bool) -> int:
-    """Print what became of parts, each as soon as it is known; how many stay as they were."""
+    changes = (one for folder in folders if folder.path.is_dir() for one in act(folder))
     if as_json:
-        made = list(made)
-        told = [{**vars(one), "path": str(one.path)} for one in made]
-        sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
-        return sum(bool(one.why) for one in made)
-    count = stay = 0
-    for one in made:
-        count, stay = count + 1, stay + bool(one.why)
+        made = list(changes)
+        _print_json(made)
+    else:
+        made = _print_changes(run, changes)
+        if not made:
+            sys.stdout.write("nothing to change\n")
+    return 1 if tier == "exact" and any(one.why for one in made) else 0
+
+
+def _resim() -> ModuleType:
+    try:
+        from trackway.replay import resim
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("simulating again", "archive,mujoco") from error
+    return resim
+
+
+def _print_json(made: Sequence[Made | Converted]) -> None:
+    told = [{**vars(one), "path": str(one.path)} for one in made]
+    sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _print_changes(run: Path, changes: Iterable[Converted]) -> list[Converted]:
+    """Print what became of parts, each as soon as it is known."""
+    made: list[Converted] = []
+    for one in changes:
+        made.append(one)
         name, after = one.path.relative_to(run), one.after_bytes / 1e6
         if one.why:
             sys.stdout.write(f"{name}: stays, {after:,.1f} MB: {one.why}\n")
@@ -122,6 +138,4 @@ def _print_changes(run: Path, made: Iterable[Converted], as_json: bool) -> int:
         again = f", {one.lines:,} lines are simulated again when they are read" if one.lines else ""
         sys.stdout.write(f"{name}: {one.rows:,} rows, {sizes}{again}\n")
         sys.stdout.flush()
-    if not count:
-        sys.stdout.write("nothing to change\n")
-    return stay
+    return made

@@ -22,7 +22,7 @@ from trackway.cli.recorded import find_recorded
 from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import StreamError
 from trackway.format import pieces
-from trackway.format.part import EXACT
+from trackway.format.part import EXACT, NOT_RESIM
 from trackway.run import find_run
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import StreamFolder, attempts, find_stream
@@ -208,6 +208,9 @@ def verify_run(run: Path, as_json: bool) -> int:
             last = gap["first"] + gap["count"] - 1
             console.print(f"  rows {gap['first']} to {last} are missing{escape(why)}")
         for note in report.notes:
+            if note["note"] == NOT_RESIM:
+                last = note["first"] + note["count"] - 1
+                console.print(f"  rows {note['first']} to {last} stay exact: {escape(note['why'])}")
             if note["note"] == "waited":
                 console.print(f"  training waited {note['seconds']:.3f} s before row {note['row']}")
     return status

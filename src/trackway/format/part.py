@@ -41,6 +41,8 @@ EXACT: Final = "exact"
 RESIM: Final = "resim"
 ANALYSIS: Final = "analysis"
 SAMPLED: Final = "sampled"
+# The note of rows that were to be simulated again, and stay exact.
+NOT_RESIM: Final = "not resim"
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from typing import Final
 
 import orjson
 
+from trackway.format.part import RESIM
 from trackway.recorder.child import start_child
 from trackway.storage import ring
 from trackway.storage.archive import plan
+from trackway.storage.archive.precision import wanted_precision
 from trackway.storage.places import AttemptFolder, StreamFolder
 
 # Of a stream that has ended: less would gain nothing, a part's own description takes 50 kB.
@@ -33,6 +35,8 @@ class Compaction:
         self._attempt = attempt
         self._child: subprocess.Popen[bytes] | None = None
         self._wanted = is_wanted(attempt) and importlib.util.find_spec("pyarrow") is not None
+        # Of these parts are made anew once training has ended.
+        self._resim = [n for n, told in wanted_precision(attempt).items() if told == RESIM]
 
     @property
     def busy(self) -> bool:
@@ -44,7 +48,10 @@ class Compaction:
         if not self._wanted or (self.busy and not ended):
             return
         enough = LEAST_BYTES if ended else PARTS_AT_ONCE * plan.PART_BYTES
-        if any(_can_fill(stream, enough) for stream in self._attempt.streams()):
+        if any(
+            _can_fill(stream, enough) or (ended and stream.name in self._resim and stream.parts())
+            for stream in self._attempt.streams()
+        ):
             with self._attempt.writer_log.open("ab") as log:
                 self._child = start_child(_CHILD, str(self._attempt.run), errors=log)
 

@@ -22,14 +22,16 @@ import orjson
 
 from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import AttemptInUseError, RecordingError
+from trackway.errors import AttemptInUseError, RecordingError, StreamError
 from trackway.format import pieces
+from trackway.format.part import EXACT
 from trackway.format.schema import Schema
 from trackway.recorder.child import let_go
 from trackway.recorder.stream import RecordStream, Stream
 from trackway.recorder.writer_process import await_ready, start_writer
 from trackway.storage import ring
 from trackway.storage.abandoned import finish_abandoned
+from trackway.storage.archive.precision import Precision, check_precision
 from trackway.storage.limits import Limits
 from trackway.storage.places import AttemptFolder, attempts, named_attempt, new_attempt
 
@@ -58,7 +60,7 @@ class Recorder:
         segment_bytes: int = 64 << 20,
         close_timeout_s: float = 30.0,
         compact: bool = True,
-        precision: Mapping[str, Mapping[str, float]] | None = None,
+        precision: Mapping[str, Precision] | None = None,
         shared_memory: Path = ring.SHARED_MEMORY,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -77,8 +79,11 @@ class Recorder:
             close_timeout_s: How long `close` waits for the last rows to be durable.
             compact: Whether a child process of lowest priority turns what is sealed into Parquet,
                 while training and for a while after it. Needs pyarrow.
-            precision: Streams whose values the archive may round, and by field how far; what is not
-                named goes by its unit, `{"steps": {}}`. Digests stay those of what was recorded.
+            precision: Of streams of columns, what the archive may make of them. `"exact"`: nothing;
+                so are those that are not named. `"resim"`: key frames and actions once the run has
+                ended, as far as everything else comes out of a simulation bit for bit. `"analysis"`:
+                values are rounded as their units allow; or bounds by field, and the rest by units,
+                `{"steps": {"reward": 1e-4}}`. Digests stay those of what was recorded.
             shared_memory: Where rings lie when there is room; else in the run, or on another local
                 disk when the run lies on a network disk.
             clock: Gives times.
@@ -95,7 +100,10 @@ class Recorder:
             clock,
         )
         self._compact = compact
-        self._precision = {name: dict(bounds) for name, bounds in (precision or {}).items()}
+        self._precision = {
+            name: wanted if isinstance(wanted, str) else dict(wanted)
+            for name, wanted in (precision or {}).items()
+        }
         self._streams: dict[str, Stream] = {}
         self._records: dict[str, RecordStream] = {}
         self._warned: set[str] = set()
@@ -149,8 +157,8 @@ class Recorder:
                 clock, and at most `segment_bytes` more.
 
         Raises:
-            RecordingError: The name is unusable or taken, a limit keeps nothing, or there is no
-                room for its ring.
+            RecordingError: The name is unusable or taken, a limit keeps nothing, its precision
+                cannot be, or there is no room for its ring.
         """
         limits = Limits(max_bytes, keep_rows, keep_s)
         return self._begin(name, "columns", schema, num_envs, limits, self._ring_bytes)
@@ -204,6 +212,10 @@ class Recorder:
             raise RecordingError(f"stream {name!r} has begun already in {self.attempt.path}")
         if num_envs < 1:
             raise RecordingError(f"stream {name!r} needs one environment or more, not {num_envs}")
+        try:
+            check_precision(schema, self._precision.get(name, EXACT))
+        except StreamError as error:
+            raise RecordingError(f"stream {name!r} cannot begin: {error}") from error
         folder = self.attempt.stream(name)
         spec = ring.RingSpec(
             stream=name,

@@ -11,7 +11,7 @@ exact, and its metadata say so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,19 +21,19 @@ import numpy as np
 
 from trackway import files
 from trackway.errors import FormatError, SceneError, StreamError
-from trackway.format.part import EXACT, RESIM, PartHeader
+from trackway.format.part import EXACT, NOT_RESIM, RESIM, PartHeader
 from trackway.format.resim import Resim
 from trackway.replay.recipe import find_scaled, same_bits
 from trackway.replay.starts import Start, Starts, scenes
 from trackway.replay.stretches import Stretches
 from trackway.storage.archive.key_frames import keys_of
 from trackway.storage.archive.part import ColumnPart, open_part
+from trackway.storage.archive.precision import wanted_precision
 from trackway.storage.archive.rewrite import rewrite
 from trackway.storage.archive.write import Gaps, write_columns
 from trackway.storage.parts import part_header
-from trackway.storage.places import PartFile, StreamFolder
+from trackway.storage.places import PartFile, StreamFolder, attempts
 
-NOTE: Final = "not resim"
 # Of the exact part's size: one that is hardly smaller is not worth being simulated.
 _WORTH: Final = 0.9
 
@@ -60,17 +60,46 @@ class _StaysExactError(Exception):
     """Simulating does not give what was recorded, or gains nothing."""
 
 
-def to_resim(stream: StreamFolder) -> Iterator[Converted]:
+def settle(run: Path) -> Iterator[Converted]:
+    """Turn the streams into this tier whose recorders were told so, once nobody records any more.
+
+    It stops when somebody does again. Parts that were written a second time were tried, or somebody
+    made them exact: they stay.
+
+    Raises:
+        StreamError: Another process works on the archive.
+        OSError: The disk refused; what was not finished is as it was.
+    """
+    for attempt in attempts(run):
+        for name, wanted in wanted_precision(attempt).items():
+            stream = attempt.stream(name)
+            if wanted == RESIM and stream.path.is_dir():
+                yield from to_resim(
+                    stream, lambda file: file.revision == 0 and not _is_recorded(run)
+                )
+
+
+def _is_recorded(run: Path) -> bool:
+    return any(files.is_locked(attempt.lock) for attempt in attempts(run))
+
+
+def to_resim(
+    stream: StreamFolder, wanted: Callable[[PartFile], bool] = lambda _: True
+) -> Iterator[Converted]:
     """Turn the exact parts of a stream into parts of the tier `resim`, one after the other.
 
     Whoever reads meanwhile, or after a kill at any instant, finds either the one or the other.
+
+    Args:
+        stream: Of columns.
+        wanted: Which parts.
 
     Raises:
         StreamError: Another process works on the archive.
         OSError: The disk refused; what was not finished is as it was.
     """
     starts, told = Starts(stream.attempt), scenes(stream.attempt)
-    for file in _parts(stream):
+    for file in filter(wanted, _parts(stream)):
         try:
             yield _convert(stream, file, starts, told)
         except FormatError as error:
@@ -135,7 +164,7 @@ def _convert(
                 why = str(error)
             except _StaysExactError as error:
                 why = str(error)
-                note = {"row": header.first_row, "note": NOTE, "why": why, **_place(header)}
+                note = {"row": header.first_row, "note": NOT_RESIM, "why": why, **_place(header)}
                 path = rewrite(stream, file, note=note, anyway=True) or path
     return Converted(path, header.rows, before, path.stat().st_size, why=why)
 
@@ -145,7 +174,7 @@ def _refused(header: PartHeader) -> str:
     if header.tier != EXACT:
         return f"it is of the tier {header.tier}"
     place = _place(header).items()
-    tried = [n["why"] for n in header.notes if n["note"] == NOTE and place <= n.items()]
+    tried = [n["why"] for n in header.notes if n["note"] == NOT_RESIM and place <= n.items()]
     return f"it was tried before: {tried[-1]}" if tried else ""
 
 

@@ -35,7 +35,7 @@ def test_every_flag_reaches_its_setting():
             "--rand_power 0.5 --learning_rate 3e-4 --action_noise 0.1 --seed 7 "
             "--n_steps 32 --batch_size 64 --device cpu --vec_env dummy --frame_skip 2 "
             "--save_frequency 10 --checkpoint_frequency 20 --keep_last 3 --keep_every 5 "
-            "--keep_best 1 --physics fast --no_record"
+            "--keep_best 1 --physics fast --precision resim --no_record"
         )
     )
 
@@ -58,6 +58,7 @@ def test_every_flag_reaches_its_setting():
         keep_last=3,
         keep_every=5,
         keep_best=1,
+        precision="resim",
         eval_frequency=2000,
         video_interval=77,
         video_duration=5,

@@ -16,6 +16,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.format.jsonable import jsonable
+from trackway.format.part import EXACT
 from trackway.frameworks.sb3.callbacks import callbacks_of
 from trackway.frameworks.sb3.environments import Environments
 from trackway.frameworks.sb3.learner import gradient_norm
@@ -28,6 +29,7 @@ from trackway.probes.machine import SYSTEM_SCHEMA, MachineProbe
 from trackway.recorder.guard import Guard
 from trackway.recorder.recorder import Recorder
 from trackway.run import RunFolder
+from trackway.storage.archive.precision import Precision
 from trackway.storage.line import Stretch
 from trackway.storage.places import scenes_folder
 from trackway.storage.reexecution import compare_tail, find_tail
@@ -46,6 +48,8 @@ class RecorderCallback(BaseCallback):
         probe: Makes the probe that reads an environment's state; by default the one that fits.
         obs: Whether to record observations; by default where no probe reads the state.
         max_bytes: Keep only about this much of `steps` on disk.
+        precision: What the archive may make of `steps`, as of a `Recorder`; of one that is given
+            it was said there.
         look_every_s: Time between looks at the machine, the checkpoints and the curriculum.
         verbose: 1 says where the recording goes.
         clock: Gives times.
@@ -61,13 +65,14 @@ class RecorderCallback(BaseCallback):
         probe: MakeProbe | None = None,
         obs: bool | None = None,
         max_bytes: int | None = None,
+        precision: Precision = EXACT,
         look_every_s: float = 1.0,
         verbose: int = 0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(verbose)
         self._given, self._probe, self._obs, self._max_bytes = recorder, probe, obs, max_bytes
-        self._look_every_s, self._clock = look_every_s, clock
+        self._precision, self._look_every_s, self._clock = precision, look_every_s, clock
         self._guard = Guard()
         self._recorder: Recorder | None = None
         self._recorded: RecordedEnvs | None = None
@@ -143,7 +148,11 @@ class RecorderCallback(BaseCallback):
     def _on_training_start(self) -> None:
         self._end("started again")
         given = self._given
-        recorder = given if isinstance(given, Recorder) else Recorder(Path(given))
+        recorder = (
+            given
+            if isinstance(given, Recorder)
+            else Recorder(Path(given), precision={"steps": self._precision})
+        )
         self._recorder = recorder
         self.num_timesteps = self.model.num_timesteps
         run = recorder.attempt.run

@@ -16,7 +16,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from trackway import files
 from trackway.clock import SYSTEM_CLOCK, Clock
@@ -29,7 +28,7 @@ from trackway.storage.archive.encoding import Encodings
 from trackway.storage.archive.layout import Layout
 from trackway.storage.archive.part import open_part
 from trackway.storage.archive.plan import PART_BYTES, File
-from trackway.storage.archive.precision import bounds_for
+from trackway.storage.archive.precision import bounds_for, bounds_of, wanted_precision
 from trackway.storage.archive.rewrite import rewrite
 from trackway.storage.archive.sources import Source, find_source, joined
 from trackway.storage.archive.write import write_columns, write_table
@@ -93,8 +92,9 @@ def compact_attempt(
         for stream in attempt.streams():
             files.remove_leftovers(stream.path, _SUFFIX)
             made += _compact_stream(stream, least_bytes)
-            if stream.name in precision:
-                _round(stream, precision[stream.name])
+            bounds = bounds_of(precision.get(stream.name, EXACT))
+            if bounds is not None:
+                _round(stream, bounds)
     finally:
         held.release()
     return made
@@ -124,17 +124,6 @@ def _compact_stream(stream: StreamFolder, least_bytes: int) -> list[Made]:
         newest = found[-1].last
         found = [file for file in stream.contents().files if file.last <= newest]
     return made
-
-
-def wanted_precision(attempt: AttemptFolder) -> Mapping[str, Mapping[str, float]]:
-    """By stream, the bounds that the attempt's recorder was told."""
-    try:
-        told: Mapping[str, Mapping[str, float]] = orjson.loads(attempt.manifest.read_bytes()).get(
-            "precision", {}
-        )
-    except (OSError, orjson.JSONDecodeError, AttributeError):
-        return {}
-    return told
 
 
 def _round(stream: StreamFolder, bounds: Mapping[str, float]) -> None:

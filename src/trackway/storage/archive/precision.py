@@ -1,4 +1,6 @@
-"""Values rounded within a bound: a third of the size, and still floats that every tool reads.
+"""How precisely a stream is kept: every bit, simulated again (`resim`), or rounded within bounds.
+
+Values rounded within a bound take a third of the size, and are still floats that every tool reads.
 
 A value becomes the nearest multiple of a power of two, so that the rest of its mantissa is zero
 and compresses to nothing: 2^-17 m = 7.6 µm for a bound of 5 µm. NaN and infinities stay.
@@ -12,11 +14,16 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from trackway.errors import StreamError
+from trackway.format.part import ANALYSIS, EXACT, RESIM
 from trackway.format.schema import Field, Schema
+from trackway.storage.places import AttemptFolder
 
 Array = npt.NDArray[Any]
+# A tier, or bounds by field: then the tier is `analysis`.
+Precision = str | Mapping[str, float]
 
 # What no analysis of a walking robot feels: less than its own sensors tell apart (decision 10). Other
 # units say nothing of the scale: exact.
@@ -29,6 +36,38 @@ BOUNDS: Final[Mapping[str, float]] = {
     "N m": 8e-3,
     "J": 1e-3,
 }
+
+
+def wanted_precision(attempt: AttemptFolder) -> Mapping[str, Precision]:
+    """By stream, what the attempt's recorder was told; others stay exact."""
+    try:
+        told: Mapping[str, Precision] = orjson.loads(attempt.manifest.read_bytes()).get(
+            "precision", {}
+        )
+    except (OSError, orjson.JSONDecodeError, AttributeError):
+        return {}
+    return told
+
+
+def check_precision(schema: Schema, wanted: Precision) -> None:
+    """Refuse what no part can be.
+
+    Raises:
+        StreamError: There is no such tier or field, or a bound cannot be.
+    """
+    if isinstance(wanted, str) and wanted not in {EXACT, RESIM, ANALYSIS}:
+        raise StreamError(
+            f"{wanted!r} is no precision: say {EXACT}, {RESIM}, {ANALYSIS}, or bounds by field"
+        )
+    if isinstance(wanted, Mapping):
+        bounds_for(schema, wanted)
+
+
+def bounds_of(wanted: Precision) -> Mapping[str, float] | None:
+    """The bounds given by field where values are to be rounded; None where they stay."""
+    if isinstance(wanted, str):
+        return {} if wanted == ANALYSIS else None
+    return wanted
 
 
 def bounds_for(schema: Schema, given: Mapping[str, float] | None = None) -> dict[str, float]:
