@@ -284,13 +284,15 @@ def find_run(models: Path, name: str) -> RunFolder:
 def meant(name: str, names: Sequence[str], models: Path) -> str:
     """The one of `names`, those of the runs of `models` from the oldest, that a person means.
 
+    "latest" is the newest training: a test of what it made is a run as well, and comes after it.
+
     Raises:
         RunError: No run or more than one answers to `name`.
     """
     if not names:
         raise RunError(f"{models} holds no runs; train one with: make train")
     if name == "latest":
-        return names[-1]
+        return next((n for n in reversed(names) if not _is_test(models / n)), names[-1])
     if name in names:
         return name
     found = [known for known in names if known.startswith(name) or known.endswith(name)]
@@ -300,3 +302,10 @@ def meant(name: str, names: Sequence[str], models: Path) -> str:
         some = ", ".join(found[-3:])
         raise RunError(f"{name!r} could mean {len(found)} runs ({some}): write more of the name")
     raise RunError(f"no run in {models} is called {name!r}; trackway runs {models} lists them")
+
+
+def _is_test(path: Path) -> bool:
+    try:
+        return "tested" in read_manifest(RunFolder(path))
+    except RunError:
+        return False

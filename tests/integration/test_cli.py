@@ -95,13 +95,14 @@ def test_show_counts_the_files_of_each_kind(models, capsys):
 
 def test_a_list_of_runs_fits_a_terminal_of_eighty_columns(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
-    run = tmp_path / "2025-01-01_12-00-00-my_experiment"
+    run = tmp_path / "2025-01-01_12-00-00-resumed_experiment"
     write_manifest(RunFolder(run), new_manifest(command=[], config={}) | {"status": "interrupted"})
 
     assert main(["runs", str(tmp_path)]) == 0
 
     said = capsys.readouterr().out
     assert "…" not in said
+    assert "return success" in said
     assert "interrupted" in said
 
 

@@ -58,11 +58,11 @@ def list_all(models: Path, as_json: bool, everything: bool = False) -> None:
     # A table of ten thousand rows takes seconds to lay out, and nobody reads it.
     shown = found if everything else found[-_SHOWN:]
     table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)  # eighty columns hold it
-    # A name is there to be copied, whole.
-    table.add_column("run", overflow="fold", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    for name in ("timesteps", "return", "success", "check-\npoints"):
-        table.add_column(name, justify="right", no_wrap=True)
+    # Where it does not fit, a name goes on in the next line; a number or its name is not cut.
+    table.add_column("run", overflow="fold")
+    table.add_column("status", min_width=8)
+    for name, width in (("timesteps", 9), ("return", 6), ("success", 7), ("check-\npoints", 6)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     for run in shown:
         style = _STYLES.get(run.status, "red")
         success = run.success_rate

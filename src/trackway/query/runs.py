@@ -204,7 +204,7 @@ class Runs(Tables):
 
     @property
     def latest(self) -> Run:
-        """The newest run."""
+        """The newest training."""
         return self["latest"]
 
     def refresh(self) -> bool:

@@ -108,6 +108,14 @@ def test_runs_are_found_by_folder_name_ending_or_latest(tmp_path):
     assert find_run(tmp_path, str(first.path)).path == first.path
 
 
+def test_the_latest_run_is_a_training_and_not_the_test_of_it(tmp_path):
+    training, test = a_run(tmp_path, "walk"), a_run(tmp_path, "test")
+    write_manifest(test, read_manifest(test) | {"tested": {"path": "final_model.zip"}})
+
+    assert find_run(tmp_path, "latest").path == training.path
+    assert find_run(tmp_path, "test").path == test.path
+
+
 def test_an_unknown_or_ambiguous_name_is_one_clear_sentence(tmp_path):
     with pytest.raises(RunError, match="holds no runs"):
         find_run(tmp_path, "anything")
