@@ -70,6 +70,9 @@ def _temporary(path: Path, data: bytes | memoryview) -> Iterator[Path]:
         finally:
             file.close()
         yield temporary
+    except OSError as error:
+        error.filename = str(path)  # which a full disk does not tell, or by its temporary name
+        raise
     finally:
         with contextlib.suppress(OSError):
             _unlink(temporary)

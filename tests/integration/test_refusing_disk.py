@@ -38,6 +38,7 @@ def test_a_full_disk_stops_no_training_and_leaves_no_half_file(small_disk, caplo
 
     assert model.num_timesteps >= 1000
     assert caplog.text.count("recording cannot write: [Errno 28] No space left") == 1
+    assert f"on device: '{small_disk}/" in caplog.text
     assert callback.status.failures > 0
     assert callback.status.lost_records > 0
     assert "records are lost" in caplog.text

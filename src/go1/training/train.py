@@ -18,18 +18,20 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from go1.evaluation import evaluate
 from go1.training import report
-from go1.training.commands import trackway_command, train_command
+from go1.training.commands import near, trackway_command, train_command
 from go1.training.environments import evaluation_envs, training_envs
+from go1.training.keeping import keep_model
 from go1.training.learner import make_learner
 from go1.training.settings import Settings
 from go1.training.shipping import ShipperBeside, start_backup
 from go1.training.start import Start, make_room, program
 from go1.training.trial import commands, deterministic, film
 from go1.vec_env import Go1VecEnv
-from trackway import files
 from trackway import run as run_folder
 from trackway.checkpoint.archive import with_members
+from trackway.checkpoint.read import read_checkpoint
 from trackway.clock import SYSTEM_CLOCK, iso
+from trackway.errors import RecordingError
 from trackway.frameworks.sb3.first_step import FirstStep
 from trackway.frameworks.sb3.progress import ProgressDisplay
 from trackway.frameworks.sb3.state import capture, model_zip
@@ -222,7 +224,7 @@ class _Session:
             speed = self.envs.core.velocity_along_command()[:, 0].mean()
             figures["forward speed"] = f"{speed:.2f} m/s"
         figures["saved"] = report.saved(self.saving.status) if self.saving else "not recorded"
-        figures["run"] = str(self.run.path)
+        figures["run"] = near(self.run.path)
         return figures
 
     # -- at its end -------------------------------------------------------------------------
@@ -252,15 +254,18 @@ class _Session:
     def _interrupt(self, signal_name: str) -> None:
         if self._newest() == self.run.final_model:
             self._save_model()
-        resume = self._resume_command(self._newest())
+        newest, timestep = self._newest(), self.learner.num_timesteps
+        resume = self._resume_command(newest)
         self._end("interrupted", resume=resume)
+        saved = read_checkpoint(newest).timestep or 0
+        # A rollout that was cut short is made again, and what followed the last state that was kept.
+        where = f" (from timestep {saved:,}; the steps since are made again)"
         rows = {
             "Run": self.run.path,
             **self._recorded(),
-            "Go on": trackway_command("resume", self.run.path),
+            f"Go on{where if saved < timestep else ''}": trackway_command("resume", self.run.path),
             "Go on in a run of its own": resume,
         }
-        timestep = self.learner.num_timesteps
         report.summary(self.console, f"{signal_name}: stopped at timestep {timestep:,}", rows)
 
     def _save_model(self) -> None:
@@ -268,7 +273,12 @@ class _Session:
         members = capture(self.learner, {"config": self.settings.tables()})
         facts = {"format": 1, "timestep": self.learner.num_timesteps, "algorithm": "PPO"}
         content = with_members(model_zip(self.learner), members, facts, SYSTEM_CLOCK.unix_s())
-        files.publish(self.run.final_model, content)
+        try:
+            keep_model(self.run.final_model, content)
+        except RecordingError:
+            with contextlib.suppress(OSError):
+                self._end("failed")
+            raise
 
     def _newest(self) -> Path:
         """The model to go on from: a checkpoint knows more than the final model."""
