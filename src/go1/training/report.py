@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from go1.evaluation import EvaluationTable
+from go1.training.commands import near
 from go1.training.start import Start
 from trackway.legacy.saving import SavingStatus
 from trackway.run import RunFolder
@@ -28,14 +30,14 @@ def beginning(console: Console, run: RunFolder, start: Start) -> None:
         console.print(f"passed over: {why}", soft_wrap=True, markup=False)
     if origin is not None:
         verb = "resumes at timestep" if origin.resumes else "fine-tunes; begins at timestep"
-        console.print(f"{verb} {origin.timestep:,} from {origin.path}", soft_wrap=True)
+        console.print(f"{verb} {origin.timestep:,} from {near(origin.path)}", soft_wrap=True)
         for reason in origin.inexact_because if origin.resumes else ():
             console.print(f"not exact: {reason}", soft_wrap=True, markup=False)
     elif start.run is not None:
         console.print("there is no whole checkpoint yet: begins anew, in the same folder")
     for difference in start.differences:
         console.print(f"not as before: {difference}", soft_wrap=True, markup=False)
-    console.print(f"Everything is kept in {run.path}; Ctrl-C saves and stops", soft_wrap=True)
+    console.print(f"Everything is kept in {near(run.path)}; Ctrl-C saves and stops", soft_wrap=True)
 
 
 def saved(status: SavingStatus) -> str:
@@ -80,7 +82,7 @@ def summary(console: Console, title: str, rows: Mapping[str, Any]) -> None:
     for name, value in rows.items():
         if value:
             text.append(f"{name}\n", style="cyan")
-            text.append(f"  {value}\n")
+            text.append(f"  {near(value) if isinstance(value, Path) else value}\n")
     if console.is_terminal:
         # No side borders: a command that breaks over lines must paste as one.
         console.rule(title, style="green")

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from go1.evaluation import EvaluationTable, Policy, evaluate
 from go1.training import report
+from go1.training.commands import near
 from go1.training.environments import evaluation_envs
 from go1.training.learner import make_learner
 from go1.training.origin import Origin
@@ -62,7 +63,7 @@ def test(typed: Mapping[str, Any], config: Path | None, models: Path, console: C
             tested={"path": str(origin.path), "timestep": origin.timestep},
         )
         run_folder.write_manifest(run, manifest)
-        console.print(f"Testing {origin.path}, deterministic", soft_wrap=True)
+        console.print(f"Testing {near(origin.path)}, deterministic", soft_wrap=True)
         records, motions = _play(policy, envs, num_episodes)
     finally:
         envs.close()
@@ -83,7 +84,14 @@ def test(typed: Mapping[str, Any], config: Path | None, models: Path, console: C
             target = run.videos / f"episode_{i}.mp4"
             videos.append(film_states(motion, settings, target, caption, console))
     run_folder.write_manifest(run, manifest | {"status": "finished", "timesteps": origin.timestep})
-    report.summary(console, "Tested", {"Kept in": run.path, "Watch": "\n  ".join(map(str, videos))})
+    report.summary(
+        console,
+        "Tested",
+        {
+            "Kept in": run.path,
+            "Watch": "\n  ".join(near(v) if isinstance(v, Path) else v for v in videos),
+        },
+    )
 
 
 def _newest_model(models: Path) -> Path:

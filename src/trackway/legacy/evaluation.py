@@ -162,8 +162,11 @@ class EnhancedVisualCallback(BaseCallback):
         if self.verbose:
             rate = "" if success is None else f", success {success:.0%}"
             best = " (best so far)" if is_best else ""
+            episodes = (
+                "1 episode" if len(result.episodes) == 1 else f"{len(result.episodes)} episodes"
+            )
             say(
-                f"Evaluation at {result.timestep:,}: {len(result.episodes)} episodes,"
+                f"Evaluation at {result.timestep:,}: {episodes},"
                 f" return {mean:.2f}{best}, length {length:.0f}{rate}"
             )
 
