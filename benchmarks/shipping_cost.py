@@ -1,13 +1,15 @@
 """What a shipper takes from the training beside it, and of a core.
 
-    python benchmarks/shipping_cost.py                    to a real S3 server, 40 ms added to every request
+    python benchmarks/shipping_cost.py                    to an S3 that does no work, 40 ms to every request
+    python benchmarks/shipping_cost.py --store server     to a real one, which takes its share of the cores
     python benchmarks/shipping_cost.py --store folder --files 0
 
 The showpiece trains and records every step; a shipper sends what is new once a second. It is held
 (SIGSTOP) in every other stretch of some rollouts, so both kinds of stretches meet the same machine
 and the same policy; what it was held from it sends in the next one, so a stretch with it carries
 twice its load. Compared are the trainer's processor time for a rollout with its update, which says
-what sharing caches and memory costs, and the clock's, which counts on a quiet machine only.
+what sharing caches and memory costs, and the clock's, which counts on a quiet machine only. The far side is
+another machine's work, so by default there is none: what comes is taken from the socket, and dropped.
 `--files` is how many JSON files of an older time lie in the run: it looks at all of them each time.
 """
 
@@ -30,6 +32,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the server of the tests
 
+from benchmarks.nowhere import nowhere
 from tests.support.far_bucket import far_bucket
 
 from go1.training.environments import training_envs
@@ -117,7 +120,7 @@ def measure(run: RunFolder, url: str, given: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--store", choices=("folder", "server"), default="server")
+    parser.add_argument("--store", choices=("nowhere", "folder", "server"), default="nowhere")
     parser.add_argument("--delay_ms", type=float, default=40.0)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rollouts", type=int, default=4, help="of a stretch")
@@ -130,7 +133,9 @@ def main() -> None:
         if given.store == "folder":
             measure(run, str(folder / "store"), given)
             return
-        with far_bucket(folder / "weed", given.delay_ms / 1e3) as url:
+        delay_s = given.delay_ms / 1e3
+        far = nowhere(delay_s) if given.store == "nowhere" else far_bucket(folder / "weed", delay_s)
+        with far as url:
             measure(run, url, given)
 
 

@@ -105,8 +105,8 @@ def measure(args: argparse.Namespace, folder: Path, url: str) -> None:
         "burnt_s": round(burnt_s, 3),
         "goal_burnt_s": 1.0,
         "shipper_cpu_share": round(spent_s / len(shippers) / (args.seconds + _WARM_S), 4),
-        "usd_per_day_unwatched": round(cost.usd_per_day(0.0), 4),
-        "usd_per_day_watched": round(cost.usd_per_day(1.0), 2),
+        "requests_per_day": cost.sentence(),
+        "usd_per_day_watched": round(cost.requests_per_day(1.0).usd, 2),
     }
     print(json.dumps(told, indent=2))
 

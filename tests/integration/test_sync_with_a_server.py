@@ -23,7 +23,7 @@ from tests.support.segments import NUM_ENVS, SCHEMA, rows
 import trackway
 from trackway import files
 from trackway.cli.main import main as cli
-from trackway.errors import StreamError
+from trackway.errors import StreamError, UnreachableError
 from trackway.run import create_run, new_manifest, write_manifest
 from trackway.storage.reader import read
 from trackway.sync.follower import Follower
@@ -152,6 +152,18 @@ def test_a_network_that_fails_delays_and_loses_nothing(server, proxy, run, tmp_p
 
     assert shipper.returncode == 0, said
     same_steps(run, there(run, tmp_path))
+
+
+def test_what_a_slow_line_does_not_take_in_time_gets_more_time(server, proxy):
+    store, data = open_store(URL, timeout_s=1.0), os.urandom(2 << 20)
+    proxy.bytes_per_s, proxy.fault = 1e6, "slow"
+    with pytest.raises(UnreachableError):
+        store.create("runs/a", data)
+
+    # The first try may have arrived, unheard.
+    assert store.create("runs/a", data) or store.get("runs/a") == data
+    proxy.fault = None
+    assert store.get("runs/a") == data
 
 
 def test_credentials_that_run_out_are_waited_for(server, proxy, run, tmp_path, monkeypatch):

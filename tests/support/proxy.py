@@ -21,15 +21,17 @@ class Proxy:
         target: The server's port.
         fault: None: forwards. `refused`: closes at once. `blackhole`: takes everything, answers
             nothing. `cut`: closes in the middle of what is sent. `lost answers`: sends everything
-            on and closes before the answer. `slow`: 20 kB a second. `twice`: sends a request once
+            on and closes before the answer. `slow`: `bytes_per_s`. `twice`: sends a request once
             more when it was answered, and gives the second answer. `unavailable`, `forbidden`:
             answers so itself.
+        bytes_per_s: Of a slow line, from the client to the server.
         delay_s: Added to every answer.
     """
 
     def __init__(self, port: int) -> None:
         self.target = port
         self.fault: str | None = None
+        self.bytes_per_s = 20e3
         self.delay_s = 0.0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
@@ -82,7 +84,7 @@ class Proxy:
                         )
                     request += data
                     if self.fault == "slow":
-                        time.sleep(len(data) / 20e3)
+                        time.sleep(len(data) / self.bytes_per_s)
                     if self.fault == "cut":
                         server.sendall(data[: len(data) // 2])
                         return

@@ -11,6 +11,8 @@ WATCHED_S: Final = 0.2
 IDLE_S: Final = 30.0
 # How often is looked whether somebody watches: a GET, a twelfth of what a PUT costs.
 LOOK_S: Final = 5.0
+# How long a shipper may go on that has been fenced; what it ships meanwhile does not count.
+CHECK_S: Final = 1.0
 # A watcher says so every few seconds; after that long without a word it is gone.
 _FORGET_S: Final = 20.0
 _WORST_BACKOFF_S: Final = 30.0

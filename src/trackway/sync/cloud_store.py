@@ -20,6 +20,10 @@ _HOPELESS = (
     exceptions.InvalidPathError,
     exceptions.UnknownConfigurationKeyError,
 )
+# On a slow line a large object takes longer than a line that is dead may be waited for: what failed
+# once gets so many times as long.
+_PATIENCE = 20.0
+_LARGE_BYTES = 1 << 20
 # The library's own errors, and Python's where it has a fitting one.
 _FAILURES = (exceptions.BaseError, OSError, ValueError)
 
@@ -33,6 +37,11 @@ class CloudStore:
 
     def __init__(self, url: str, timeout_s: float = 30.0) -> None:
         self.url = url
+        self._late = ""  # the large object that did not get through
+        self._store = self._client(timeout_s)
+        self._patient = self._client(_PATIENCE * timeout_s)
+
+    def _client(self, timeout_s: float) -> Any:
         options: dict[str, Any] = {
             "client_options": {
                 "timeout": timedelta(seconds=timeout_s),
@@ -43,21 +52,28 @@ class CloudStore:
             # own object must be told from finding somebody else's.
             "retry_config": {"max_retries": 0, "retry_timeout": timedelta(seconds=timeout_s)},
         }
-        if url.startswith("s3://") and _encrypted() and "AWS_UNSIGNED_PAYLOAD" not in os.environ:
+        if (
+            self.url.startswith("s3://")
+            and _encrypted()
+            and "AWS_UNSIGNED_PAYLOAD" not in os.environ
+        ):
             # TLS proves every byte on the way: a digest for the signature would be one more of all
             # that is shipped. Amazon's own tools leave it out, too.
             options["unsigned_payload"] = True
         try:
-            self._store = obstore.store.from_url(url, **options)
+            return obstore.store.from_url(self.url, **options)
         except _FAILURES as error:
-            raise StoreError(f"{url} cannot be opened: {_first_line(error)}") from error
+            raise StoreError(f"{self.url} cannot be opened: {_first_line(error)}") from error
 
     def create(self, key: str, data: bytes | memoryview) -> bool:
+        store = self._patient if key == self._late else self._store
         try:
-            obstore.put(self._store, key, data, mode="create", use_multipart=False)
+            obstore.put(store, key, data, mode="create", use_multipart=False)
         except exceptions.AlreadyExistsError:
             return False
         except _FAILURES as error:
+            if len(data) >= _LARGE_BYTES:
+                self._late = key
             raise self._told(error) from error
         return True
 

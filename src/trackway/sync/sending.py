@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from dataclasses import dataclass
 from io import BufferedReader
@@ -18,9 +19,13 @@ from trackway.sync.changes import Change
 from trackway.sync.lease import Epoch
 from trackway.sync.store import Store
 
-# Larger files travel in pieces of their own, so that a broken line costs one piece.
-INLINE_BYTES = 1 << 20
+# Larger files travel in pieces of their own, so that a broken line costs one piece. Smaller ones share a
+# shipment: every object is a request that is paid for.
+INLINE_BYTES = 4 << 20
 PIECE_BYTES = 8 << 20
+# No shipment is larger than what a line has lately taken in this time: what is urgent waits behind it.
+_WITHIN_S = 10.0
+_LEAST_BYTES = 1 << 20
 # A header of some hundred entries is put right before its payload; a longer one is joined with it.
 _HEADER_ROOM = 1 << 16
 
@@ -61,7 +66,12 @@ class Sender:
         self._run, self._store, self._prefix, self._clock = run, store, prefix, clock
         self._epoch, self._session, self._bandwidth = epoch, session, bandwidth
         self._parcel, self._piece = Buffer(), Buffer()
+        self._line_bytes_per_s = math.inf
         self.sent_bytes = self.requests = 0
+
+    def at_once(self, most_bytes: int) -> int:
+        """How much to ship at once: no more than `most_bytes`, nor than the line takes in some seconds."""
+        return int(min(most_bytes, max(_LEAST_BYTES, _WITHIN_S * self._line_bytes_per_s)))
 
     def pack(self, lane: str, number: int, changes: list[Change], most_bytes: int) -> Parcel | None:
         """As many of the changes as fit, with their bytes; blobs are sent on the way.
@@ -165,12 +175,17 @@ class Sender:
 
     def _create(self, key: str, data: bytes | memoryview, buffer: Buffer) -> bool:
         self.requests += 1
+        began_s = self._clock.monotonic_s()
         try:
             created = self._store.create(key, data)
         except BaseException:
             # A request that was given up may still be on its way with these bytes.
             buffer.abandon()
             raise
+        finally:
+            if len(data) >= _LEAST_BYTES:
+                lasted_s = self._clock.monotonic_s() - began_s
+                self._line_bytes_per_s = len(data) / max(lasted_s, 1e-9)
         self.sent_bytes += len(data)
         self._bandwidth.spend(len(data))
         return created

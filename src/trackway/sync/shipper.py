@@ -22,7 +22,7 @@ from trackway.sync.acknowledged import (
     read_acknowledged,
 )
 from trackway.sync.adoption import adopt
-from trackway.sync.cadence import IDLE_S, Bandwidth, Cadence
+from trackway.sync.cadence import CHECK_S, IDLE_S, Bandwidth, Cadence
 from trackway.sync.changes import Change, Scanner
 from trackway.sync.preflight import check_store
 from trackway.sync.sending import Parcel, Sender
@@ -35,8 +35,6 @@ _BACKLOG_BYTES = 32 << 20
 _NAP_S = 0.02
 # How long what a program changes in place, rather than by a rename, may stay unseen.
 _THOROUGH_S = 30.0
-# How long a shipper may go on that has been fenced; what it ships meanwhile does not count.
-_CHECK_S = 1.0
 _CHECK_END_S = 0.5
 _TELL_S = 5.0
 
@@ -126,7 +124,8 @@ class Shipper:
         if self._sender is None:
             self._begin()
         self._finish_parcel()
-        found = self._scanner.changes(self._shipped, _BACKLOG_BYTES, thorough)
+        most_bytes = self._begun().at_once(_BACKLOG_BYTES)
+        found = self._scanner.changes(self._shipped, most_bytes, thorough)
         self.behind_bytes = sum(c.end - c.start for changes in found.values() for c in changes)
         # What is looked at first goes first, so that after days without a network the live view is
         # back before the backlog.
@@ -137,7 +136,7 @@ class Shipper:
                 if lane == layout.LANES[-1]:
                     break  # it may take long: look whether there is something more urgent
         now_s = self._clock.monotonic_s()
-        if now_s - self._checked_s >= _CHECK_S:
+        if now_s - self._checked_s >= CHECK_S:
             self._checked_s = now_s
             lease.check_held(self._store, self._prefix, self._epoch)
         return self.behind_bytes
@@ -215,7 +214,8 @@ class Shipper:
         sender = self._begun()
         backlog = lane == layout.LANES[-1] and self.behind_bytes > _BACKLOG_BYTES
         number = self._shipped.counts.get(lane, 0)
-        parcel = sender.pack(lane, number, changes, _BACKLOG_BYTES if backlog else _LIVE_BYTES)
+        most_bytes = sender.at_once(_BACKLOG_BYTES if backlog else _LIVE_BYTES)
+        parcel = sender.pack(lane, number, changes, most_bytes)
         if parcel is None:
             return []
         self._parcel = parcel

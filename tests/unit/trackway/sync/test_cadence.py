@@ -12,7 +12,7 @@ from tests.support.streams import Bench
 from trackway import files
 from trackway.errors import UnreachableError
 from trackway.run import RunFolder
-from trackway.sync import layout
+from trackway.sync import cost, layout
 from trackway.sync.shipper import Shipper
 
 PREFIX = layout.rank_prefix("run", 0)
@@ -96,6 +96,25 @@ def test_it_hurries_while_somebody_watches_and_rests_while_nobody_does(bench, st
     assert store.between(145, 235) <= 3
 
 
+@pytest.mark.parametrize("watched", [False, True])
+def test_what_a_day_costs_is_what_is_asked_for(bench, watched):
+    class Counting(Timed):
+        gets = 0
+
+        def get(self, key, start=0, end=None):
+            self.gets += 1
+            return super().get(key, start, end)
+
+    store = Counting()
+    ship(bench, store, 300.0, watched_s=range(300 * watched))
+    day = cost.requests_per_day(float(watched))
+
+    # Here a row comes once a second, and there is nothing but steps.
+    puts = min(day.puts / 2 / cost.DAY_S, 1.0) * 300
+    assert store.between(0, 300) == pytest.approx(puts, rel=0.1, abs=1)
+    assert store.gets == pytest.approx(day.gets / cost.DAY_S * 300, rel=0.1, abs=12)
+
+
 def test_whoever_likes_has_it_ship_every_second_watched_or_not(bench, store):
     ship(bench, store, 30.0, idle_s=1.0)
 
@@ -110,6 +129,23 @@ def test_a_network_that_is_away_is_tried_ever_less_often_and_again_at_last(bench
     assert 6 <= len(tries) <= 16
     assert store.between(200, 232) > 0
     assert store.between(235, 255) >= 18
+
+
+def test_a_line_that_takes_little_is_given_little_at_once(bench, store):
+    class Slow(Timed):
+        def create(self, key, data):
+            self.clock.now_s += len(data) / 0.2e6
+            return super().create(key, data)
+
+    store = Slow()
+    for number in range(40):
+        name = f"realtime_data/episodes/episodes_{number}.json"
+        files.publish(bench.run / name, os.urandom(1 << 20))
+    ship(bench, store, 400.0, idle_s=1.0)
+
+    largest = [size for _, key, size in store.came if "/live/" in key]
+    assert max(largest[1:]) < 3 << 20 < 5 << 20 < largest[0]
+    assert sum(largest) > 40 << 20
 
 
 def test_a_cap_on_the_line_is_kept_within_a_large_file_as_well(bench, store):
