@@ -189,6 +189,33 @@ def test_credentials_that_run_out_are_waited_for(server, proxy, run, tmp_path, m
         assert not any(os.environ[name].encode() in data for data in (said.encode(), *kept))
 
 
+def test_keys_are_taken_from_a_profile_and_again_when_they_were_renewed(
+    server, proxy, run, tmp_path, monkeypatch
+):
+    keys = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    for name in (*keys, "AWS_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    config = f"[default]\nregion = us-east-1\nendpoint_url = {proxy.endpoint}\n"
+    (tmp_path / ".aws" / "config").write_text(config)
+
+    def write(secret):
+        lines = {"aws_access_key_id": keys["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": secret}
+        text = "\n".join(["[default]", *(f"{name} = {value}" for name, value in lines.items())])
+        (tmp_path / ".aws" / "credentials").write_text(text)
+
+    monkeypatch.setattr("trackway.sync.aws_profile._HOLD_S", 0.0)
+    write("expired")
+    store = open_store(URL)
+    with pytest.raises(UnreachableError) as refused:
+        store.create("runs/a", b"b")
+    assert "expired" not in str(refused.value)
+    write(keys["AWS_SECRET_ACCESS_KEY"])
+
+    assert store.create("runs/a", b"b")
+
+
 def test_a_clock_that_is_wrong_loses_nothing(server, proxy, run, tmp_path, monkeypatch):
     from tests.support.clock import FakeClock
 

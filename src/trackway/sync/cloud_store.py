@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import obstore
 from obstore import exceptions
 
 from trackway.errors import StoreError, TrackwayError, UnreachableError
+from trackway.sync.aws_profile import profile_options
 from trackway.sync.store import StoredObject
 
 # What only a person can mend. Expired credentials are renewed by whoever issued them, so a
@@ -52,14 +53,12 @@ class CloudStore:
             # own object must be told from finding somebody else's.
             "retry_config": {"max_retries": 0, "retry_timeout": timedelta(seconds=timeout_s)},
         }
-        if (
-            self.url.startswith("s3://")
-            and _encrypted()
-            and "AWS_UNSIGNED_PAYLOAD" not in os.environ
-        ):
-            # TLS proves every byte on the way: a digest for the signature would be one more of all
-            # that is shipped. Amazon's own tools leave it out, too.
-            options["unsigned_payload"] = True
+        if self.url.startswith("s3://"):
+            options |= profile_options(os.environ)
+            if _encrypted(options) and "AWS_UNSIGNED_PAYLOAD" not in os.environ:
+                # TLS proves every byte on the way: a digest for the signature would be one more of
+                # all that is shipped. Amazon's own tools leave it out, too.
+                options["unsigned_payload"] = True
         try:
             return obstore.store.from_url(self.url, **options)
         except _FAILURES as error:
@@ -130,10 +129,10 @@ class CloudStore:
         return kind(f"{self.url}: {_first_line(error)}")
 
 
-def _encrypted() -> bool:
+def _encrypted(options: Mapping[str, Any]) -> bool:
     """Whether an S3 is spoken to over TLS: Amazon's always, one of somebody's own by its address."""
-    places = (place for name, place in os.environ.items() if name.startswith("AWS_ENDPOINT"))
-    return not any(place.startswith("http://") for place in places)
+    places = [place for name, place in os.environ.items() if name.startswith("AWS_ENDPOINT")]
+    return not any(place.startswith("http://") for place in [*places, options.get("endpoint", "")])
 
 
 def _first_line(error: Exception) -> str:
