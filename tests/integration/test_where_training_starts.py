@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,32 @@ def test_a_run_goes_on_from_its_newest_checkpoint(run):
     assert found.origin.timestep == 128
     # The code under test may well differ from the last commit.
     assert {d.what for d in found.differences} <= {"train.total_timesteps", "code"}
+
+
+def test_the_earlier_systems_layout_is_gone_on_with_and_said_to_be_inexact(run):
+    folder = run.path / "checkpoints" / "checkpoint_20250101_120000"
+    folder.mkdir()
+    with (
+        zipfile.ZipFile(run.final_model) as ours,
+        zipfile.ZipFile(folder / "model.zip", "w") as plain,
+    ):
+        for name in ours.namelist():
+            if not name.startswith("trackway/"):
+                plain.writestr(name, ours.read(name))
+    (folder / "checkpoint_meta.json").write_text('{"timestep": 96}')
+
+    found = settle("--model_path", folder)
+
+    assert (found.origin.resumes, found.origin.timestep) == (True, 96)
+    assert "episodes and random numbers begin anew" in found.origin.inexact_because[0]
+    assert found.differences == []  # of what it does not tell nothing is said
+
+
+def test_a_final_model_goes_on_and_is_said_to_be_inexact(run):
+    found = settle("--model_path", run.final_model)
+
+    assert found.origin.timestep == 128
+    assert "holds the policy" in found.origin.inexact_because[0]
 
 
 def test_auto_resume_finds_the_newest_run_of_that_name_or_begins_one(run):

@@ -98,17 +98,17 @@ class Origin:
     def facts(self) -> dict[str, Any]:
         """What it keeps of its making, to be compared with where it is used."""
         manifest = self.checkpoint.manifest
+        fingerprint = manifest.get("fingerprint", {})
         return {
             "config": self.settings if self.ours else {},
             "versions": manifest.get("compatibility", {}).get("versions", {}),
-            "machine": {"cpu": manifest.get("fingerprint", {}).get("cpu")},
+            "machine": {"cpu": fingerprint["cpu"]} if "cpu" in fingerprint else {},
         }
 
     @property
     def inexact_because(self) -> list[str]:
         """What of the training's state it does not hold; empty: it goes on bit for bit."""
-        exact = self.checkpoint.manifest.get("exact", [])
-        return [] if exact is True else list(exact)
+        return self.checkpoint.inexact_because
 
     def check_fits(self, envs: VecEnv) -> None:
         """Compare the spaces of model and robots.

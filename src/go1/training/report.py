@@ -43,7 +43,7 @@ def beginning(console: Console, run: RunFolder, start: Start) -> None:
 def saved(status: SavingStatus) -> str:
     """One line on what is safe on disk, and on what went wrong."""
     records = sum(status.records.values())
-    text = f"{records:,} records in {_counted(status.files, 'file')}, "
+    text = f"{_counted(records, 'record')} in {_counted(status.files, 'file')}, "
     text += _counted(status.checkpoints, "checkpoint")
     if status.lost_records:
         text += f"; {status.lost_records:,} records LOST"

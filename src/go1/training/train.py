@@ -271,7 +271,12 @@ class _Session:
     def _save_model(self) -> None:
         """The final model, whole or not at all, with what `--run test` needs to know the robot."""
         members = capture(self.learner, {"config": self.settings.tables()})
-        facts = {"format": 1, "timestep": self.learner.num_timesteps, "algorithm": "PPO"}
+        facts = {
+            "format": 1,
+            "timestep": self.learner.num_timesteps,
+            "algorithm": "PPO",
+            "exact": ["a final model holds the policy: episodes and random numbers begin anew"],
+        }
         content = with_members(model_zip(self.learner), members, facts, SYSTEM_CLOCK.unix_s())
         try:
             keep_model(self.run.final_model, content)

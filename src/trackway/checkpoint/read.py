@@ -51,7 +51,8 @@ class Checkpoint:
     @property
     def inexact_because(self) -> list[str]:
         """What it lacks of that state and what that means; empty if nothing."""
-        exact = self.manifest.get("exact", ["it was saved by Stable-Baselines3 alone"])
+        alone = "it was saved by Stable-Baselines3 alone: episodes and random numbers begin anew"
+        exact = self.manifest.get("exact", [alone])
         return [] if exact is True else list(exact)
 
     @property
