@@ -136,6 +136,7 @@ def test_the_address_keeps_the_view(page, site):
 
     assert _time(page) == pytest.approx(0.1)
     assert page.evaluate(f"{STAGE}.stage.actors.length") == 2
+    assert page.locator(".labels b").first.inner_text() == "#1"
     page.get_by_role("button", name="Without ghosts").click()
     until(page, f"{STAGE}.stage.actors.length === 1")
     assert "with=" not in page.url
@@ -203,6 +204,9 @@ def test_the_page_is_accessible_in_both_languages_and_colours(browser, site, loc
             page.goto(f"{site.url}#/run/walk/{address}")
             page.wait_for_selector(ready, timeout=60_000)
             assert axe_violations(page) == []
+        until(page, "document.querySelectorAll('.labels span:not([hidden])').length > 1")
+        named = page.locator(".labels b").all_inner_texts()
+        assert named == ["100 %", "60 %", "30 %", "10 %", "1 %"]
     context.close()
 
 

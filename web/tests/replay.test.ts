@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { Episode, type Facts } from '../src/replay/episode'
+import { BoxGeometry, Matrix4, Mesh } from 'three'
+import { grouped } from '../src/replay/facts'
 import { firstBeyond, quantities, type Quantity } from '../src/replay/fall'
 import { firstTouchdown, gaitOf } from '../src/replay/gait'
 import { Player } from '../src/replay/player'
 import type { Scene } from '../src/replay/scene'
 import { valueOf } from '../src/replay/fall-strip'
+import { SoftShadow } from '../src/replay/soft-shadow'
 import { together } from '../src/replay/together'
 import { hull, speedAt, type Track } from '../src/replay/track'
 
@@ -147,5 +150,36 @@ describe('an episode that was simulated again', () => {
     const limits = [{ name: 'height', unit: 'm', qpos: 0, low: 0.405 }]
     expect(firstBeyond(episode({ qpos: height }, { limits }), null)).toEqual({ name: 'height', s: 0.6 })
     expect(firstBeyond(episode({ qpos: height }, { limits: [{ ...limits[0]!, low: -1 }] }), null)).toBeNull()
+  })
+})
+
+describe('what was randomised', () => {
+  const told = (value: number) => ({ field: 'body_mass', of: 'trunk', index: 1, part: null, value, scene: 5.2 })
+
+  it('is what differs from the scene, by more than rounding', () => {
+    expect(grouped([told(5.2 * (1 + 1e-15))])).toEqual([])
+    expect(grouped([told(5.3)])).toHaveLength(1)
+  })
+})
+
+describe('the shadow that a processor can draw', () => {
+  const shadow = (z: number, quat: number[]) => {
+    const made = new SoftShadow([{ mesh: new Mesh(new BoxGeometry(2, 0.4, 0.2)), body: 0 }], 0.5)
+    made.update([3, 4, z], quat)
+    const at = new Matrix4()
+    made.getMatrixAt(0, at)
+    return { at: at.elements, strength: made.geometry.getAttribute('strength').getX(0) }
+  }
+
+  it('lies below what throws it, drawn out and turned as that is', () => {
+    const { at, strength } = shadow(0.5, [1, 0, 0, 0])
+    expect([at[12], at[13]]).toEqual([3, 4])
+    expect(at[14]).toBeCloseTo(0.502)
+    expect(at[0]! / at[5]!).toBeCloseTo(5) // 2 m by 0.4 m
+    const turned = shadow(0.5, [Math.SQRT1_2, 0, 0, Math.SQRT1_2])
+    expect(turned.at[0]! / turned.at[5]!).toBeCloseTo(0.2)
+    const steep = shadow(0.5, [Math.SQRT1_2, 0, Math.SQRT1_2, 0])
+    expect(steep.at[0]! / at[0]!).toBeCloseTo(0.1) // 0.2 m of 2 m
+    expect(shadow(2.5, [1, 0, 0, 0]).strength).toBeLessThan(strength / 2)
   })
 })

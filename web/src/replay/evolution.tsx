@@ -40,7 +40,7 @@ export default function EvolutionPage({ run }: PageProps) {
   return (
     <div class="page evolution">
       <p class="muted">{t('evolutionSays')}</p>
-      <Viewer parts={together(lastFirst, 'start', 1, false)} player={player} name="evolution" />
+      <Viewer parts={together(lastFirst, 'start', 1, false, PARTS.toReversed())} player={player} name="evolution" />
       <Transport player={player} />
       <ol>
         {found.value.map(({ episode: { facts } }, i) => (

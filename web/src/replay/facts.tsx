@@ -40,7 +40,8 @@ export function FactsPanel({ facts }: { facts: Facts }) {
 export function grouped(overrides: Override[]): { field: string; of: string; value: number; scene: number | null }[] {
   const found = new Map<string, { field: string; of: string; value: number; scene: number | null }>()
   for (const { field, of, part, value, scene } of overrides) {
-    if (DERIVED.test(field)) continue
+    // With no power the draw rounds to what the scene has.
+    if (DERIVED.test(field) || (scene !== null && Math.abs(value - scene) <= 1e-9 * Math.abs(scene))) continue
     const name = part ? `${field}[${part}]` : field
     const key = `${name} ${value} ${scene}`
     const known = found.get(key)

@@ -29,6 +29,7 @@ import type { Episode } from './episode'
 import { newPose, type Pose } from './kinematics'
 import { Marks, type Shown } from './marks'
 import type { Scene } from './scene'
+import { SoftShadow } from './soft-shadow'
 import { colour, geometryOf, materialOf, PLANE, type Quality } from './shapes'
 import { poseAt, type Track } from './track'
 
@@ -68,6 +69,7 @@ class Actor extends Group {
   private readonly bodies: Group[]
   private readonly pose: Pose
   private readonly marks: Marks | null
+  private readonly shadow: SoftShadow | null = null
   readonly endless: Mesh[] = []
 
   constructor(
@@ -79,6 +81,7 @@ class Actor extends Group {
     this.pose = newPose(scene)
     this.bodies = scene.bodies.map(() => new Group())
     const kept = new Map<string, BufferGeometry | null>()
+    const throwing: { mesh: Mesh; body: number }[] = []
     const seen = scene.geoms.some((geom) => geom.group < 3 && geom.body > 0)
     for (const geom of scene.geoms) {
       if (tint !== undefined && geom.body === 0) continue
@@ -95,6 +98,12 @@ class Actor extends Group {
       if (geom.type === PLANE && geom.body === 0 && !geom.size[0]) this.endless.push(mesh)
       this.bodies[geom.body]!.add(mesh)
       if (tint !== undefined) this.bodies[geom.body]!.add(front(mesh))
+      if (geom.body > 0 && mesh.visible) throwing.push({ mesh, body: geom.body })
+    }
+    const ground = scene.geoms.find((geom) => geom.type === PLANE && geom.body === 0 && geom.quat[0]! > 0.999)
+    if (quality.low && ground && tint === undefined) {
+      this.shadow = new SoftShadow(throwing, ground.pos[2]!)
+      this.bodies[0]!.add(this.shadow)
     }
     this.marks = tint === undefined && !cast.bare && cast.track.frames > 0 ? new Marks(scene, cast.episode, cast.track) : null
     this.add(...this.bodies, ...(this.marks ? [this.marks] : []))
@@ -108,7 +117,16 @@ class Actor extends Group {
     this.bodies.forEach((group, b) => place(group, this.pose.xpos, 3 * b, this.pose.xquat, 4 * b))
     for (const group of this.bodies)
       for (const mesh of group.children) if (mesh.userData['collision']) mesh.visible = shown.collision
+    this.shadow?.update(this.pose.xpos, this.pose.xquat)
     this.marks?.update(frame, this.pose, shown)
+  }
+
+  /** Above its root, as the camera sees it. */
+  above(camera: PerspectiveCamera): Vector3 {
+    const { scene, track } = this.cast
+    const root = 3 * track.root
+    const [x, y, z] = [this.pose.xpos[root]!, this.pose.xpos[root + 1]!, this.pose.xpos[root + 2]!]
+    return this.localToWorld(new Vector3(x, y, z + 0.28 * Math.min(3, Math.max(0.2, scene.extent)))).project(camera)
   }
 
   dispose(): void {
@@ -128,6 +146,8 @@ export const ALL_SHOWN: Shown = { forces: true, velocity: true, trails: true, ba
 const LEAST_RATIO = 0.4
 /** Pictures should come more often than this, s. */
 const LATE_S = 0.07
+/** Nobody looked at what came later than that, s. */
+const HIDDEN_S = 2
 /** A picture that is this old stands still. */
 const SETTLED_MS = 250
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i
@@ -153,6 +173,9 @@ export class Stage {
   /** When it was drawn last; and whether with all its pixels, though it is drawn with fewer while it moves. */
   private drawnMs = 0
   private sharp = false
+  /** Whether the picture before this one was a new one; and whether nothing of this cast was drawn yet. */
+  private drew = false
+  private fresh = true
   private readonly resized: ResizeObserver
   private size = ''
   /** Something has changed since the last picture. */
@@ -169,7 +192,6 @@ export class Stage {
     this.renderer = new WebGLRenderer({ canvas, context })
     this.renderer.shadowMap.enabled = !this.low
     this.renderer.shadowMap.type = PCFShadowMap
-    this.ratio = this.low ? 0.75 : Math.min(2, devicePixelRatio)
     this.camera.up.set(0, 0, 1)
     this.controls = new OrbitControls(this.camera, canvas)
     this.controls.enableDamping = false
@@ -182,7 +204,7 @@ export class Stage {
     this.sun.shadow.normalBias = 0.01
     this.resized = new ResizeObserver(() => this.resize())
     this.resized.observe(canvas)
-    this.resize()
+    this.begin()
   }
 
   /** Whether the processor draws, found out once. */
@@ -209,12 +231,19 @@ export class Stage {
     const lead = cast[0]
     if (lead && (lead.scene.digest !== before || this.arrived)) this.furnish(lead)
     this.arrived = false
-    this.stale = true
+    this.stale = this.fresh = true
   }
 
   /** Stand on another page: the camera begins anew with the next cast. */
   arrive(): void {
     this.arrived = true
+    this.begin()
+  }
+
+  /** With as many pixels as there should be. */
+  private begin(): void {
+    this.ratio = this.low ? 0.75 : Math.min(2, devicePixelRatio)
+    this.slow = 0
     this.resize()
   }
 
@@ -254,6 +283,14 @@ export class Stage {
     const lead = this.actors[0]
     if (lead && lead.cast.track.frames > 0) this.walkAlong(lead, frames[0] ?? 0)
     this.stale = true
+  }
+
+  /** Where in the picture the i-th robot's head room is, in parts of its width and height from the left and the top; null: out of sight. */
+  above(i: number): [number, number] | null {
+    const actor = this.actors[i]
+    if (!actor || !actor.cast.track.frames) return null
+    const { x, y, z } = actor.above(this.camera)
+    return Math.abs(x) < 1 && Math.abs(y) < 1 && z < 1 ? [(1 + x) / 2, (1 - y) / 2] : null
   }
 
   private walkAlong(lead: Actor, frame: number): void {
@@ -298,20 +335,25 @@ export class Stage {
     this.sun.target.position.set(x, y, 0)
   }
 
-  /** Draw, if there is anything new; seconds that it took. */
-  render(): number {
-    if (!this.stale) return this.sharpen()
+  /** Draw, if there is anything new, and say whether; to be called for every picture of the browser. */
+  render(): boolean {
+    const now = performance.now()
+    // The browser waits for who draws: the next picture comes late where this one took long.
+    const seconds = (now - this.drawnMs) / 1000
+    if (this.drew && seconds < HIDDEN_S) this.adapt(seconds)
+    // The first of a cast also compiles.
+    this.drew = this.stale && !this.fresh
+    if (!this.stale) {
+      this.sharpen()
+      return false
+    }
     if (this.sharp) this.resize()
-    this.stale = this.sharp = false
-    const began = performance.now()
+    this.sharp = false
     this.controls.update()
     this.draw()
-    if (this.low) this.renderer.getContext().finish()
-    const seconds = (performance.now() - began) / 1000
-    this.adapt(seconds)
-    this.stale = false
-    this.drawnMs = began
-    return seconds
+    this.stale = this.fresh = false
+    this.drawnMs = now
+    return true
   }
 
   private draw(): void {
@@ -320,9 +362,9 @@ export class Stage {
   }
 
   /** What stands still is looked at closely: once more, with all its pixels. */
-  private sharpen(): number {
+  private sharpen(): void {
     const full = Math.min(2, devicePixelRatio)
-    if (this.sharp || this.fixed || this.ratio >= full || performance.now() - this.drawnMs < SETTLED_MS) return 0
+    if (this.sharp || this.fixed || this.ratio >= full || performance.now() - this.drawnMs < SETTLED_MS) return
     const kept = this.ratio
     this.ratio = full
     this.resize()
@@ -330,7 +372,6 @@ export class Stage {
     this.ratio = kept
     this.sharp = true
     this.stale = false
-    return 0
   }
 
   /** Fewer pixels where pictures take too long. */

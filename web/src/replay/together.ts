@@ -1,5 +1,6 @@
 /** Several episodes in one view, set to begin at the same place, looking the same way. */
 import { firstTouchdown } from './gait'
+import { t } from './replay-words'
 import type { Loaded } from './source'
 import type { Shift } from './stage'
 import { GHOSTS, type Part } from './viewer'
@@ -10,17 +11,19 @@ import { GHOSTS, type Part } from './viewer'
  * @param align 'start', or 'touchdown': begin where the first foot comes down.
  * @param apart Lengths of the robot between them; 0: one through the other.
  * @param ghostly Whether the others are drawn as ghosts.
+ * @param labels What they are called; else by their numbers.
  */
-export function together(all: Loaded[], align: string, apart: number, ghostly = true): Part[] {
+export function together(all: Loaded[], align: string, apart: number, ghostly = true, labels: string[] = []): Part[] {
   const begin = ({ gait, episode }: Loaded) => (align === 'touchdown' ? firstTouchdown(gait, episode.stepS) : 0)
   const lead = all[0]!
   return all.map((loaded, i): Part => {
-    if (i === 0) return { loaded }
+    const label = labels[i] ?? `#${loaded.episode.facts.number}`
+    if (i === 0) return { loaded, label }
     const aside = apart * (i % 2 ? (i + 1) / 2 : -i / 2) * Math.max(0.4, (loaded.scene?.extent ?? 1) * 0.9)
     // What is the same episode until something differs began where that one did.
-    if (loaded.episode.facts.simulated) return { loaded, tint: GHOSTS[(i - 1) % GHOSTS.length]!, shift: shiftOf(lead, 0, loaded, 0, aside) }
+    if (loaded.episode.facts.simulated) return { loaded, label: t('ifTitle'), tint: GHOSTS[(i - 1) % GHOSTS.length]!, shift: shiftOf(lead, 0, loaded, 0, aside) }
     const look = ghostly ? { tint: GHOSTS[(i - 1) % GHOSTS.length]! } : { bare: true }
-    return { loaded, ...look, shift: shiftOf(lead, begin(lead), loaded, begin(loaded), aside), offset: begin(loaded) - begin(lead) }
+    return { loaded, label, ...look, shift: shiftOf(lead, begin(lead), loaded, begin(loaded), aside), offset: begin(loaded) - begin(lead) }
   })
 }
 

@@ -14,6 +14,8 @@ export interface Part {
   tint?: number
   shift?: Shift
   bare?: boolean
+  /** What it is called in the picture, where there are several. */
+  label?: string
   /** Seconds by which it is ahead of the playhead. */
   offset?: number
 }
@@ -52,7 +54,9 @@ function takeStage(): Stage {
 
 export function Viewer({ parts, player, name }: { parts: Part[]; player: Player; name: string }) {
   const place = useRef<HTMLDivElement>(null)
+  const labels = useRef<HTMLDivElement>(null)
   const stage = useRef<Stage | null>(null)
+  const drawn = parts.filter(({ loaded }) => loaded.scene && loaded.track)
   const cast = parts.flatMap(({ loaded, tint, shift, bare }): Cast[] =>
     loaded.scene && loaded.track
       ? [{ scene: loaded.scene, episode: loaded.episode, track: loaded.track, ...(tint !== undefined && { tint }), ...(shift && { shift }), ...(bare && { bare }) }]
@@ -75,12 +79,13 @@ export function Viewer({ parts, player, name }: { parts: Part[]; player: Player;
     canvas.role = 'img'
     canvas.tabIndex = 0
     delete canvas.dataset['drawn']
-    place.current!.append(canvas)
+    place.current!.prepend(canvas)
     stage.current.arrive()
     const draw = () => {
       request = requestAnimationFrame(draw)
-      const took = stage.current!.render()
-      if (took) canvas.dataset['drawn'] = String(Number(canvas.dataset['drawn'] ?? 0) + 1)
+      if (!stage.current!.render()) return
+      placeLabels(stage.current!, labels.current!)
+      canvas.dataset['drawn'] = String(Number(canvas.dataset['drawn'] ?? 0) + 1)
     }
     request = requestAnimationFrame(draw)
     const stop = effect(() => {
@@ -119,7 +124,11 @@ export function Viewer({ parts, player, name }: { parts: Part[]; player: Player;
 
   return (
     <section class="viewer">
-      <div ref={place} />
+      <div class="stage" ref={place}>
+        <div class="labels" ref={labels}>
+          {drawn.map(({ label, tint }, i) => <span key={i} hidden>{label && drawn.length > 1 && <b style={{ borderColor: tint === undefined ? 'transparent' : hex(tint) }}>{label}</b>}</span>)}
+        </div>
+      </div>
       {failed.current && <p class="over-view">{t('noWebgl')}</p>}
       {stage.current?.low && <p class="over-view quiet-note">{t('softly')}</p>}
       <div class="layers">
@@ -156,6 +165,20 @@ function Speeds({ loaded: { episode, track }, player }: { loaded: Loaded; player
       {told(t('commanded'), '#7b4de0', commandedAt(episode, frame))}{told(t('actual'), '#12a150', speedAt(track, frame))}
     </span>
   )
+}
+
+const hex = (colour: number): string => `#${colour.toString(16).padStart(6, '0')}`
+
+function placeLabels(stage: Stage, labels: HTMLElement): void {
+  const placed: [number, number][] = []
+  Array.from(labels.children as HTMLCollectionOf<HTMLElement>).forEach((label, i) => {
+    const at = stage.above(i)
+    // One robot hides the other; so does its name.
+    label.hidden = !at || placed.some(([x, y]) => Math.hypot(x - at[0], y - at[1]) < 0.01)
+    if (label.hidden || !at) return
+    placed.push(at)
+    label.style.translate = `${at[0] * labels.clientWidth}px ${at[1] * labels.clientHeight}px`
+  })
 }
 
 function showAt(stage: Stage, parts: Part[], time: number): void {
