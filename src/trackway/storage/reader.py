@@ -116,7 +116,9 @@ class Reader:
                         self._unread = unread
                         return self._joined(found)
             self._unread = iter(())
-        if copies:
+        if copies and self._ring is not None:
+            # Else a page that watches a run would hold a ring of each stream after a lap.
+            self._ring.let_go()
             self._take(found, first, [column[:, self._envs] for column in copies])
         return self._joined(found)
 

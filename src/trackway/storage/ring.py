@@ -122,12 +122,13 @@ class Ring:
             if size < _file_size(start, capacity, stride):
                 raise FormatError(f"the ring {path} is cut short")
             protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
-            # Populated: the first lap should not pay for page faults.
-            flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+            flags = mmap.MAP_SHARED
+            if writable:  # populated: the first lap should not pay for page faults
+                flags |= getattr(mmap, "MAP_POPULATE", 0)
             memory = mmap.mmap(handle, size, flags=flags, prot=protection)
         finally:
             os.close(handle)
-        self.path = path
+        self.path, self._memory = path, memory
         self._message = memoryview(memory)[start + _MESSAGE : start + _PAGE]
         self.words = memoryview(memory)[start : start + _MESSAGE].cast("q")
         sequence_start = start + _PAGE
@@ -196,6 +197,11 @@ class Ring:
         valid &= np.arange(first, first + len(slots)) >= self._oldest(self.head)
         start = len(slots) - int(np.argmin(valid[::-1])) if not valid.all() else 0
         return first + start, [copy[start:] for copy in copies]
+
+    def let_go(self) -> None:
+        """No longer count as memory of this process what was read: it stays where it is, for others."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._memory.madvise(mmap.MADV_DONTNEED)
 
     def _oldest(self, head: int) -> int:
         """The first row whose slot is not being written.

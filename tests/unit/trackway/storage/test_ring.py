@@ -1,11 +1,16 @@
+import numpy as np
 import orjson
+import psutil
 import pytest
 from tests.support.segments import NUM_ENVS, SCHEMA, rows
 from tests.support.streams import Bench
 
+from trackway import Recorder
 from trackway.errors import FormatError, RecordingError
 from trackway.format.schema import Field, Schema
 from trackway.storage import ring
+from trackway.storage.places import find_stream
+from trackway.storage.reader import Reader
 from trackway.storage.ring import RingSpec, capacity_for, create_ring, find_ring, place_ring
 
 NAMES = [field.name for field in SCHEMA]
@@ -174,3 +179,24 @@ def test_a_ring_is_as_large_as_it_is_asked_to_be_and_has_some_slots_at_least():
 
     assert capacity_for(wide, 1, 16 << 20) == (16 << 20) // 2048
     assert capacity_for(wide, 4096, 16 << 20) == ring.MINIMUM_SLOTS
+
+
+def test_a_reader_does_not_hold_the_ring_that_it_read(tmp_path):
+    """A process's memory counts pages of a mapping that it has touched."""
+    schema = Schema(Field("x", "float64", (512,)))
+    with Recorder(tmp_path, ring_bytes=32 << 20) as recorder:
+        steps = recorder.stream("steps", schema)
+        reader = Reader(find_stream(tmp_path, "steps"))
+        for row in range(4000):
+            steps.write({"x": np.full((1, 512), row)})
+        own = psutil.Process()
+        held, found = shared_bytes(own), reader.poll()
+
+        assert found["x"].nbytes > 16e6
+        assert shared_bytes(own) - held < 1e6
+
+
+def shared_bytes(process):
+    """Of mappings that others share, such as rings."""
+    maps = process.memory_maps(grouped=False)
+    return sum(part.rss for part in maps if part.path.endswith(".ring") and "w" not in part.perms)
