@@ -76,9 +76,10 @@ def _collapse(view: RunView) -> Iterator[dict[str, Any]]:
     best_at = int(np.argmax(means))
     best, now, begun = float(means[best_at]), float(means[-1]), float(means[0])
     fallen = best - now
-    # More than the noise of such means: what they differ by from one to the next fifty.
+    # More than the noise of such means, of which the best is the luckiest of many.
     noise = float(np.std(returns[known][-EPISODES:])) / np.sqrt(EPISODES)
-    if fallen > COLLAPSE * (best - min(begun, now)) and fallen > 4 * noise and now < best:
+    luck = 4 + np.sqrt(2 * np.log(len(means) / EPISODES))
+    if fallen > COLLAPSE * (best - min(begun, now)) and fallen > luck * noise and now < best:
         low = best - COLLAPSE * (best - min(begun, now))
         since = best_at + int(np.argmax(means[best_at:] < low))
         index = np.flatnonzero(known)[min(since + EPISODES - 1, int(known.sum()) - 1)]

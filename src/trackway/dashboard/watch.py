@@ -11,7 +11,7 @@ import logging
 import shlex
 import subprocess
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,7 +71,8 @@ class Watch:
 
     def __init__(self, runs: Runs, views: Views, notify: Notify) -> None:
         self._runs, self._views, self._notify = runs, views, notify
-        self._told: dict[Onset, float] = {}
+        self._told: dict[Onset, float] = {}  # since when it was so
+        self._standing: dict[str, Set[str]] = {}
         self._begun_unix = SYSTEM_CLOCK.unix_s()
         self.found: dict[str, list[Alert]] = {}
 
@@ -100,17 +101,16 @@ class Watch:
             except (TrackwayError, OSError) as error:
                 _log.debug("%s cannot be looked at: %s", facts.name, error)
                 continue
+            standing = self._standing.get(facts.name, frozenset())
             for alert in self.found[facts.name]:
-                onset = (alert["run"], alert["kind"])
-                # What befell a run before this server began was told by the one before.
-                if onset not in self._told and alert["since_unix"] >= self._begun_unix - 60:
+                onset, since = (alert["run"], alert["kind"]), alert["since_unix"]
+                # What comes and goes about one moment is told once; what befell a run before this
+                # server began was told by the one before.
+                old = alert["kind"] in standing or self._told.get(onset) == since
+                if not old and since >= self._begun_unix - 60:
                     new.append(alert)
-                self._told[onset] = alert["since_unix"]
-            # What is over may come again.
-            kinds = {alert["kind"] for alert in self.found[facts.name]}
-            self._told = {
-                o: s for o, s in self._told.items() if o[0] != facts.name or o[1] in kinds
-            }
+                self._told[onset] = since
+            self._standing[facts.name] = {alert["kind"] for alert in self.found[facts.name]}
         return new
 
     def tell(self, alert: Alert) -> None:

@@ -1,17 +1,21 @@
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import numpy as np
 import pytest
 from tests.support.recorded_run import RecordedRun
 
+from trackway.dashboard import watch as watch_module
 from trackway.dashboard.alerts import alerts
 from trackway.dashboard.run_list import run_list
 from trackway.dashboard.runs import Runs
 from trackway.dashboard.views import Views
 from trackway.dashboard.watch import Notify, Watch
 from trackway.errors import DashboardError
+from trackway.query.run_view import RunView
 
 
 @pytest.fixture
@@ -60,6 +64,26 @@ def test_a_crash_is_told_with_the_number_of_checkpoints_that_it_left(models):
             (crash,) = alerts(view, runs.facts(name), 4e9)
         assert (crash["kind"], crash["facts"]) == ("crashed", {"checkpoints": checkpoints})
         assert rows[name]["checkpoints"] == checkpoints
+
+
+def test_what_comes_and_goes_about_one_moment_is_told_once(models, run, monkeypatch):
+    watch, since = watch_of(models), time.time()
+    found = [{"run": "a", "kind": "collapse", "since_unix": since, "timestep": 1, "facts": {}}]
+    looks = [found, [], found, [], [{**found[0], "since_unix": since + 1}]]
+    monkeypatch.setattr(watch_module, "alerts", lambda *_: looks.pop(0))
+
+    assert [len(watch.look()) for _ in range(5)] == [1, 0, 0, 0, 1]
+
+
+def test_returns_that_are_noise_alone_have_not_collapsed(models):
+    run, luck = RecordedRun(models / "noise"), np.random.default_rng(3)
+    for number in range(8000):
+        run._tell("episodes", env=0, episode=number, **{"return": luck.normal()})
+    view, runs = RunView(run.path), Runs(models)
+    run.close()
+
+    kinds = {alert["kind"] for alert in alerts(view, runs.facts("noise"), 0.0)}
+    assert "collapse" not in kinds
 
 
 def test_the_command_that_the_user_named_gets_the_alert(models, run, tmp_path):
