@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +12,7 @@ from tests.support import browser
 from tests.support.dashboard import serving
 from tests.support.recorded_run import RecordedRun
 
+from trackway.checkpoint.archive import MANIFEST
 from trackway.dashboard.static import BUILT, StaticFiles
 
 
@@ -46,6 +49,7 @@ def models(tmp_path_factory):
         run.train(1000, reward=reward)
         run.event("checkpoint", path="checkpoint_1.zip")
         run.close()
+    _leave_faults(models / "2026-01-01_10-00-00-walk")
     run = RecordedRun(models / "2026-01-03_10-00-00-dip", planned=8000)
     run.train(1400, reward=1.0)
     run.train(600, reward=0.2, nan_at=1600)
@@ -62,6 +66,17 @@ def models(tmp_path_factory):
 def site(models, built):
     with serving(models, built) as site:
         yield site
+
+
+def _leave_faults(run):
+    """Some of what a server has to say in sentences: a checkpoint that lacks something, a segment cut short."""
+    facts = {"timestep": 4000, "sha256": {}, "exact": ["env.rng is a set whose order is another one in another process"]}  # fmt: skip
+    (run / "checkpoints").mkdir()
+    with zipfile.ZipFile(run / "checkpoints" / "checkpoint_1.zip", "w") as archive:
+        for name, data in (("data", "{}"), ("policy.pth", ""), (MANIFEST, json.dumps(facts))):
+            archive.writestr(name, data)
+    (segment,) = next(run.rglob("system")).glob("*.seg")
+    segment.write_bytes(segment.read_bytes()[:-10])
 
 
 class Visit:

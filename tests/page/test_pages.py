@@ -7,6 +7,7 @@ import pytest
 from tests.support.browser import AXE
 
 DIP = "#/run/2026-01-03_10-00-00-dip"
+WALK = "#/run/2026-01-01_10-00-00-walk"
 WALKS = "2026-01-01_10-00-00-walk,2026-01-02_10-00-00-walk"
 PAGES = {
     "": ("table.runs tbody tr", "Runs", "실행 목록"),
@@ -20,6 +21,8 @@ PAGES = {
     f"{DIP}/terminations": (".cells li", "By environment", "환경별"),
     f"{DIP}/checkpoints": ("aside.detail", "nothing can go on from it", "이어갈 수 없습니다"),
     f"{DIP}/health": (".tiles .tile", "Rows written", "기록된 행"),
+    f"{WALK}/checkpoints": ("aside .plain", "a set whose order", "순서가 다른 집합"),
+    f"{WALK}/health": (".fault", "the seal is missing", "봉인이 없습니다"),
     f"{DIP}/config": (".facts dl", "Search settings", "설정, 버전"),
     "#/compare": (".notice", "Choose runs", "비교할 실행"),
     f"#/compare?runs={WALKS}&as=bands": (".whisker", "Final figures", "최종 수치"),
@@ -31,6 +34,14 @@ PAGES = {
     "#/run/nope/live": (".notice", "no run of this name", "그런 이름의 실행이 없습니다"),
     "#/nope": (".notice", "no such page", "없는 페이지"),
 }
+
+
+# Words in a row, but for what is typed or was recorded so, such as a command or a setting.
+ENGLISH = """(() => {
+  const body = document.body.cloneNode(true)
+  body.querySelectorAll('code, pre, datalist, .facts dd').forEach((part) => part.remove())
+  return body.textContent.match(/[a-z]+ [a-z]+ [a-z]+ [a-z]+/g) ?? []
+})()"""
 
 
 # Each language and each theme; every pair of them in the soak.
@@ -52,6 +63,8 @@ def test_every_page_is_whole_and_accessible(visit, language, theme):
             box.get_attribute("placeholder") or "" for box in page.query_selector_all("input")
         )
         assert {"en": english, "ko": korean}[language] in text, address
+        if language == "ko":
+            assert page.evaluate(ENGLISH) == [], address
         assert page.get_attribute("html", "lang") == language
         assert page.get_attribute("html", "data-theme") == theme
         if violations := window.accessible():

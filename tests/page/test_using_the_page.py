@@ -45,6 +45,7 @@ def test_the_list_tells_state_progress_and_what_cannot_be_read(visit):
     figure = page.locator("tr", has_text=DIP).locator(".spark-cell .num").inner_text()
     page = window.open(f"#/run/{DIP}/live", ".charts canvas")
     shown = page.locator("section.chart", has_text="Return").first.locator(".values")
+    shown.get_by_text(figure).wait_for()
     assert shown.inner_text().split() == [figure, "last", "100", "episodes"]
 
 
@@ -131,6 +132,7 @@ def test_language_and_theme_change_at_a_key_and_are_remembered(visit):
     assert page.get_attribute("html", "lang") == "ko"
     assert page.get_attribute("html", "data-theme") == "dark"
     page.keyboard.press("?")
+    page.locator("dialog[open] kbd").first.wait_for()
     assert page.locator("dialog[open] kbd").count() > 10
 
 

@@ -6,6 +6,7 @@ import { Command } from '../shell/copy'
 import { bytes, figure, moment, whole } from '../shell/format'
 import { Failure, Notice, Waiting } from '../shell/notices'
 import { href, param, setParams } from '../shell/route'
+import { Said, said } from '../shell/said'
 import { producedBy } from './produced'
 import { checkpoint as t } from './words'
 import './run-pages.css'
@@ -50,7 +51,7 @@ export default function CheckpointsPage({ run }: PageProps) {
         <aside class="chart detail">
           <h2>{t('commands')}</h2>
           <p><b>{shown.name}</b></p>
-          {shown.error && <p class="bad">{shown.error}</p>}
+          {shown.error && <p class="bad"><Said text={shown.error} /></p>}
           <Produced run={run} row={shown} rows={rows} />
           {shown.verified === false ? (
             <p>{t('useAnother')}</p>
@@ -65,7 +66,7 @@ export default function CheckpointsPage({ run }: PageProps) {
           {shown.lacks.length > 0 && (
             <>
               <h3>{t('lacks')}</h3>
-              <ul class="plain">{shown.lacks.map((what) => <li key={what}>{what}</li>)}</ul>
+              <ul class="plain">{shown.lacks.map((what) => <li key={what}><Said text={what} /></li>)}</ul>
             </>
           )}
           <p class="muted">{t('program')}</p>
@@ -94,10 +95,10 @@ function Produced({ run, row, rows }: { run: string; row: CheckpointRow; rows: r
 function Exact({ row }: { row: CheckpointRow }) {
   if (row.exact) return <span class="good">{t('exactly')}</span>
   if (row.timestep === null) return <span class="muted">{row.verified ? t('weights') : '–'}</span>
-  return <span class="warn" title={row.lacks.join('\n')}>{t('partly', { count: row.lacks.length })}</span>
+  return <span class="warn" title={row.lacks.map(said).join('\n')}>{t('partly', { count: row.lacks.length })}</span>
 }
 
 function Verified({ row }: { row: CheckpointRow }) {
   if (row.verified === null) return <span class="muted">{t('unchecked')}</span>
-  return row.verified ? <span class="good">{t('whole')}</span> : <span class="bad" title={row.error ?? ''}>{t('damaged')}</span>
+  return row.verified ? <span class="good">{t('whole')}</span> : <span class="bad" title={said(row.error ?? '')}>{t('damaged')}</span>
 }

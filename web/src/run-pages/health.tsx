@@ -6,6 +6,7 @@ import { useAnswer } from '../shell/ask'
 import { Command } from '../shell/copy'
 import { bytes, duration, figure, moment, percent, whole } from '../shell/format'
 import { Failure, Notice, Waiting } from '../shell/notices'
+import { Said, said } from '../shell/said'
 import { health as t } from './words'
 import './run-pages.css'
 
@@ -104,7 +105,7 @@ function Row({ stream, verify }: { stream: StreamHealth; verify: string }) {
       <td class="when">{stream.attempt}</td>
       <td>
         <StreamState stream={stream} verify={verify} />
-        {stream.faults.map((fault) => <small class="bad fault" key={fault}>{fault}</small>)}
+        {stream.faults.map((fault) => <small class="bad fault" key={fault}><Said text={fault} /></small>)}
       </td>
       <td class="num">{whole(stream.rows)}</td>
       <td class={`num ${stream.lost ? 'bad' : ''}`}>{whole(stream.lost)}</td>
@@ -117,7 +118,7 @@ function Row({ stream, verify }: { stream: StreamHealth; verify: string }) {
 }
 
 function StreamState({ stream, verify }: { stream: StreamHealth; verify: string }) {
-  if (stream.failing) return <span class="bad">{t('refused', { why: stream.failing })}</span>
+  if (stream.failing) return <span class="bad">{t('refused', { why: said(stream.failing) })}</span>
   if (stream.recording) return <span class="state running">{t('recording')}</span>
   if (stream.checking) return <span class="muted">{t('checking')}</span>
   if (stream.verified === null) return <span class="muted" title={verify}>{t('large')} <code>trackway verify</code></span>

@@ -5,6 +5,7 @@ import { compact, duration, figure, moment, percent, whole } from '../shell/form
 import { useKeys } from '../shell/keys'
 import { Failure, Notice } from '../shell/notices'
 import { go, href, route, setParams } from '../shell/route'
+import { Said } from '../shell/said'
 import { Sparkline } from './sparkline'
 import { State } from './state'
 import { failure, folder, runs, watchRuns } from './store'
@@ -132,7 +133,7 @@ function Row({ row, i, current, chosen, toggle }: RowProps) {
       </td>
       <td>
         <State state={row.state} />
-        {row.error && <small class="bad">{row.error}</small>}
+        {row.error && <small class="bad"><Said text={row.error} /></small>}
         {row.state === 'stalled' && row.seen_unix && <small>{t('silent', { ago: duration(ago - row.seen_unix) })}</small>}
       </td>
       <td class="spark-cell">

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { ApiError } from './api'
+import { Said } from './said'
 import { t } from './shell-words'
 
 /** What stands where there is nothing to show: what this place is for, and how it gets filled. */
@@ -19,7 +20,7 @@ export function Failure({ error, again }: { error: unknown; again?: () => void }
     return <Notice title={t('noRun')}>{t('noRunSays')}</Notice>
   return (
     <Notice title={t('failed')}>
-      <p>{error instanceof Error ? error.message : String(error)}</p>
+      <p><Said text={error instanceof Error ? error.message : String(error)} /></p>
       {again && <button onClick={again}>{t('again')}</button>}
     </Notice>
   )
