@@ -44,7 +44,11 @@ def run(case: str, mode: str, folder: Path, forks: Forks | None = None) -> Any:
 
 
 # Two processes each; all of them in the soak. SAC is killed and resumed in tests/crash.
-FEW = ("PPO, Go1VecEnv", "PPO, SubprocVecEnv, VecNormalize")
+FEW = (
+    "PPO, Go1VecEnv",
+    "PPO, SubprocVecEnv, VecNormalize",
+    "PPO, what a program gives, and changes while it trains, DummyVecEnv",
+)
 
 
 @pytest.fixture(scope="module")

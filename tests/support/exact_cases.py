@@ -26,6 +26,7 @@ from stable_baselines3.common.vec_env import (
     VecMonitor,
     VecNormalize,
 )
+from tests.support import changing_program
 from tests.support.treacherous import LIARS, TREACHEROUS, HiddenWaves, HiddenWorld
 
 from go1.config import Go1Config
@@ -182,6 +183,7 @@ def _a2c() -> Built:
     return A2C("MlpPolicy", dummy("Acrobot-v1", 2), n_steps=20, seed=1, device="cpu"), []
 
 
+_CHANGES = "what a program gives, and changes while it trains"
 _PLAYED = "where a reset makes it anew: the episode is played again"
 CASES: dict[str, Case] = {
     "PPO, Go1VecEnv": Case(go1_batch, 8 * 32, log_interval=2),
@@ -202,6 +204,8 @@ CASES: dict[str, Case] = {
         2 * 64,
         given=_PLAYED,
     ),
+    f"PPO, {_CHANGES}, DummyVecEnv": Case(changing_program.in_one_process, 2 * 32),
+    f"PPO, {_CHANGES}, SubprocVecEnv": Case(changing_program.in_workers, 2 * 32),
     "RecurrentPPO, CartPole-v1": Case(_recurrent, 2 * 32),
     "A2C, Acrobot-v1": Case(_a2c, 2 * 20, stop_at=20, rollouts=40, log_interval=3),
     "SAC, Pendulum-v1": Case(

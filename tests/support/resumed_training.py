@@ -79,6 +79,7 @@ class TakeOrPut(BaseCallback):
         root = self.locals["callback"]
         if self.rollouts == 0 and self.mode == "both":
             self.snapshots = Snapshots(self.model)
+            self.snapshots.begin(root)
             self.snapshots.watch()
         if self.mode == "resume" and self.rollouts == 0:
             exact.restore(self.model, root, read_checkpoint(self.path))

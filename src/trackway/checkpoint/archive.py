@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 PREFIX = "trackway/"
 MANIFEST = PREFIX + "manifest.json"
-FORMAT = 3
+FORMAT = 4
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 

@@ -1,14 +1,13 @@
-"""Arrays, views of them, tensors and simulations: taken apart, and put back."""
+"""Arrays, views of them, and simulations: taken apart, and put back."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from trackway.checkpoint import mujoco_objects
+from trackway.checkpoint import mujoco_objects, torch_objects
 from trackway.checkpoint.graph import (
     NOTHING,
     Capturing,
@@ -37,7 +36,7 @@ def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
         base = base.base
     own = (base is x and x.base is None) or isinstance(base.base, bytes)
     # What torch made of a tensor counts by its values, as it does in `telling`.
-    if own or capture.told or is_tensor(base.base):
+    if own or capture.told or torch_objects.is_tensor(base.base):
         node: Node = {"k": "array", "a": capture.keep(x.copy())}
         return node if x.flags.writeable else {**node, "readonly": True}
     offset = address_of(x) - address_of(base)
@@ -92,31 +91,6 @@ def make_view(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: st
         buffer = mujoco_objects.array_of(buffer, node["field"])
     dtype, shape, strides = np.dtype(node["t"]), tuple(node["shape"]), tuple(node["strides"])
     return np.ndarray(shape, dtype, buffer, node["offset"], strides)
-
-
-def is_tensor(x: Any) -> bool:
-    """Whether it is torch's; asked where torch may never have been imported."""
-    torch: Any = sys.modules.get("torch")
-    return torch is not None and isinstance(x, torch.Tensor)
-
-
-def take_tensor(capture: Capturing, x: Any) -> Node:
-    plain = x.detach().cpu()
-    bits = plain.dtype.is_floating_point and plain.element_size() == 2
-    kind = str(plain.dtype).removeprefix("torch.")
-    copied = (plain.view(sys.modules["torch"].int16) if bits else plain).numpy().copy()
-    learns = {"learns": True} if x.requires_grad else {}
-    return {"k": "tensor", "a": capture.keep(copied), "t": kind, **learns}
-
-
-def make_tensor(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
-    torch: Any = sys.modules["torch"]
-    made = torch.from_numpy(np.array(rebuild.arrays[node["a"]]))
-    kind = getattr(torch, node["t"])
-    made = made if made.dtype == kind else made.view(kind)
-    if isinstance(fresh, torch.Tensor):
-        made = made.to(fresh.device)
-    return made.requires_grad_() if node.get("learns") else made
 
 
 def take_simulation(capture: Capturing, x: Any, path: Path) -> Node:

@@ -26,8 +26,9 @@ from trackway.checkpoint import (
     generators,
     mujoco_objects,
     objects,
+    torch_objects,
 )
-from trackway.checkpoint.graph import Graph, Node, OpaqueError, Path, spelled
+from trackway.checkpoint.graph import Graph, Mark, Node, OpaqueError, Path, spelled, told_since
 from trackway.checkpoint.packed import scalar
 
 
@@ -133,8 +134,7 @@ class Capture:
 
     def attempt(self, part: Any, path: Path) -> tuple[bool, Any]:
         """As `value`, or False, and no trace of the part but a sentence."""
-        nodes, arrays = len(self.graph.nodes), len(self.graph.arrays)
-        foreign = len(self.foreign)
+        mark = self.mark()
         try:
             return True, self.value(part, path)
         except OpaqueError as error:
@@ -142,11 +142,27 @@ class Capture:
             self.graph.hidden += [error.hidden] if error.hidden else []
         except RecursionError:
             self.graph.unsupported.append(f"{spelled(path)} is nested too deeply")
-        del self.graph.nodes[nodes:], self.originals[nodes:], self.foreign[foreign:]
-        self._known = {key: at for key, at in self._known.items() if at.get("r", -1) < nodes}
-        for name in list(self.graph.arrays)[arrays:]:
-            del self.graph.arrays[name]
+        self.rollback(mark)
         return False, None
+
+    # -- taking in for a try ----------------------------------------------------------------
+
+    def mark(self) -> Mark:
+        """Where it stands now."""
+        return Mark(len(self.graph.nodes), len(self.graph.arrays), len(self.foreign))
+
+    def rollback(self, mark: Mark) -> None:
+        """Forget what was taken in since."""
+        for x in self.originals[mark.nodes :]:
+            self._known.pop(id(x), None)
+        del self.graph.nodes[mark.nodes :], self.originals[mark.nodes :]
+        del self.foreign[mark.foreign :]
+        for name in list(self.graph.arrays)[mark.arrays :]:
+            del self.graph.arrays[name]
+
+    def told_since(self, mark: Mark) -> Any:
+        """What was taken in since, to be compared with what another one has taken in."""
+        return told_since(self.graph, mark)
 
     # -- what no exact class tells ----------------------------------------------------------
 
@@ -156,6 +172,10 @@ class Capture:
         for base, adapter in self._adapters.items():
             if isinstance(x, base):
                 return objects.take_adapted(self, x, adapter, path)
+        if torch_objects.is_value(x):
+            return torch_objects.take_value(x)
+        if torch_objects.is_generator(x):
+            return torch_objects.take_generator(self, x)
         if isinstance(x, tuple) and hasattr(type(x), "_fields"):
             return containers.take_namedtuple(self, x, path)
         if isinstance(x, np.dtype):
@@ -166,8 +186,8 @@ class Capture:
             return generators.take_generator(self, x, path)
         if mujoco_objects.is_one(x):
             return buffers.take_simulation(self, x, path)
-        if buffers.is_tensor(x):
-            return buffers.take_tensor(self, x)
+        if torch_objects.is_tensor(x):
+            return torch_objects.take_tensor(self, x)
         return objects.take_object(self, x, path)
 
 

@@ -83,6 +83,35 @@ class Graph:
         }
 
 
+@dataclass(frozen=True)
+class Mark:
+    """How many nodes, arrays and views a graph had at some time."""
+
+    nodes: int
+    arrays: int
+    foreign: int
+
+
+def told_since(graph: Graph, mark: Mark) -> Any:
+    """Nodes and arrays since then, equal where the same was taken; whatever they refer to from before is told apart."""
+
+    def value(x: Any) -> Any:
+        if isinstance(x, dict):
+            if (number := x.get("r")) is not None:
+                return ("r", number - mark.nodes)
+            told = {n: value(part) for n, part in x.items() if n not in ("a", "arrays", "rows")}
+            return {**told, "rows": x["rows"][1:]} if "rows" in x else told
+        if isinstance(x, list | tuple):
+            return [value(part) for part in x]
+        return x
+
+    nodes = [value(node) for node in graph.nodes[mark.nodes :]]
+    arrays = [
+        (x.dtype.str, x.shape, x.tobytes()) for x in list(graph.arrays.values())[mark.arrays :]
+    ]
+    return nodes, arrays
+
+
 class Capturing(Protocol):
     """What a kind of thing needs of the `Capture` that takes it apart.
 

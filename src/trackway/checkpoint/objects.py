@@ -18,7 +18,7 @@ from trackway.checkpoint.graph import (
     Rebuilding,
 )
 from trackway.checkpoint.layout import attributes_of, has_plain_layout, slots_of
-from trackway.checkpoint.rules import is_kept, is_left_alone
+from trackway.checkpoint.rules import is_kept, is_learner, is_left_alone
 from trackway.checkpoint.stateful import is_stateful
 
 
@@ -28,6 +28,8 @@ def take_object(capture: Capturing, x: Any, path: Path) -> Node:
         return {"k": "own", "c": code_name(kind, path), "v": capture.telling(x.state_dict(), path)}
     if is_kept(kind):
         return {"k": "kept", "c": code_name(kind, path)}
+    if is_learner(kind):
+        raise OpaqueError(path, f"is a learner ({kind.__name__}) beside the one that trains")
     if not has_plain_layout(kind):
         raise OpaqueError(path, f"is a {code_name(kind, path)}, whose state is hidden", kind)
     strict = not isinstance(x, capture.boundaries)

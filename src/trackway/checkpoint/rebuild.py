@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from trackway.checkpoint import buffers, containers, functions, generators, objects
+from trackway.checkpoint import (
+    buffers,
+    containers,
+    functions,
+    generators,
+    objects,
+    torch_objects,
+)
 from trackway.checkpoint.graph import FORMAT, NOTHING, DoesNotFitError, Node
 
 
@@ -123,7 +130,9 @@ _MAKERS: dict[str, Callable[[Rebuild, int, Node, Any, str], Any]] = {
     "array": buffers.make_array,
     "objects": buffers.make_objects,
     **dict.fromkeys(("view", "simulation's"), buffers.make_view),
-    "tensor": buffers.make_tensor,
+    "tensor": torch_objects.make_tensor,
+    "torch": torch_objects.make_value,
+    "torch.Generator": torch_objects.make_generator,
     **dict.fromkeys(("MjModel", "MjData"), buffers.make_simulation),
     **dict.fromkeys(("Generator", "RandomState", "random.Random"), generators.make_generator),
     "function": functions.make_function,

@@ -29,7 +29,9 @@ def capture_rng() -> dict[str, Any]:
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         state["torch"] = torch.get_rng_state().numpy()
-        if torch.cuda.is_available():
+        # Not `is_available`: who asks for a generator's state makes a context on each device, and in
+        # the fork of a process that has one an error.
+        if torch.cuda.is_initialized():
             state["cuda"] = [s.numpy() for s in torch.cuda.get_rng_state_all()]
     return state
 
@@ -51,5 +53,6 @@ def restore_rng(state: dict[str, Any]) -> None:
     torch: Any = sys.modules.get("torch")
     if torch is not None and "torch" in state:
         torch.set_rng_state(torch.from_numpy(state["torch"].copy()))
-        if "cuda" in state and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([torch.from_numpy(s.copy()) for s in state["cuda"]])
+        if torch.cuda.is_available():
+            for device, own in enumerate(state.get("cuda", ())[: torch.cuda.device_count()]):
+                torch.cuda.set_rng_state(torch.from_numpy(own.copy()), device)

@@ -35,17 +35,18 @@ _KEPT_ATTRIBUTES: dict[str, frozenset[str]] = {
     ),
     "stable_baselines3.common.callbacks:ProgressBarCallback": frozenset({"pbar"}),
 }
+# There the link is a function, with what it closes over.
+_LINKS_TO_CODE = "stable_baselines3.common.callbacks:ConvertCallback"
 _DRAWING = frozenset({"screen", "clock", "surf", "isopen", "window"})
 _KEPT_CLASSES = frozenset(
     {
         "gymnasium.envs.registration:EnvSpec",
         "gymnasium.envs.mujoco.mujoco_rendering:MujocoRenderer",
         "logging:Logger",
-        "stable_baselines3.common.base_class:BaseAlgorithm",
         "stable_baselines3.common.logger:Logger",
-        "stable_baselines3.common.policies:BaseModel",
     }
 )
+_LEARNER = "stable_baselines3.common.base_class:BaseAlgorithm"
 _WALKS_ONLY = {"trackway.frameworks.gymnasium.record_env:RecordEnv": frozenset({"env"})}
 
 
@@ -57,6 +58,8 @@ def kept_attributes(kind: type) -> frozenset[str]:
         kept |= _KEPT_ATTRIBUTES.get(_name(base), frozenset())
         if base.__module__.startswith(_CLASSIC):
             kept |= _DRAWING
+        if _name(base) == _LINKS_TO_CODE:
+            return frozenset(kept_attributes(base.__mro__[1]) - {"callback"})
     return kept
 
 
@@ -71,6 +74,12 @@ def is_left_alone(kind: type, name: str) -> bool:
     only = walks_only(kind)
     own = name.startswith("_trackway")
     return own or name in kept_attributes(kind) or (bool(only) and name not in only)
+
+
+@cache
+def is_learner(kind: type) -> bool:
+    """Whether such an object trains by itself: whose state is in more than its attributes."""
+    return any(_name(base) == _LEARNER for base in kind.__mro__)
 
 
 @cache

@@ -256,6 +256,7 @@ class RealTimeSavingCallback(BaseCallback):
         self._session = Session(
             self._options(), observer, self.num_timesteps, self._guard, self._clock
         )
+        self._session.begins(self.locals)
         atexit.register(self.close)
         self._say(f"recording to {self.save_dir}")
 

@@ -92,6 +92,11 @@ class Session:
             message = {"kind": HYPERPARAMETERS, "unix_s": observer.started_unix_s, "record": record}
             self.outbox.put(message, records=1)
 
+    def begins(self, seen: Mapping[str, Any]) -> None:
+        """The training begins, or is about to go on from a checkpoint."""
+        if self.options.checkpoints and self.observer.model is not None:
+            self._snapshots.begin(seen.get("callback"))
+
     @property
     def total_timesteps(self) -> int | None:
         """The whole training: as the callback was told, else as `learn` was asked for."""

@@ -9,17 +9,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from trackway.checkpoint.archive import FORMAT
 from trackway.checkpoint.choose import choose
+from trackway.checkpoint.differences import find_differences
 from trackway.checkpoint.read import read_checkpoint
 from trackway.checkpoint.retention import Policy
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.frameworks.sb3.exact import restore, told_of
 from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots, Taken
-from trackway.probes.system import versions
+from trackway.probes.system import machine, versions
 from trackway.recorder.delivery import Delivery
 from trackway.recorder.outbox import Outbox
 
@@ -83,13 +85,19 @@ class Checkpointer(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._snapshots = Snapshots(self.model, self._clock)
+        self._snapshots.begin(self.locals["callback"])
         model = self.model
-        self._constant = {  # printing a space takes longer than copying a network
+        self._constant: dict[str, Any] = {  # printing a space takes longer than copying a network
             "algorithm": type(model).__name__,
             "num_envs": model.n_envs,
             "observation_space": str(model.observation_space),
             "action_space": str(model.action_space),
-            "compatibility": {"versions": versions(), "platform": sys.platform},
+            "compatibility": {
+                "versions": versions(),
+                "platform": sys.platform,
+                "machine": machine() | {"threads": torch.get_num_threads()},
+                "config": {"learner": {"device": str(model.device)}},
+            },
         }
         opening = {"kind": "open", "folder": str(self.folder), "policy": asdict(self.policy)}
         self._outbox = Outbox(_WRITER, opening, clock=self._clock)
@@ -107,6 +115,9 @@ class Checkpointer(BaseCallback):
             for hook in self.after_restore:
                 hook()
             (_log.warning if failed else _log.info)("%s", told_of(origin, failed))
+            then = origin.manifest.get("compatibility", {})
+            for difference in find_differences(then, self._constant["compatibility"]):
+                _log.warning("%s", difference)
         self._snapshots.watch()
         if (segment := self._snapshots.advance()) is not None:
             self._put_segment(segment)

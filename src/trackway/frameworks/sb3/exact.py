@@ -8,10 +8,9 @@ overwritten in the first `on_rollout_start`, and from there on every bit is as i
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import torch
 from gymnasium import Env
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.save_util import load_from_zip_file
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
+from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.graph import DoesNotFitError, Graph, OpaqueError
@@ -28,14 +27,15 @@ from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
 from trackway.checkpoint.rules import CALLBACK_LINKS
 from trackway.checkpoint.state_member import read_graph
+from trackway.checkpoint.surroundings import is_given
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import MismatchError
 from trackway.frameworks.sb3 import workers
-from trackway.frameworks.sb3.learn_loop import read_iteration, write_iteration
+from trackway.frameworks.sb3.given import BOUNDARIES, DERIVED, Given, externals, settings
+from trackway.frameworks.sb3.learn_loop import read_iteration, write_iteration, write_rollout
 from trackway.frameworks.sb3.replay_journal import fill, read_segments
 from trackway.frameworks.sb3.tape import play_on
 
-BOUNDARIES = (VecEnv, Env, BaseCallback)
 # Not the state of an algorithm: somebody else's, or empty when a rollout starts, or of this process.
 _NOT_STATE = frozenset(
     {
@@ -48,13 +48,8 @@ _NOT_STATE = frozenset(
         "_logger",
         "_total_timesteps",
         "_vec_normalize_env",
-        "clip_range",
-        "clip_range_vf",
-        "exploration_schedule",
-        "lr_schedule",
         "n_envs",
         "observation_space",
-        "target_entropy",
     }
 )
 _ENVIRONMENTS = "venv"
@@ -86,6 +81,7 @@ def capture(
     clock: Clock = SYSTEM_CLOCK,
     replay: Mapping[str, Any] | None = None,
     taped: Mapping[int, Any] | None = None,
+    given: Given | None = None,
 ) -> Snapshot:
     """Copy the state of a training, but for what `model.save` writes; nothing is drawn or changed.
 
@@ -96,17 +92,19 @@ def capture(
         clock: What the time is read from.
         replay: Where the rows of the replay buffer are kept (`ReplayJournal.references`).
         taped: By id of an environment, the episode that stands for its state (`Verdict.taped`).
+        given: What the program had given before it began.
     """
     missing: list[str] = []
     of_workers = partial(workers.capture, missing=missing)
-    taker = Capture(_externals(model), BOUNDARIES, {SubprocVecEnv: of_workers}, taped)
+    outside = externals(model) if given is None else given.externals
+    taker = Capture(outside, BOUNDARIES, {SubprocVecEnv: of_workers}, taped)
     iteration = read_iteration(model)
-    inexact = []
+    inexact = indeterminacy(model.device)
     if replay is None and getattr(model, "replay_buffer", None) is not None:
         kind = type(model.replay_buffer).__name__
         inexact.append(f"the replay buffer ({kind}) is not kept: it is filled anew")
     begins_anew = False
-    for name, part in _parts(model, callback).items():
+    for name, part in parts(model, callback).items():
         known = len(taker.graph.unsupported)
         try:
             taker.add(name, part)
@@ -114,6 +112,8 @@ def capture(
             inexact.append(str(error))
             begins_anew |= name == _ENVIRONMENTS
         begins_anew |= name == _ENVIRONMENTS and len(taker.graph.unsupported) > known
+    if given is not None:
+        given.surroundings.take(taker)
     elapsed_s = clock.unix_s() - model.start_time / 1e9
     taker.add("loop", {"iteration": iteration, "elapsed_s": elapsed_s, "point": point})
     taker.add("replay", replay)
@@ -122,6 +122,26 @@ def capture(
     inexact += [*graph.unsupported, *missing]
     begins_anew |= bool(missing)
     return Snapshot(graph, point, model.num_timesteps, iteration, inexact, begins_anew)
+
+
+def indeterminacy(device: Any) -> list[str]:
+    """Why the same numbers may not come out twice on a device of torch's, sentences."""
+    kind = torch.device(device).type
+    if kind == "cpu":
+        return []
+    if kind != "cuda":
+        return [f"nobody promises that {kind} computes the same bits twice"]
+    found = []
+    strict = torch.are_deterministic_algorithms_enabled()
+    if not strict or torch.is_deterministic_algorithms_warn_only_enabled():
+        found.append(
+            "CUDA may compute other bits each time: call torch.use_deterministic_algorithms(True)"
+        )
+    if torch.backends.cudnn.benchmark:
+        found.append(
+            "cuDNN picks its algorithms by the clock: leave torch.backends.cudnn.benchmark off"
+        )
+    return found
 
 
 def restore(
@@ -142,12 +162,14 @@ def restore(
         Env: partial(play_on, failed=failed),
     }
     try:
-        rebuild = Rebuild(*graph, _externals(model), players)
-        parts = {
+        rebuild = Rebuild(*graph, externals(model), players)
+        made = {
             name: rebuild.root(name, part)
-            for name, part in _parts(model, callback).items()
+            for name, part in parts(model, callback).items()
             if name in rebuild.roots
         }
+        if any(map(is_given, rebuild.roots)):
+            Given(model, parts(model, callback)).surroundings.put(rebuild)
         loop, rng = rebuild.root("loop"), rebuild.root("rng")
         replay = rebuild.root("replay") if "replay" in rebuild.roots else None
         segments = None if replay is None else read_segments(checkpoint.path, replay)
@@ -163,16 +185,17 @@ def restore(
     if replay is not None and segments is not None:
         fill(model.replay_buffer, replay, segments)
     rebuild.write()
-    vars(model).update(parts["model"])
-    for name, values in parts["logger"].items():
+    vars(model).update(made["model"])
+    for name, values in made["logger"].items():
         pending = getattr(model.logger, name)
         pending.clear()
         pending.update(values)
-    for distribution, matrices in zip(_distributions(model), parts["exploration"], strict=True):
+    for distribution, matrices in zip(_distributions(model), made["exploration"], strict=True):
         vars(distribution).update(matrices)
     model.start_time = round((clock.unix_s() - loop["elapsed_s"]) * 1e9)
     if loop["iteration"] is not None:
         write_iteration(model, loop["iteration"])
+    write_rollout(model)
     restore_rng(rng)
     if loop["point"] == "training_end" and model.use_sde:
         # There, the noise of the rollout that now begins had not been drawn yet.
@@ -205,17 +228,23 @@ def _begin_anew(model: Any) -> None:
 
 
 def _check_shapes(own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Compare networks; `set_parameters` would set those that fit before it complains."""
+    """Compare networks and optimizers; `set_parameters` would set those that fit before it complains."""
     for name, state in own.items():
-        if name.endswith("optimizer"):
+        if "param_groups" in state:
+            here, there = (
+                [sorted(group) for group in s.get("param_groups", ())]
+                for s in (state, given.get(name, {}))
+            )
+            if here != there:
+                raise ValueError(f"{name} is an optimizer of another kind: build the same one")
             continue
-        here = {key: tuple(value.shape) for key, value in state.items()}
-        there = {key: tuple(value.shape) for key, value in given.get(name, {}).items()}
-        for key in sorted(here.keys() | there.keys()):
-            if here.get(key) != there.get(key):
+        here_shapes = {key: tuple(value.shape) for key, value in state.items()}
+        there_shapes = {key: tuple(value.shape) for key, value in given.get(name, {}).items()}
+        for key in sorted(here_shapes.keys() | there_shapes.keys()):
+            if here_shapes.get(key) != there_shapes.get(key):
                 raise ValueError(
-                    f"{name}.{key} has shape {there.get(key)} there, {here.get(key)} here: "
-                    "build the same networks"
+                    f"{name}.{key} has shape {there_shapes.get(key)} there, "
+                    f"{here_shapes.get(key)} here: build the same networks"
                 )
 
 
@@ -224,7 +253,8 @@ def replay_of(checkpoint: Checkpoint) -> Any:
     return Rebuild(*read_graph(checkpoint.members)).root("replay")
 
 
-def _parts(model: Any, callback: BaseCallback | None) -> dict[str, Any]:
+def parts(model: Any, callback: BaseCallback | None) -> dict[str, Any]:
+    """What is taken, by names; all but weights and what the program gives."""
     logger = model.logger
     pending = ("name_to_value", "name_to_count", "name_to_excluded")
     return {
@@ -261,31 +291,13 @@ def _callbacks(root: BaseCallback | None) -> dict[str, BaseCallback]:
 def _model_state(model: Any) -> dict[str, Any]:
     """What `learn` goes on from; neither settings, which the program gives, nor weights."""
     kind: Any = type(model)
-    left_out = _left_out(kind)
+    left_out = (settings(kind) - {"action_noise"}) | DERIVED | _NOT_STATE
     return {
         name: value
         for name, value in vars(model).items()
         # The statistics of batch norms are the networks' own tensors.
-        if name not in left_out and "batch_norm_stats" not in name and not _is_learned(value)
+        if name not in left_out and "batch_norm_stats" not in name and not isinstance(value, type)
     }
-
-
-@cache
-def _left_out(kind: Any) -> frozenset[str]:
-    """Names of attributes that are no state, or given to the constructor or its parents'."""
-    settings = frozenset(
-        name
-        for base in kind.__mro__
-        if "__init__" in vars(base)
-        for name in inspect.signature(vars(base)["__init__"]).parameters
-    )
-    return (settings - {"action_noise"}) | _NOT_STATE
-
-
-def _is_learned(value: Any) -> bool:
-    if isinstance(value, torch.Tensor):
-        return value.requires_grad or isinstance(value, torch.nn.Parameter)
-    return isinstance(value, torch.nn.Module | torch.optim.Optimizer | type)
 
 
 def _distributions(model: Any) -> list[Any]:
@@ -293,7 +305,3 @@ def _distributions(model: Any) -> list[Any]:
     owners = (getattr(model, "policy", None), getattr(model, "actor", None))
     found = [getattr(owner, "action_dist", None) for owner in owners]
     return [d for d in found if d is not None and any(n in vars(d) for n in _EXPLORATION)]
-
-
-def _externals(model: Any) -> dict[str, object]:
-    return {"model": model, "logger": model.logger, "policy": model.policy}

@@ -1,13 +1,15 @@
-"""The `iteration` that `OnPolicyAlgorithm.learn` counts in a local variable.
+"""Local variables of a running `learn` that nothing else tells or sets.
 
-It decides when metrics are logged and is logged itself, and nothing else tells it. So it is read from,
-and written into, the frame of the running `learn`.
+The `iteration` that `OnPolicyAlgorithm.learn` counts decides when metrics are logged and is logged itself.
+And the rollout at whose start a training is resumed has already been called, with settings as they
+were before. So both are read from, and written into, the frames that run.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
@@ -20,20 +22,35 @@ def read_iteration(model: Any) -> int | None:
 
 def write_iteration(model: Any, iteration: int) -> None:
     """Let the running `learn` of this model go on counting from there."""
-    frame = _learn_frame(model)
-    if frame is None:
-        return
-    frame.f_locals["iteration"] = iteration
+    if (frame := _learn_frame(model)) is not None:
+        _write(frame, {"iteration": iteration})
+
+
+def write_rollout(model: Any) -> None:
+    """Let the rollout that now begins be made with the model's settings; it was called with others."""
+    frame = _frame(model, "collect_rollouts", "callback")
+    if frame is not None:
+        names = {"action_noise", "train_freq", "learning_starts"} & frame.f_locals.keys()
+        _write(frame, {name: getattr(model, name) for name in names})
+
+
+def _write(frame: FrameType, values: Mapping[str, Any]) -> None:
+    frame.f_locals.update(values)
     if sys.version_info < (3, 13):  # from there on f_locals writes through (PEP 667)
         ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
 
 
 def _learn_frame(model: Any) -> FrameType | None:
+    return _frame(model, "learn", "iteration")
+
+
+def _frame(model: Any, function: str, local: str) -> FrameType | None:
+    """Where that function of this model, which has such a local variable, is running."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
-        if frame.f_code.co_name == "learn" and "iteration" in frame.f_code.co_varnames:
+        if frame.f_code.co_name == function and local in frame.f_code.co_varnames:
             values = frame.f_locals
-            if values.get("self") is model and "iteration" in values:
+            if values.get("self") is model and local in values:
                 return frame
         frame = frame.f_back
     return None

@@ -51,13 +51,10 @@ _OUTSIDE = {
     "io.open": "opens a file",
     "posix.listdir": "looks into a folder",
     "posix.stat": "looks at a file",
-}
-# A rebuilt shadow has other addresses, and shows it; a second environment of this process may not.
-_OUTSIDE_PLAYED = {
-    **_OUTSIDE,
-    "builtins.id": "looks at an address",
     "builtins.hash": "computes a hash, which may be another one in another process",
 }
+# A rebuilt shadow has other addresses, and shows it; a second environment of this process may not.
+_OUTSIDE_PLAYED = {**_OUTSIDE, "builtins.id": "looks at an address"}
 _NOW = ("now", "utcnow", "today")
 # They time episodes for the log, and look at files when they draw.
 _TRUSTED = ("gymnasium.", "stable_baselines3.", "trackway.", "mujoco.", "numpy.", "threading")
@@ -115,7 +112,7 @@ class Shadow:
     def ready(self) -> bool:
         """Whether enough has been noted."""
         hopeless = bool(self._reasons) and self.tape is None
-        return hopeless or self._own or len(self._noted) >= STEPS
+        return hopeless or self._own or self.concluded
 
     def conclude(self) -> list[str]:
         """Why the state does not say all, sentences; none if it does."""
@@ -164,14 +161,13 @@ class Shadow:
 
     def _noting(self, name: str, call: Any) -> Any:
         def noting(*arguments: Any, **keywords: Any) -> Any:
-            if len(self._noted) >= STEPS:
-                self.close()
-                return call(*arguments, **keywords)
             if self.tape is not None and not self._begun(name):
                 return call(*arguments, **keywords)
             rng, kept = capture_rng(), tuple(np.array(a) for a in arguments)
             result = call(*arguments, **keywords)
             self._noted.append(_Noted(rng, name, kept, keywords, digest_of(name, result)))
+            if len(self._noted) == STEPS:
+                self.conclude()  # at once: later its program may have changed what it depends on
             return result
 
         return noting

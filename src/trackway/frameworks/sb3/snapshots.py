@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from trackway.checkpoint.assemble import GRAPH, MODEL
 from trackway.checkpoint.read import Checkpoint
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.frameworks.sb3 import exact
+from trackway.frameworks.sb3 import exact, workers
+from trackway.frameworks.sb3.given import Given
 from trackway.frameworks.sb3.model_parts import ModelParts
 from trackway.frameworks.sb3.replay_journal import ReplayJournal, Segment, is_appended
 from trackway.frameworks.sb3.state import NOT_CAPTURED, capture, model_zip
@@ -63,6 +65,7 @@ class Snapshots:
         self._parts: ModelParts | None = None
         self._plain = True  # whether the model can be taken apart
         self._verdict: Verdict | None = None
+        self._given: Given | None = None
         self._replay: ReplayJournal | None = None
         self._budget = TimeBudget(_SHARE, _CREDIT_S, clock)
         self.kept: Taken | None = None
@@ -92,7 +95,10 @@ class Snapshots:
             found = self._judge()
             assert self._verdict is not None
             taped, lost = ({}, []) if found else self._verdict.taped()
-            snapshot = exact.capture(model, callback, point, self._clock, references, taped)
+            self.begin(callback)
+            snapshot = exact.capture(
+                model, callback, point, self._clock, references, taped, self._given
+            )
             content["graph"] = snapshot.graph.packed()
             arrays |= {GRAPH + name: array for name, array in snapshot.graph.arrays.items()}
             inexact = [*snapshot.inexact, *lost, *found]
@@ -109,14 +115,20 @@ class Snapshots:
         done = self._take_model(content, arrays)
         return Taken(model.num_timesteps, content, arrays, facts, done, segments)
 
+    def begin(self, callback: BaseCallback | None) -> None:
+        """Before a training begins or is gone on with: note what the program gives to it."""
+        if self._given is None:
+            self._given = Given(self._model, exact.parts(self._model, callback))
+            if isinstance(venv := self._model.get_env().unwrapped, SubprocVecEnv):
+                workers.look(venv)
+
     def watch(self) -> None:
         """Where the first rollout starts: begin to try whether the environments come back exactly."""
         if self._verdict is None:
             self._verdict = Verdict(self._model.get_env().unwrapped)
 
     def _judge(self) -> list[str]:
-        if self._verdict is None:
-            self.watch()
+        self.watch()
         assert self._verdict is not None
         return self._verdict.sentences()
 

@@ -71,8 +71,9 @@ def _rng_members(model: Any) -> dict[str, bytes]:
         "torch": torch.get_rng_state().numpy(),
         "numpy_keys": numpy_state["state"]["key"],
     }
-    if torch.cuda.is_available():
-        rng_arrays["cuda"] = np.stack([s.numpy() for s in torch.cuda.get_rng_state_all()])
+    cuda: Any = torch.cuda
+    if cuda.is_initialized():  # as in `checkpoint.rng`
+        rng_arrays["cuda"] = np.stack([s.numpy() for s in cuda.get_rng_state_all()])
     version, internal, gauss = random.getstate()
     space_rng = getattr(model.action_space, "_np_random", None)
     rng = {

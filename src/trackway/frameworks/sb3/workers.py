@@ -20,12 +20,19 @@ from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.graph import OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
+from trackway.checkpoint.surroundings import Surroundings
+from trackway.frameworks.sb3.given import look_at_named_data
 from trackway.frameworks.sb3.shadow import Shadow
 from trackway.frameworks.sb3.tape import play_on, second_of
 
 _CAPTURE, _RESTORE = "_trackway_capture", "_trackway_restore"
 _WATCH, _JUDGE = "_trackway_watch", "_trackway_judge"
-_LOCAL = ("reset_infos", "_seeds", "_options")
+_LOOK = "_trackway_look"
+# Of the processes, or taken by name.
+_PLUMBING = frozenset(
+    {"waiting", "closed", "remotes", "work_remotes", "processes", "num_envs", "render_mode"}
+    | {"observation_space", "action_space", "metadata", "reset", "step_async", "step_wait"}
+)
 
 
 def capture(venv: SubprocVecEnv, missing: list[str]) -> dict[str, Any]:
@@ -43,8 +50,20 @@ def capture(venv: SubprocVecEnv, missing: list[str]) -> dict[str, Any]:
     missing += dict.fromkeys(sentence for worker in found for sentence in worker.pop("missing"))
     return {
         "workers": found,
-        "local": {name: getattr(venv, name) for name in _LOCAL if hasattr(venv, name)},
+        "local": {
+            name: value
+            for name, value in vars(venv).items()
+            if name not in _PLUMBING and not name.startswith("_trackway")
+        },
     }
+
+
+def look(venv: SubprocVecEnv) -> None:
+    """Let every worker note what the program has given to its environment (`Surroundings`)."""
+    if not getattr(venv, _LOOK, False):
+        venv.set_attr(_LOOK, look_here)
+        venv.env_method(_LOOK)
+        setattr(venv, _LOOK, True)
 
 
 def restore(venv: SubprocVecEnv, state: dict[str, Any], failed: list[str]) -> None:
@@ -55,6 +74,7 @@ def restore(venv: SubprocVecEnv, state: dict[str, Any], failed: list[str]) -> No
         state: By `capture`.
         failed: Is told which episodes, played again, did not come out.
     """
+    look(venv)
     venv.set_attr(_RESTORE, restore_here)
     for i, worker in enumerate(state["workers"]):
         failed += venv.env_method(_RESTORE, worker, indices=[i])[0]
@@ -73,6 +93,8 @@ def capture_here() -> dict[str, Any]:
         taker.add("env", env)
     except OpaqueError as error:  # which would end the worker, and the training with it
         missing.append(str(error))
+    for surroundings in _surroundings:
+        surroundings.take(taker)
     taker.add("rng", capture_rng())
     graph = taker.finish()
     missing += graph.unsupported
@@ -86,6 +108,8 @@ def restore_here(state: dict[str, Any]) -> list[str]:
     rebuild = Rebuild(json.loads(state["document"]), state["arrays"], adapters=players)
     if "env" in rebuild.roots:
         rebuild.root("env", _own_env())
+    for surroundings in _surroundings:
+        surroundings.put(rebuild)
     rng = rebuild.root("rng")
     rebuild.write()
     restore_rng(rng)
@@ -107,6 +131,14 @@ def judge(venv: SubprocVecEnv) -> list[str] | None:
     return list(dict.fromkeys(sentence for sentences in found for sentence in sentences))
 
 
+def look_here() -> None:
+    """In a worker: note what the code of its environment finds outside it."""
+    taker = Capture(boundaries=(gymnasium.Env,))
+    taker.attempt(_own_env(), "env")
+    _surroundings[:] = [Surroundings(boundaries=(gymnasium.Env,))]
+    look_at_named_data(_surroundings[0], taker)
+
+
 def watch_here() -> None:
     """In a worker: begin to watch its environment; whoever did so before ends."""
     for shadow in _shadows:
@@ -124,6 +156,7 @@ def judge_here() -> list[str] | None:
 
 
 _shadows: list[Shadow] = []
+_surroundings: list[Surroundings] = []
 
 
 def _own_env() -> Any:

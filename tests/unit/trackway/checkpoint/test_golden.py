@@ -9,6 +9,7 @@ from pathlib import Path
 import gymnasium as gym
 import pytest
 from stable_baselines3 import PPO
+from tests.support.changing_program import Windy
 from tests.support.exact_cases import CASES
 from tests.support.treacherous import HiddenWorld
 
@@ -17,7 +18,11 @@ from trackway.sb3 import Checkpointer
 
 ROOT = Path(__file__).resolve().parents[4]
 GOLDEN = ROOT / "tests/golden/checkpoint"
-ENVIRONMENTS = {2: partial(gym.make, "CartPole-v1"), 3: HiddenWorld}
+ENVIRONMENTS = {
+    2: partial(gym.make, "CartPole-v1"),
+    3: HiddenWorld,
+    4: lambda: Windy(gym.make("CartPole-v1")),  # its slope had been changed
+}
 
 
 def model(number: int) -> PPO:
@@ -39,6 +44,8 @@ def test_a_checkpoint_of_every_format_opens_and_is_gone_on_with(
     resumed = model(number)
     resumed.learn(128, callback=Checkpointer(tmp_path / "next", resume_from=checkpoint.path))
     assert resumed.num_timesteps == 128
+    assert Windy.slope == (0.5 if number == 4 else 0.0)
+    Windy.slope = 0.0
 
 
 def test_the_page_names_every_training_that_is_tested() -> None:

@@ -1,0 +1,148 @@
+"""Data that lies outside of objects and is named by their code: globals of modules, attributes of classes.
+
+    class Harder(BaseCallback):
+        def _on_rollout_end(self):
+            world.DIFFICULTY += 0.1      the module's, or: global DIFFICULTY
+            Walk.level += 1              the class's
+
+Nobody who takes an object apart meets them; a resumed program has them as they are written there.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import sys
+import types
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+# Their own data is no state of a training, or is taken care of by name.
+_LIBRARIES = frozenset(
+    {"gymnasium", "mujoco", "numpy", "sb3_contrib", "stable_baselines3", "torch", "trackway"}
+    | sys.stdlib_module_names
+)
+_INSTALLED = ("site-packages", "dist-packages")
+_MACHINERY = ("__", "_abc_")
+_CODE = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+
+
+def is_library(module: str) -> bool:
+    """Whether a module of that name is none of the program's."""
+    return module.partition(".")[0] in _LIBRARIES
+
+
+class NamedData:
+    """Collects it, going from functions and classes to those that they name in turn.
+
+    Attributes:
+        found: By the name of a module or class: it (a module as the dict of its globals), and names of its data.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[Any, set[str]]] = {}
+        self._seen: dict[int, Any] = {}
+
+    def follow(self, code: Iterable[Any]) -> None:
+        """Look through such functions and classes."""
+        for x in code:
+            if id(x) in self._seen:
+                continue
+            self._seen[id(x)] = x
+            if isinstance(x, type):
+                self._look_at_class(x)
+            else:
+                self._look_at_function(x)
+
+    def _look_at_class(self, kind: type) -> None:
+        own = [base for base in kind.__mro__ if not is_library(base.__module__)]
+        for base in own:
+            for name, value in list(vars(base).items()):
+                function = getattr(value, "__func__", getattr(value, "fget", value))
+                if isinstance(function, types.FunctionType):
+                    self.follow([function])
+                elif _is_data(name, value):
+                    for owner in own:  # who has it from another may get one of his own
+                        self._note(f"{owner.__module__}:{owner.__qualname__}", owner, name)
+
+    def _look_at_function(self, function: types.FunctionType) -> None:
+        own = function.__globals__
+        module = str(own.get("__name__", function.__module__))
+        if is_library(module):
+            return
+        names, attributes = _names_of(function.__code__)
+        for name in names:
+            value = own.get(name)
+            if isinstance(value, types.ModuleType):
+                if _goes_with(value.__name__, module):
+                    for attribute in attributes & vars(value).keys():
+                        self._meet(vars(value), value.__name__, attribute, module)
+            elif name in own or name not in vars(builtins):
+                self._meet(own, module, name, module)
+
+    def _meet(self, owner: dict[str, Any], module: str, name: str, whose: str) -> None:
+        value = owner.get(name)
+        if isinstance(value, type | types.FunctionType):
+            if _goes_with(value.__module__, whose):
+                self.follow([value])
+        elif _is_data(name, value):
+            self._note(module, owner, name)
+
+    def _note(self, key: str, owner: Any, name: str) -> None:
+        self.found.setdefault(key, (owner, set()))[1].add(name)
+
+
+def is_own_code(kind: type, known: tuple[type, ...]) -> bool:
+    """Whether a class is of the program, or of an installed package that brings its `known` parts."""
+    if is_library(kind.__module__):
+        return False
+    return not _is_installed(kind.__module__) or issubclass(kind, known)
+
+
+@cache
+def set_by_libraries(kind: Any) -> frozenset[str]:
+    """Attributes of such an object that a library's code sets."""
+    names = set[str]()
+    for base in kind.__mro__:
+        if is_library(base.__module__):
+            for function in vars(base).values():
+                if isinstance(function, types.FunctionType):
+                    steps = dis.get_instructions(function)
+                    names |= {step.argval for step in steps if step.opname == "STORE_ATTR"}
+    return frozenset(names)
+
+
+def _goes_with(module: str, whose: str) -> bool:
+    """Whether the code of one module is followed into another."""
+    if is_library(module):
+        return False
+    return not _is_installed(module) or module.partition(".")[0] == whose.partition(".")[0]
+
+
+@cache
+def _is_installed(module: str) -> bool:
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return any(folder in file for folder in _INSTALLED)
+
+
+def _is_data(name: str, value: Any) -> bool:
+    """Whether it is neither code nor a descriptor, as slots and cached properties are."""
+    code = isinstance(value, _CODE) or hasattr(type(value), "__get__")
+    return not code and not name.startswith(_MACHINERY)
+
+
+def _names_of(code: types.CodeType) -> tuple[set[str], set[str]]:
+    """Globals that a code names, and attributes; with the functions that it defines."""
+    names, attributes = set[str](), set[str]()
+    for step in dis.get_instructions(code):
+        if step.opname.endswith("_GLOBAL"):
+            names.add(step.argval)
+        elif step.opname.endswith(("_ATTR", "_METHOD")):
+            attributes.add(step.argval)
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            inner = _names_of(part)
+            names |= inner[0]
+            attributes |= inner[1]
+    return names, attributes

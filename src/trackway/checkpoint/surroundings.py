@@ -1,0 +1,170 @@
+"""What a program gives to its training, and what is state only where the training changes it.
+
+    model.ent_coef = 0.01   ── a callback: model.ent_coef = 0.0 ──▶   of the checkpoint
+    model.gamma = 0.99      ── nobody ───────────────────────────▶   the program's, which may give another
+
+Settings, schedules, globals, attributes of classes and of networks. They are looked at before a training
+begins or goes on; what differs from then is taken, and so is what it has in common with what is taken
+anyway. The rest is left as the program has it.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.functions import CODE
+from trackway.checkpoint.graph import NOTHING, OpaqueError
+from trackway.checkpoint.rebuild import Rebuild
+from trackway.checkpoint.torch_objects import is_tensor
+
+_PLAIN = frozenset({int, float, bool, str, bytes, complex, type(None)})
+_ROOT = "given "
+# Such an array is data that a training reads; to compare it would stop the training.
+_LARGEST_BYTES = 1 << 20
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class _Careful(Capture):
+    """Takes nothing that is large."""
+
+    def value(self, x: Any, path: Any) -> Any:
+        size = x.nbytes if isinstance(x, np.ndarray) or is_tensor(x) else 0
+        if size > _LARGEST_BYTES:
+            raise _TooLargeError
+        return super().value(x, path)
+
+
+@dataclass
+class _Was:
+    """How something was when it was looked at.
+
+    Attributes:
+        value: It.
+        external: It is taken elsewhere.
+        fixed: It cannot change by itself, or nobody looks whether it does.
+        opaque: It could not be taken.
+        told: It taken apart, to be compared.
+        code: Of the functions in it.
+    """
+
+    value: Any
+    external: bool = False
+    fixed: bool = False
+    opaque: bool = False
+    told: Any = None
+    code: set[types.CodeType] = field(default_factory=set)
+
+
+class Surroundings:
+    """Looks at places, and later takes what has changed in them.
+
+    Args:
+        externals, boundaries: As of `Capture`.
+    """
+
+    def __init__(
+        self, externals: Mapping[str, object] | None = None, boundaries: tuple[type, ...] = ()
+    ) -> None:
+        self._externals, self._boundaries = dict(externals or {}), boundaries
+        self._owners: dict[str, Any] = {}
+        self._was: dict[tuple[str, str], _Was] = {}
+
+    def look(self, key: str, owner: Any, names: Iterable[str]) -> None:
+        """Note how attributes of an object or class, or entries of a dict, are now."""
+        self._owners.setdefault(key, owner)
+        for name in sorted(names):
+            if (key, name) not in self._was:
+                self._was[key, name] = self._looked_at(_read(owner, name), f"{key}.{name}")
+
+    def take(self, taker: Capture) -> None:
+        """Add what has changed; what has and cannot be taken, or found again, is named."""
+        for (key, name), was in self._was.items():
+            value = _read(self._owners[key], name)
+            if value is NOTHING or _is_same(value, was):
+                continue
+            path, mark = f"{key}.{name}", taker.mark()
+            taken, reference = taker.attempt(value, path)
+            if not taken:
+                if was.opaque and value is was.value and callable(value):
+                    taker.graph.unsupported.pop()  # compiled code, perhaps
+                continue
+            unknown = _code_in(taker.originals[mark.nodes :]) - was.code
+            if was.external and reference == {"r": mark.nodes}:
+                taker.rollback(mark)
+                taker.graph.unsupported.append(f"{path} is now another one than the program gives")
+            elif any("<" in code.co_qualname for code in unknown):
+                taker.rollback(mark)
+                taker.graph.unsupported.append(
+                    f"{path} is now a function that a program started anew does not find by its name"
+                )
+            elif reference == {"r": mark.nodes} and taker.told_since(mark) == was.told:
+                taker.rollback(mark)
+            else:
+                taker.graph.roots[f"{_ROOT}{key}|{name}"] = reference
+
+    def put(self, rebuild: Rebuild) -> None:
+        """Let what was taken be written back; where the program's code names it no more, nobody needs it."""
+        for root in sorted(rebuild.roots):
+            key, _, name = root.removeprefix(_ROOT).partition("|")
+            if is_given(root) and key in self._owners:
+                owner = self._owners[key]
+                value = rebuild.root(root, _read(owner, name))
+                rebuild.writes.append(partial(_write, owner, name, value))
+
+    def _looked_at(self, value: Any, path: str) -> _Was:
+        if any(value is thing for thing in self._externals.values()):
+            return _Was(value, external=True, fixed=True)
+        if type(value) in _PLAIN or value is NOTHING:
+            return _Was(value, fixed=True)
+        taker = _Careful(self._externals, self._boundaries)
+        mark = taker.mark()
+        try:
+            taker.value(value, path)
+        except _TooLargeError:
+            return _Was(value, fixed=True)
+        except (OpaqueError, RecursionError):
+            return _Was(value, opaque=True)
+        code = _code_in(taker.originals)
+        plain = isinstance(value, CODE) or not taker.originals
+        return _Was(value, fixed=plain, told=taker.told_since(mark), code=code)
+
+
+def is_given(root: str) -> bool:
+    """Whether a root of that name holds something of this kind."""
+    return root.startswith(_ROOT)
+
+
+def _is_same(value: Any, was: _Was) -> bool:
+    """Without a closer look."""
+    if type(value) in _PLAIN and type(value) is type(was.value):
+        return bool(value == was.value or (value != value and was.value != was.value))
+    return was.fixed and value is was.value
+
+
+def _code_in(originals: Iterable[Any]) -> set[types.CodeType]:
+    return {x.__code__ for x in originals if isinstance(x, types.FunctionType)}
+
+
+def _read(owner: Any, name: str) -> Any:
+    if isinstance(owner, dict):
+        return owner.get(name, NOTHING)
+    if isinstance(owner, type):
+        return vars(owner).get(name, NOTHING)
+    return getattr(owner, name, NOTHING)
+
+
+def _write(owner: Any, name: str, value: Any) -> None:
+    if isinstance(owner, dict):
+        owner[name] = value
+    else:
+        setattr(owner, name, value)

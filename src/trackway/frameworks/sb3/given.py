@@ -1,0 +1,146 @@
+"""What a program gives to a training of Stable-Baselines3, found: places for `Surroundings` to look at."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from gymnasium import Env
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.save_util import recursive_getattr
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
+
+from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.named_data import NamedData, is_library, is_own_code, set_by_libraries
+from trackway.checkpoint.surroundings import Surroundings
+
+BOUNDARIES = (VecEnv, Env, BaseCallback)
+_PLAIN = (int, float, bool, str, type(None))
+Place = tuple[str, Any, set[str]]
+
+# Settings that are used up when a model is built, or somebody else's.
+_USED_UP = frozenset(
+    {"policy", "policy_base", "policy_class", "policy_kwargs", "env", "device", "seed", "verbose"}
+    | {"tensorboard_log", "monitor_wrapper", "support_multi_env", "supported_action_spaces"}
+    | {"_init_setup_model", "replay_buffer_class", "replay_buffer_kwargs", "self", "kwargs"}
+    | {"rollout_buffer_class", "rollout_buffer_kwargs", "action_noise", "stats_window_size"}
+)
+# Settings in another form.
+DERIVED = frozenset(
+    {"clip_range", "clip_range_vf", "exploration_schedule", "lr_schedule", "target_entropy"}
+)
+# Of a rollout that is under way.
+_POSITION = frozenset({"pos", "full", "generator_ready", "path"})
+_ROWS = frozenset(
+    {"observations", "actions", "rewards", "advantages", "returns", "episode_starts", "values"}
+    | {"log_probs", "hidden_states_pi", "cell_states_pi", "hidden_states_vf", "cell_states_vf"}
+)
+_OF_MODULES = frozenset(vars(torch.nn.Module()))
+
+
+@cache
+def settings(kind: Any) -> frozenset[str]:
+    """Names of attributes that are given to the constructor, or its parents'."""
+    return frozenset(
+        name
+        for base in kind.__mro__
+        if "__init__" in vars(base)
+        for name in inspect.signature(vars(base)["__init__"]).parameters
+    )
+
+
+def externals(model: Any) -> dict[str, object]:
+    """What `model.save` keeps, and the learner's other organs: named, not looked into."""
+    found: dict[str, object] = {"model": model, "logger": model.logger}
+    states, variables = model._get_torch_save_params()
+    for name in [*states, *variables]:
+        found[name] = recursive_getattr(model, name)
+    for name in states:
+        if isinstance(whole := found[name], torch.nn.Module):
+            found |= {f"{name}.{n}": part for n, part in whole.named_modules() if n}
+            found |= {f"{name}:{n}": part for n, part in whole.named_parameters()}
+    return {"policy": model.policy, **found}
+
+
+def places(model: Any) -> Iterator[Place]:
+    """Settings of the learner, and what its networks and its rollout buffer have beside weights and rows."""
+    kind: Any = type(model)
+    own = (settings(kind) | DERIVED) - _USED_UP
+    yield "model", model, {name for name in own if name in vars(model)}
+    if (buffer := getattr(model, "rollout_buffer", None)) is not None:
+        names = _telling(buffer, vars(buffer).keys() - _POSITION - _ROWS)
+        yield "model.rollout_buffer", buffer, names
+    for name in model._get_torch_save_params()[0]:
+        network = recursive_getattr(model, name)
+        if not isinstance(network, torch.nn.Module):
+            continue
+        for part_name, part in network.named_modules():
+            names = _telling(part, vars(part).keys() - _OF_MODULES)
+            yield f"{name}.{part_name}".rstrip("."), part, names | part._non_persistent_buffers_set
+        for part_name, parameter in network.named_parameters():
+            yield f"{name}:{part_name}", parameter, {"requires_grad"}
+
+
+class Given:
+    """All that a program gives to one training, as it is now.
+
+    Args:
+        model: The learner.
+        parts: Its environments and callbacks (`exact.parts`), whose code may name more.
+
+    Attributes:
+        externals: As of `Capture`.
+    """
+
+    def __init__(self, model: Any, parts: Mapping[str, Any]) -> None:
+        self.externals = externals(model)
+        self.surroundings = Surroundings(self.externals, BOUNDARIES)
+        for key, owner, names in places(model):
+            self.surroundings.look(key, owner, names)
+        taker = Capture(self.externals, BOUNDARIES, {SubprocVecEnv: lambda venv: None})
+        for part in parts.values():
+            taker.attempt(part, "")
+        kind: Any = type(model)
+        for name in settings(kind) | DERIVED:
+            taker.attempt(vars(model).get(name), "")
+        networks = [module for module in model.policy.modules() if not is_library(_module(module))]
+        buffer = getattr(model, "rollout_buffer", None)
+        look_at_named_data(self.surroundings, taker, [*networks, model, buffer])
+
+
+def look_at_named_data(
+    surroundings: Surroundings, taker: Capture, others: Iterable[Any] = ()
+) -> None:
+    """Look at globals and attributes of classes that the code of what was taken names, and of others."""
+    nodes = taker.graph.nodes
+    # Who tells his own state, or is not looked into, is taken at his word.
+    seen = {
+        type(x)
+        for x, node in zip(taker.originals, nodes, strict=True)
+        if node is not None and node["k"] == "object"
+    } | {type(x) for x in others}
+    functions = [x for x in taker.originals if isinstance(x, types.FunctionType)]
+    named = NamedData()
+    named.follow([*functions, *(kind for kind in seen if is_own_code(kind, BOUNDARIES))])
+    for key, (owner, names) in named.found.items():
+        surroundings.look(key, owner, names)
+
+
+def _module(x: Any) -> str:
+    return type(x).__module__
+
+
+def _telling(owner: Any, names: Iterable[str]) -> set[str]:
+    """Names of attributes to look at; of those that a library sets the plain ones, and optimizers."""
+    kind: Any = type(owner)
+    by_library = set_by_libraries(kind)
+    return {
+        name
+        for name in names
+        if name not in by_library
+        or isinstance(vars(owner).get(name), (*_PLAIN, torch.optim.Optimizer))
+    }

@@ -1,0 +1,158 @@
+"""What a program gives is left to it, unless the training has changed it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.named_data import NamedData
+from trackway.checkpoint.rebuild import Rebuild
+from trackway.checkpoint.surroundings import Surroundings
+
+level, shared, table = 1, {"gain": [1.0]}, np.zeros(200_000)
+
+
+class Climbs:
+    best = 0.0
+    limits = (0, 9)
+
+    @staticmethod
+    def up() -> None:
+        global level
+        level += 1
+        further()
+
+    def look(self) -> float:
+        return self.best + float(table[0]) + len(self.limits)
+
+
+def further() -> None:
+    shared["gain"].append(2.0)
+
+
+def looked_at(owner: Any, *names: str) -> Surroundings:
+    surroundings = Surroundings()
+    surroundings.look("owner", owner, names)
+    return surroundings
+
+
+def carried(taken: Surroundings, into: Any, *names: str, taker: Capture | None = None) -> list[str]:
+    """Take, and put into another owner; what could not be taken."""
+    taker = taker or Capture()
+    taken.take(taker)
+    graph = taker.finish()
+    rebuild = Rebuild(json.loads(json.dumps(graph.document())), graph.arrays)
+    looked_at(into, *names).put(rebuild)
+    rebuild.write()
+    return graph.unsupported
+
+
+def test_what_has_changed_is_put_back_and_the_rest_is_the_programs() -> None:
+    owner = SimpleNamespace(rate=0.1, decay=0.9, best=float("nan"), seen=[1], size={"a": [2]})
+    surroundings = looked_at(owner, *vars(owner))
+    owner.rate = 0.2
+    owner.seen.append(3)
+    another = SimpleNamespace(rate=0.1, decay=0.5, best=7.0, seen=[], size={"a": [4]})
+
+    assert carried(surroundings, another, *vars(another)) == []
+    assert vars(another) == {
+        "rate": 0.2,
+        "decay": 0.5,
+        "best": 7.0,
+        "seen": [1, 3],
+        "size": {"a": [4]},
+    }
+
+
+def test_what_is_shared_with_what_is_taken_stays_shared() -> None:
+    both = {"by": 1.0}
+    owner = SimpleNamespace(schedule=both)
+    taker = Capture()
+    surroundings = looked_at(owner, "schedule")
+    taker.add("callback", [both])
+    surroundings.take(taker)
+    graph = taker.finish()
+    another = SimpleNamespace(schedule={"by": 1.0})
+    rebuild = Rebuild(graph.document(), graph.arrays)
+    (made,) = rebuild.root("callback")
+    looked_at(another, "schedule").put(rebuild)
+    rebuild.write()
+
+    assert another.schedule is made
+
+
+def test_a_schedule_that_counts_goes_on_counting() -> None:
+    def counting() -> Any:
+        asked = 0
+
+        def rate(left: float) -> float:
+            nonlocal asked
+            asked += 1
+            return asked * left
+
+        return rate
+
+    owner, another = SimpleNamespace(rate=counting()), SimpleNamespace(rate=counting())
+    surroundings = looked_at(owner, "rate")
+    owner.rate(1.0)
+
+    assert carried(surroundings, another, "rate") == []
+    assert another.rate(1.0) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("later", "says"),
+    [
+        (lambda left: left, "does not find by its name"),
+        (itertools.count(), "whose state is hidden"),
+    ],
+)
+def test_what_cannot_be_taken_or_found_again_is_told(later: Any, says: str) -> None:
+    owner = SimpleNamespace(rate=0.1)
+    surroundings = looked_at(owner, "rate")
+    owner.rate = later
+    another = SimpleNamespace(rate=0.3)
+
+    (sentence,) = carried(surroundings, another, "rate")
+    assert sentence.startswith("owner.rate is ")
+    assert says in sentence
+    assert another.rate == 0.3
+
+
+def test_what_could_never_be_taken_is_told_unless_it_is_called() -> None:
+    owner = SimpleNamespace(numbers=itertools.count(), lock=threading.Lock(), compiled=np.sin.at)
+
+    told = carried(looked_at(owner, *vars(owner)), SimpleNamespace())
+    assert [sentence.partition(" ")[0] for sentence in told] == ["owner.lock", "owner.numbers"]
+
+
+def test_the_data_that_code_names_is_found_through_what_it_calls() -> None:
+    named = NamedData()
+    named.follow([Climbs])
+
+    (module, globals_named), (of_class, class_named) = (
+        named.found[key] for key in (__name__, f"{__name__}:Climbs")
+    )
+    assert module is globals()
+    assert globals_named == {"level", "shared", "table"}
+    assert of_class is Climbs
+    assert class_named == {"best", "limits"}
+
+
+def test_a_large_array_is_not_copied_to_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    surroundings = Surroundings()
+    surroundings.look("module", globals(), {"table", "level"})
+    monkeypatch.setitem(globals(), "level", level)
+    Climbs.up()
+    taker = Capture()
+    surroundings.take(taker)
+
+    assert list(taker.graph.roots) == ["given module|level"]
+    assert taker.graph.arrays == {}
