@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser; every optional flag is absent from the result unless it was given."""
     top = _Parser(
         prog="train.py",
+        usage="train.py --run {train,test} [flags]",
         description="Train a Unitree Go1 with everything recorded, resume, or test a model.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -78,7 +79,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--models", metavar="FOLDER", help="where runs are kept (models)")
 
     robot = top.add_argument_group("robot")
-    robot.add_argument("--ctrl_type", choices=["torque", "position"], help="(position)")
+    robot.add_argument(
+        "--ctrl_type", choices=["torque", "position"], help="what actions are (position)"
+    )
     robot.add_argument("--biped", action="store_true", help="stand and walk on the hind legs")
     robot.add_argument(
         "--physics",
@@ -86,34 +89,57 @@ def parser() -> argparse.ArgumentParser:
         help="full: every link meets the floor (default); fast: feet only; "
         "upstream: as the public environment, with --vec_env subproc or dummy",
     )
-    robot.add_argument("--rand_power", type=float, help="randomisation to begin with, 0..1 (0.0)")
-    robot.add_argument("--action_noise", type=float, help="noise on actions (0.0)")
-    robot.add_argument("--frame_skip", type=positive, help="physics steps per control step")
+    robot.add_argument(
+        "--rand_power", type=float, metavar="X", help="randomisation to begin with, 0..1 (0.0)"
+    )
+    robot.add_argument("--action_noise", type=float, metavar="X", help="noise on actions (0.0)")
+    robot.add_argument(
+        "--frame_skip", type=positive, metavar="N", help="physics steps per action (50 Hz)"
+    )
 
     learning = top.add_argument_group("learning")
     learning.add_argument(
         "--total_timesteps",
         type=positive,
+        metavar="N",
         help="where training ends, counted from its very beginning (5_000_000)",
     )
-    learning.add_argument("--num_parallel_envs", type=positive, help="(12)")
+    learning.add_argument(
+        "--num_parallel_envs", type=positive, metavar="N", help="robots that learn at once (12)"
+    )
     learning.add_argument(
         "--vec_env",
         choices=["batch", "subproc", "dummy"],
         help="batch: all robots in one MuJoCo batch (default, fastest); subproc: a process each",
     )
-    learning.add_argument("--learning_rate", type=float)
-    learning.add_argument("--n_steps", type=positive, help="steps per robot in each rollout")
-    learning.add_argument("--batch_size", type=positive, help="samples in each minibatch")
+    learning.add_argument(
+        "--learning_rate", type=float, metavar="X", help="(falls from 1e-3 to 5e-4)"
+    )
+    learning.add_argument(
+        "--n_steps",
+        type=positive,
+        metavar="N",
+        help="steps per robot in each rollout (so many that all robots make 6,144)",
+    )
+    learning.add_argument(
+        "--batch_size", type=positive, metavar="N", help="samples in each minibatch (1,536)"
+    )
     learning.add_argument("--device", help="cpu (default), cuda, cuda:0 … or auto")
-    learning.add_argument("--seed", type=int, help="(0)")
+    learning.add_argument("--seed", type=int, metavar="N", help="of everything random (0)")
 
     recording = top.add_argument_group("recording")
-    recording.add_argument("--eval_frequency", type=positive, help="timesteps (10_000)")
-    recording.add_argument("--video_interval", type=positive, help="timesteps (300_000)")
-    recording.add_argument("--video_duration", type=positive, help="seconds (30)")
-    recording.add_argument("--save_frequency", type=positive, help="timesteps (1_000)")
-    recording.add_argument("--checkpoint_frequency", type=positive, help="timesteps (10_000)")
+    for flag, between in (
+        ("--eval_frequency", "evaluations (10_000)"),
+        ("--video_interval", "videos (300_000)"),
+        ("--save_frequency", "saves of the JSON records (1_000)"),
+        ("--checkpoint_frequency", "checkpoints (10_000)"),
+    ):
+        recording.add_argument(
+            flag, type=positive, metavar="N", help=f"timesteps between {between}"
+        )
+    recording.add_argument(
+        "--video_duration", type=positive, metavar="S", help="seconds that a video shows (30)"
+    )
     recording.add_argument(
         "--keep_last", type=positive, metavar="N", help="newest checkpoints that stay (all)"
     )
@@ -147,7 +173,9 @@ def parser() -> argparse.ArgumentParser:
     )
 
     testing = top.add_argument_group("testing")
-    testing.add_argument("--num_test_episodes", type=positive, help="listed one by one (5)")
+    testing.add_argument(
+        "--num_test_episodes", type=positive, metavar="N", help="listed one by one (5)"
+    )
     testing.add_argument(
         "--record_test_episodes", action="store_true", help="a video of each test episode"
     )
