@@ -1,5 +1,7 @@
 """Killed at random instants and started again, a training ends as if it had never stopped.
 
+The last time it is started on another machine, with what that one fetches from a store to go on.
+
 TRACKWAY_RESUMES=50 pytest tests/crash/test_killed_and_resumed.py
 """
 
@@ -16,13 +18,18 @@ from pathlib import Path
 import pytest
 from tests.support.forked import Forks
 from tests.support.killed_training import CASES, KILLS
+from tests.support.programs import wait_for
 from tests.support.trainings import episodes_of, snapshots_of
 
-from trackway import read_records
+from trackway import files, read_records
 from trackway.run import RunFolder
 from trackway.storage.compare import compare
 from trackway.storage.line import find_line
 from trackway.storage.places import attempts
+from trackway.sync.folder_store import FolderStore
+from trackway.sync.returning import bring_back
+from trackway.sync.shipper import Shipper
+from trackway.sync.takeover import take_over
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
@@ -51,6 +58,16 @@ def metrics(out: Path) -> set[str]:
     return set(out.with_suffix(".metrics").read_text().splitlines())
 
 
+def moved(run: Path, store: FolderStore, there: Path) -> Path:
+    """The run as another machine goes on with it: shipped whole, then taken over."""
+    locks = [run / "realtime_data", *(attempt.writer_lock for attempt in attempts(run))]
+    wait_for(lambda: not any(files.is_locked(lock) for lock in locks))
+    shipper = Shipper(RunFolder(run), store)
+    shipper.run(until_done=True)
+    shipper.close()
+    return take_over(store, run.name, there).run.path
+
+
 def told(records: list[dict]) -> list[dict]:
     """Records without the time at which they were made."""
     return [
@@ -74,7 +91,10 @@ def test_a_training_that_was_killed_ends_as_the_one_that_was_not(tmp_path, forks
     for phase in (phases * KILLS)[:KILLS]:
         kill = f"{phase}:{luck.randint(1, kills[phase])}"
         assert train(forks, case, killed, out, kill) == -signal.SIGKILL, kill
+    store = FolderStore(tmp_path / "store")
+    killed = moved(killed, store, tmp_path / "elsewhere")
     assert train(forks, case, killed, out) == 0
+    bring_back(RunFolder(killed), store)
 
     assert json.loads(out.read_text()) == json.loads((tmp_path / "whole.json").read_text())
     assert metrics(out) == metrics(tmp_path / "whole.json")
