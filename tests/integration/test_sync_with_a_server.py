@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,12 +25,16 @@ from tests.support.segments import NUM_ENVS, SCHEMA, rows
 import trackway
 from trackway import files
 from trackway.cli.main import main as cli
-from trackway.errors import StreamError, UnreachableError
-from trackway.run import create_run, new_manifest, write_manifest
+from trackway.errors import FencedError, StreamError, SyncError, UnreachableError
+from trackway.run import RunFolder, create_run, new_manifest, write_manifest
+from trackway.storage.places import attempts
 from trackway.storage.reader import read
 from trackway.sync.follower import Follower
 from trackway.sync.mirror import Mirror
 from trackway.sync.opening import open_store
+from trackway.sync.returning import bring_back
+from trackway.sync.shipper import Shipper
+from trackway.sync.takeover import take_over
 
 pytestmark = [pytest.mark.slow, pytest.mark.crash]
 
@@ -241,6 +247,70 @@ def test_a_clock_that_is_wrong_loses_nothing(server, proxy, run, tmp_path, monke
     shipper.run()
     shipper.close()
 
+    same_steps(run, there(run, tmp_path))
+
+
+@pytest.fixture
+def recorded(run):
+    """A run of 100 rows, and a shipper of it in this process."""
+    with trackway.Recorder(run.path) as recorder:
+        commit(recorder.stream("steps", SCHEMA, NUM_ENVS), 100)
+    shipper = Shipper(run, open_store(URL))
+    yield shipper
+    shipper.close()
+
+
+def test_a_machine_that_was_taken_for_dead_is_fenced(server, proxy, run, recorded, tmp_path):
+    recorded.ship()
+    heir = take_over(open_store(URL), run.name, tmp_path / "heir").run
+    with trackway.Recorder(run.path) as recorder:
+        commit(recorder.stream("steps", SCHEMA, NUM_ENVS), 50)
+
+    with pytest.raises(FencedError, match="has taken this run over"):
+        recorded.run(until_done=True)
+    bring_back(heir, open_store(URL))
+    for copy in (there(run, tmp_path).path, heir.path):
+        assert [len(read(copy, "steps", attempt=a.name)) for a in attempts(copy)] == [100]
+    assert [len(read(run.path, "steps", attempt=a.name)) for a in attempts(run.path)] == [100, 50]
+
+
+def test_of_two_machines_with_one_identity_one_is_stopped(server, proxy, run, recorded, tmp_path):
+    recorded.ship()
+    copy = RunFolder(tmp_path / "copy" / run.name)
+    shutil.copytree(run.path, copy.path)
+    second = Shipper(copy, open_store(URL))
+    for folder, shipper in ((copy, second), (run, None)):
+        files.publish(
+            folder.realtime_data / "episodes" / "a.json", folder.path.parent.name.encode()
+        )
+        if shipper is not None:
+            shipper.ship()
+            shipper.close()
+
+    with pytest.raises(SyncError, match="under the same identity"):
+        recorded.ship()
+    kept = there(run, tmp_path).path / "realtime_data" / "episodes" / "a.json"
+    assert kept.read_bytes() == b"copy"
+
+
+def test_a_disk_that_is_full_delays_and_loses_nothing(
+    server, proxy, run, recorded, tmp_path, monkeypatch
+):
+    recorded.ship()
+    with trackway.Recorder(run.path) as recorder:
+        commit(recorder.stream("steps", SCHEMA, NUM_ENVS), 200)
+    append, full = files.AppendFile.append, []
+
+    def refuse(self, data):
+        if self.path.suffix == ".acknowledged" and len(full) < 2:
+            full.append(self.path)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(self, data)
+
+    monkeypatch.setattr(files.AppendFile, "append", refuse)
+    recorded.run(until_done=True)
+
+    assert len(full) == 2
     same_steps(run, there(run, tmp_path))
 
 

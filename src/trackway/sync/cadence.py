@@ -17,7 +17,7 @@ CHECK_S: Final = 1.0
 _FORGET_S: Final = 20.0
 _WORST_BACKOFF_S: Final = 30.0
 # Every awakening costs some 0.1 ms.
-_LONGEST_PAUSE_S: Final = 0.2
+LONGEST_PAUSE_S: Final = 0.2
 
 
 class Cadence:
@@ -62,7 +62,7 @@ class Cadence:
         """How long nothing is to be done, as far as is known now; at most a fifth of a second."""
         now_s = self._clock.monotonic_s()
         left_s = min(self._shipped_s + self._wait_s(), self._looked_s + LOOK_S) - now_s
-        return min(max(left_s, 0.0), _LONGEST_PAUSE_S)
+        return min(max(left_s, 0.0), LONGEST_PAUSE_S)
 
     def _wait_s(self) -> float:
         return max(self._watched_s if self.watched else self._idle_s, self._backoff_s)
@@ -70,6 +70,10 @@ class Cadence:
     def went_well(self, began_s: float) -> None:
         """The store has what there was at `began_s`."""
         self._shipped_s, self._backoff_s = began_s, 0.0
+
+    def backs_off_s(self) -> float:
+        """How long not to try again after a failure: ever longer while it lasts."""
+        return self._shipped_s + self._backoff_s - self._clock.monotonic_s()
 
     def failed(self) -> None:
         self._shipped_s = self._clock.monotonic_s()

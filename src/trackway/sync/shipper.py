@@ -22,7 +22,7 @@ from trackway.sync.acknowledged import (
     read_acknowledged,
 )
 from trackway.sync.adoption import adopt
-from trackway.sync.cadence import CHECK_S, IDLE_S, Bandwidth, Cadence
+from trackway.sync.cadence import CHECK_S, IDLE_S, LONGEST_PAUSE_S, Bandwidth, Cadence
 from trackway.sync.changes import Change, Scanner
 from trackway.sync.preflight import check_store
 from trackway.sync.sending import Parcel, Sender
@@ -136,7 +136,8 @@ class Shipper:
                 if lane == layout.LANES[-1]:
                     break  # it may take long: look whether there is something more urgent
         now_s = self._clock.monotonic_s()
-        if now_s - self._checked_s >= CHECK_S:
+        # The last look of all as well: nobody says that all is there who does not hold the run.
+        if thorough or now_s - self._checked_s >= CHECK_S:
             self._checked_s = now_s
             lease.check_held(self._store, self._prefix, self._epoch)
         return self.behind_bytes
@@ -167,8 +168,8 @@ class Shipper:
         return left
 
     def _wait_out(self) -> None:
-        while not self._cadence.due():
-            self._clock.sleep_s(max(self._cadence.pause_s(), _NAP_S))
+        while (left_s := self._cadence.backs_off_s()) > 0:
+            self._clock.sleep_s(min(max(left_s, _NAP_S), LONGEST_PAUSE_S))
 
     def _begin(self) -> None:
         """Ask the store how things stand; take the run, or go on with it."""
