@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.support.programs import finish, start, trackway_command, train_command, wait_for
 from tests.support.trainings import records
@@ -39,6 +41,10 @@ def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
     # the training hangs, or nobody could say how far it gets.
     (prefix,) = _wait_for_runs(store)
     (run,) = list_runs(here / "models")
+    # Somebody kills the shipper: another takes its place.
+    killed = _shipper_of(first)
+    killed.kill()
+    wait_for(lambda: _shipper_of(first) not in (None, killed))
     wait_for(lambda: len(list((run.realtime_data / "checkpoints").glob("*.json"))) >= 2, 90.0)
     first.send_signal(signal.SIGSTOP)
     for _ in range(100):
@@ -69,6 +75,14 @@ def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
     assert saves == list(range(1_024, 4_097, 1_024))
     assert [epoch.number for epoch in lease.epochs(store, prefix)] == [1, 2]
     wait_for(lambda: _shipped_status(store, tmp_path, run.name) == "finished", 90.0)
+
+
+def _shipper_of(training) -> psutil.Process | None:
+    for child in psutil.Process(training.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "sync" in child.cmdline():
+                return child
+    return None
 
 
 def _wait_for_runs(store) -> list[str]:

@@ -46,10 +46,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     sync.add_argument(
         "--idle_s",
         type=float,
-        default=IDLE_S,
-        help=f"how often to ship while nobody watches ({IDLE_S:g} s)",
+        default=os.environ.get("TRACKWAY_IDLE_S", IDLE_S),
+        help=f"how often to ship while nobody watches (TRACKWAY_IDLE_S, else {IDLE_S:g} s)",
     )
-    sync.add_argument("--mbit_per_s", type=float, help="use no more of the line than this")
+    sync.add_argument(
+        "--mbit_per_s",
+        type=float,
+        default=os.environ.get("TRACKWAY_MBIT_PER_S"),
+        help="use no more of the line than this (TRACKWAY_MBIT_PER_S)",
+    )
     sync.add_argument(
         "--timeout_s", type=float, default=30.0, help="how long a request may take (30)"
     )
