@@ -9,7 +9,7 @@ import type { Scene } from '../src/replay/scene'
 import { valueOf } from '../src/replay/fall-strip'
 import { SoftShadow } from '../src/replay/soft-shadow'
 import { together } from '../src/replay/together'
-import { hull, speedAt, type Track } from '../src/replay/track'
+import { hull, sizeOf, speedAt, type Track } from '../src/replay/track'
 
 const column = (name: string, values: number[], lead: number, width = 1) =>
   [name, { name, count: values.length / width, width, lead, values: Float64Array.from(values) }] as const
@@ -181,5 +181,22 @@ describe('the shadow that a processor can draw', () => {
     const steep = shadow(0.5, [Math.SQRT1_2, 0, Math.SQRT1_2, 0])
     expect(steep.at[0]! / at[0]!).toBeCloseTo(0.1) // 0.2 m of 2 m
     expect(shadow(2.5, [1, 0, 0, 0]).strength).toBeLessThan(strength / 2)
+  })
+})
+
+describe('the size of a robot', () => {
+  const body = (parent: number, pos: number[]) => ({ name: '', parent, pos, quat: [1, 0, 0, 0], joints: [0, 0], mocap: -1, mass: 1, centre: [0, 0, 0] })
+  const geom = (on: number, type: number, size: number[]) => ({ name: '', body: on, type, size, pos: [0, 0, 0], quat: [1, 0, 0, 0], group: 0, data: -1, material: -1, rgba: [1, 1, 1, 1] })
+
+  it('is its own, not that of hills or of what stands by', () => {
+    const scene = {
+      nq: 7,
+      qpos0: [0, 0, 1, 1, 0, 0, 0],
+      extent: 90,
+      bodies: [body(0, [0, 0, 0]), { ...body(0, [0, 0, 1]), joints: [0, 1] }, body(1, [0, 0, -1]), body(0, [40, 0, 0])],
+      joints: [{ name: '', type: 0, qpos: 0, body: 1, pos: [0, 0, 0], axis: [0, 0, 1], range: null }],
+      geoms: [geom(0, 1, [50, 50, 9]), geom(1, 2, [0.1]), geom(2, 2, [0.1]), geom(3, 6, [1, 1, 1])],
+    } as unknown as Scene
+    expect(sizeOf(scene)).toBeCloseTo(0.94 * Math.hypot(0.2, 0.2, 1.2))
   })
 })

@@ -24,13 +24,13 @@ export function GaitLanes({ loaded, player }: { loaded: Loaded; player: Player }
     player.seek(((event.clientX - box.left) / box.width) * whole)
   }
   return (
-    <section class="gait" aria-label={t('gait')}>
+    <section class="gait" aria-label={t('gait')} style={{ '--name': `${Math.max(...gait.map(({ name }) => name.length))}ch` }}>
       <table>
         <thead><tr><th>{t('leg')}</th><th class="wide"><h2>{t('gait')}</h2></th><th class="num">{t('duty')}</th><th class="num" title={t('frequencySays')}>{t('frequency')}</th></tr></thead>
         <tbody>
           {gait.map((foot, k) => (
             <tr key={foot.name}>
-              <th scope="row"><i style={{ background: hex(k) }} /> {foot.name}</th>
+              <th scope="row" title={foot.name}><i style={{ background: hex(k) }} /> {foot.name}</th>
               <td class="wide">
                 <svg viewBox={`0 0 ${whole} 1`} preserveAspectRatio="none" role="img" aria-label={t('stands', { foot: foot.name })}>
                   {foot.stances.map(([from, to]) => <rect key={from} x={from} width={to - from} y="0.14" height="0.72" fill={hex(k)} />)}

@@ -16,7 +16,7 @@ import {
 import type { Episode } from './episode'
 import { pointOf, type Pose } from './kinematics'
 import type { Scene } from './scene'
-import { footForce, hull, stands, type Track } from './track'
+import { footForce, hull, sizeOf, stands, type Track } from './track'
 
 export interface Shown {
   forces: boolean
@@ -81,7 +81,7 @@ export class Marks extends Group {
     private readonly track: Track,
   ) {
     super()
-    const size = (this.size = Math.min(2, Math.max(0.05, scene.extent)))
+    const size = (this.size = Math.min(2, Math.max(0.05, sizeOf(scene))))
     const thin = 0.008 * size
     this.forces = track.feet.map((_, k) => new Arrow(FOOT_COLOURS[k % FOOT_COLOURS.length]!, thin))
     this.trails = track.feet.map((positions, k) => {

@@ -17,6 +17,12 @@ export const BALL = 1
 export const SLIDE = 2
 export const HINGE = 3
 
+/** Types of shapes, of which code asks. */
+export const PLANE = 0
+export const CAPSULE = 3
+export const CYLINDER = 5
+export const MESH = 7
+
 export interface Joint {
   name: string
   type: number

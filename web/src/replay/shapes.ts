@@ -18,9 +18,8 @@ import {
   type Material,
 } from 'three'
 import { arrayAt } from './container'
-import type { Geom, Scene } from './scene'
+import { CAPSULE, CYLINDER, MESH, PLANE, type Geom, type Scene } from './scene'
 
-export const PLANE = 0
 /** Half the side of a plane without an end, m. */
 export const ENDLESS = 60
 
@@ -39,11 +38,11 @@ export function geometryOf(scene: Scene, geom: Geom, { low }: Quality): BufferGe
       return hfield(scene, geom)
     case 2:
       return new SphereGeometry(x, around, around >> 1)
-    case 3:
+    case CAPSULE:
       return new CapsuleGeometry(x, 2 * y, low ? 4 : 10, around).rotateX(Math.PI / 2)
     case 4:
       return new SphereGeometry(1, around, around >> 1).scale(x, y, z)
-    case 5:
+    case CYLINDER:
       return new CylinderGeometry(x, x, 2 * y, around).rotateX(Math.PI / 2)
     case 6:
       return new BoxGeometry(2 * x, 2 * y, 2 * z)
@@ -101,7 +100,7 @@ export function materialOf(scene: Scene, geom: Geom, { low }: Quality, tint?: nu
   const told = scene.materials[geom.material]
   const rgba = told?.rgba ?? geom.rgba
   const texture = told && told.texture >= 0 ? scene.textures[told.texture] : undefined
-  const flat = geom.type === PLANE || geom.type >= 7
+  const flat = geom.type === PLANE || geom.type >= MESH
   const pixels = flat ? texture?.pixels : undefined
   const base = colour(texture && !pixels ? rgba.map((value, i) => value * (texture.mean[i] ?? 1)) : rgba)
   const settings = {

@@ -28,10 +28,10 @@ import { OrbitControls } from 'three/examples/jsm/controls/OrbitControls.js'
 import type { Episode } from './episode'
 import { newPose, type Pose } from './kinematics'
 import { Marks, type Shown } from './marks'
-import type { Scene } from './scene'
+import { PLANE, type Scene } from './scene'
 import { SoftShadow } from './soft-shadow'
-import { colour, geometryOf, materialOf, PLANE, type Quality } from './shapes'
-import { poseAt, type Track } from './track'
+import { colour, geometryOf, materialOf, type Quality } from './shapes'
+import { poseAt, sizeOf, type Track } from './track'
 
 export interface Cast {
   scene: Scene
@@ -126,7 +126,7 @@ class Actor extends Group {
     const { scene, track } = this.cast
     const root = 3 * track.root
     const [x, y, z] = [this.pose.xpos[root]!, this.pose.xpos[root + 1]!, this.pose.xpos[root + 2]!]
-    return this.localToWorld(new Vector3(x, y, z + 0.28 * Math.min(3, Math.max(0.2, scene.extent)))).project(camera)
+    return this.localToWorld(new Vector3(x, y, z + 0.28 * Math.min(3, Math.max(0.2, sizeOf(scene))))).project(camera)
   }
 
   dispose(): void {
@@ -255,7 +255,7 @@ export class Stage {
   /** Sky, fog and the camera's first place, once for each scene. */
   private furnish({ scene, track }: Cast): void {
     this.world.remove(...this.backdrop)
-    const size = Math.min(3, Math.max(0.2, scene.extent))
+    const size = Math.min(3, Math.max(0.2, sizeOf(scene)))
     const [zenith, horizon] = (scene.sky ?? [[0.35, 0.45, 0.58], [0.8, 0.85, 0.9]]).map(colour) as [Color, Color]
     this.backdrop = [dome(zenith, horizon)]
     if (!scene.geoms.some((geom) => geom.type <= 1 && geom.body === 0)) {
@@ -295,7 +295,7 @@ export class Stage {
 
   private walkAlong(lead: Actor, frame: number): void {
     const { rootPos } = lead.cast.track
-    const size = Math.min(3, Math.max(0.2, lead.cast.scene.extent))
+    const size = Math.min(3, Math.max(0.2, sizeOf(lead.cast.scene)))
     const [x, y] = [rootPos[frame * 3]!, rootPos[frame * 3 + 1]!]
     if (this.follow && Number.isFinite(x + y)) {
       const [dx, dy] = [x - this.controls.target.x, y - this.controls.target.y]
@@ -322,7 +322,7 @@ export class Stage {
 
   /** From ahead and to the right of the robot, whichever way it looks. */
   private lookAt(made: Track, frame: number, scene: Scene): void {
-    const size = Math.min(3, Math.max(0.2, scene.extent))
+    const size = Math.min(3, Math.max(0.2, sizeOf(scene)))
     const [x, y, z] = [0, 1, 2].map((i) => made.rootPos[frame * 3 + i] ?? 0) as [number, number, number]
     const [hx, hy] = [made.heading[0] ?? 1, made.heading[1] ?? 0]
     this.camera.position.set(x + size * (0.8 * hx + 1.05 * hy), y + size * (0.8 * hy - 1.05 * hx), 0.62 * size)

@@ -3,6 +3,7 @@ import { firstTouchdown } from './gait'
 import { t } from './replay-words'
 import type { Loaded } from './source'
 import type { Shift } from './stage'
+import { sizeOf } from './track'
 import { GHOSTS, type Part } from './viewer'
 
 /**
@@ -19,7 +20,7 @@ export function together(all: Loaded[], align: string, apart: number, ghostly = 
   return all.map((loaded, i): Part => {
     const label = labels[i] ?? `#${loaded.episode.facts.number}`
     if (i === 0) return { loaded, label }
-    const aside = apart * (i % 2 ? (i + 1) / 2 : -i / 2) * Math.max(0.4, (loaded.scene?.extent ?? 1) * 0.9)
+    const aside = apart * (i % 2 ? (i + 1) / 2 : -i / 2) * Math.max(0.4, (loaded.scene ? sizeOf(loaded.scene) : 1) * 0.9)
     // What is the same episode until something differs began where that one did.
     if (loaded.episode.facts.simulated) return { loaded, label: t('ifTitle'), tint: GHOSTS[(i - 1) % GHOSTS.length]!, shift: shiftOf(lead, 0, loaded, 0, aside) }
     const look = ghostly ? { tint: GHOSTS[(i - 1) % GHOSTS.length]! } : { bare: true }

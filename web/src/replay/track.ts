@@ -1,7 +1,7 @@
 /** What follows from an episode's states, computed once: where feet, trunk and centre of mass are in every frame. */
 import type { Episode } from './episode'
 import { centreOfMass, forward, newPose, pointOf, rotate, type Mocap, type Pose } from './kinematics'
-import { FREE, type Scene } from './scene'
+import { CAPSULE, CYLINDER, FREE, MESH, type Scene } from './scene'
 
 export interface Track {
   frames: number
@@ -45,6 +45,34 @@ export const upAxis = (episode: Episode): number[] =>
 export function rootOf(scene: Scene): number {
   const free = scene.joints.find((joint) => joint.type === FREE)
   return free?.body ?? scene.joints[0]?.body ?? 0
+}
+
+const sizes = new WeakMap<Scene, number>()
+
+/** How large the robot is, m, somewhat less than from end to end; what lies around it, such as hills, does not count. */
+export function sizeOf(scene: Scene): number {
+  const known = sizes.get(scene)
+  if (known !== undefined) return known
+  const pose = newPose(scene)
+  forward(scene, scene.qpos0, 0, pose)
+  const top = (body: number): number => (scene.bodies[body]!.parent > 0 ? top(scene.bodies[body]!.parent) : body)
+  const own = top(rootOf(scene))
+  const at = new Float64Array(3)
+  const [low, high] = [[Infinity, Infinity, Infinity], [-Infinity, -Infinity, -Infinity]]
+  for (const geom of scene.geoms) {
+    if (geom.body === 0 || top(geom.body) !== own) continue
+    pointOf(at, pose, geom.body, geom.pos)
+    const half = geom.type === CAPSULE || geom.type === CYLINDER ? geom.size[1]! : geom.type === MESH ? 0 : Math.max(...geom.size)
+    for (let i = 0; i < 3; i++) {
+      low[i] = Math.min(low[i]!, at[i]! - half)
+      high[i] = Math.max(high[i]!, at[i]! + half)
+    }
+  }
+  const found = Math.hypot(...high.map((value, i) => value - low[i]!))
+  // MuJoCo's own measure holds where nothing moves.
+  const size = Number.isFinite(found) && found > 0 ? 0.94 * found : scene.extent
+  sizes.set(scene, size)
+  return size
 }
 
 export function track(scene: Scene, episode: Episode): Track {
