@@ -45,8 +45,13 @@ describe('a growing curve', () => {
     expect(now.mean[4]).toBe(6)
   })
 
-  test('takes no point twice', () => {
-    expect(grown(curve(), { x: [20, 30], mean: [8, 8] }).x).toEqual(f64(10, 20, 30))
+  test('keeps the extremes of points that share a place, and never goes back', () => {
+    const now = grown(curve(), { x: [35, 35, 34, 35], mean: [5, -9, 50, 5] })
+
+    expect(now.x).toEqual(f64(10, 20, 30, 35))
+    expect([now.lo[3], now.hi[3]]).toEqual([-9, 50])
+    const line = grown(curve({ line: true, step: 0 }), { x: [35, 35], mean: [5, -9] })
+    expect([Math.min(...line.lo), Math.max(...line.hi)]).toEqual([-9, 5])
   })
 
   test('keeps each value of a line, and learns when it becomes a band', () => {

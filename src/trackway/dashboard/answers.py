@@ -50,15 +50,7 @@ def number(
         DashboardError: It is none, or out of range.
     """
     text = request.query_params.get(name)
-    if text is None:
-        return fallback
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not low <= value <= high:
-        raise DashboardError(f"{name}={text[:40]!r} is not a number from {low:g} to {high:g}")
-    return value
+    return fallback if text is None else _number(name, text, low, high)
 
 
 def whole(request: Request, name: str, fallback: int, low: int, high: int) -> int:
@@ -70,6 +62,29 @@ def whole(request: Request, name: str, fallback: int, low: int, high: int) -> in
     value = number(request, name, fallback, low, high)
     assert value is not None
     return int(value)
+
+
+def wholes(request: Request, name: str, fallback: int, low: int, high: int, size: int) -> list[int]:
+    """So many whole numbers, separated by commas; one stands for all.
+
+    Raises:
+        DashboardError: One is none, or out of range, or there are more or fewer.
+    """
+    texts = request.query_params.get(name, str(fallback)).split(",")
+    found = [int(_number(name, text, low, high)) for text in texts]
+    if len(found) not in (1, size):
+        raise DashboardError(f"{name} holds {len(found)} numbers; give one, or {size}")
+    return found if len(found) == size else found * size
+
+
+def _number(name: str, text: str, low: float, high: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise DashboardError(f"{name}={text[:40]!r} is not a number from {low:g} to {high:g}")
+    return value
 
 
 def names(request: Request, name: str, limit: int = 200) -> list[str]:

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from trackway.dashboard.answers import MAX_POINTS, NO_STORE, names, number, whole
+from trackway.dashboard.answers import MAX_POINTS, NO_STORE, names, number, wholes
 from trackway.dashboard.position import position, write_position
 from trackway.dashboard.views import with_view
 from trackway.dashboard.writers import together
@@ -35,9 +35,9 @@ MOST_CURVES: Final = 64
 
 
 async def answer_curves(request: Request) -> Response:
-    """`/api/runs/{run}/curves?keys=steps:reward,updates:train/loss&x=timestep&n=500`."""
+    """`/api/runs/{run}/curves?keys=steps:reward,updates:train/loss&x=timestep&n=500,320`."""
     keys = names(request, "keys", MOST_CURVES)
-    x, n = axis_of(request), whole(request, "n", 500, 2, MAX_POINTS)
+    x, n = axis_of(request), wholes(request, "n", 500, 2, MAX_POINTS, len(keys))
     start, end = number(request, "start"), number(request, "end")
     body = await with_view(request, frame, keys, x, start, end, n)
     return Response(body, media_type="application/octet-stream", headers=NO_STORE)
@@ -116,16 +116,20 @@ def frame(
     x: X,
     start: float | None,
     end: float | None,
-    buckets: int,
+    buckets: Sequence[int],
 ) -> bytes:
-    """The curves of these keys, as bytes."""
+    """The curves of these keys, each in so many buckets, as bytes.
+
+    All are as of one moment, which `at` tells: what comes later is appended, and nothing is missed.
+    """
     for stream, fields in asked(keys).items():
         view.follow(stream, *fields)
+        view.extent(stream, x)  # follows what tells the places
     header: list[dict[str, Any]] = []
     parts: list[bytes] = []
     places: list[npt.NDArray[np.float32]] = []
-    for key in keys:
-        found = curve(view, key, x, start, end, buckets)
+    for key, count in zip(keys, buckets, strict=True):
+        found = curve(view, key, x, start, end, count)
         if found is None:
             header.append({"key": key, "n": 0})
             places.append(np.empty(0, np.float32))

@@ -168,8 +168,8 @@ class StreamView:
         """The axis that a rising number of the stream itself makes, such as `unix_s`."""
         if field not in self.fields or self.fields[field].shape:
             return None
-        self.follow(field)
-        self.refresh()
+        if self.follow(field):
+            self.refresh()
         pyramid = self._columns[field].pyramid
         told = pyramid.query(0, pyramid.next_row, _AXIS_POINTS, 0)
         if not len(told):

@@ -80,9 +80,9 @@ export function grown(curve: Curve, points: NewPoints): Curve {
   const bad = new Set(curve.bad)
   const isBad = new Set(points.bad)
   let { taken } = curve
-  points.x.forEach((place, i) => {
-    // What the first answer told already may come once more.
-    if (place <= (x.at(-1) ?? -Infinity)) return
+  points.x.forEach((given, i) => {
+    // Several may share a place: robots whose time is up at once, rows of which only the moment of their look is known.
+    const place = Math.max(given, x.at(-1) ?? -Infinity)
     const value = points.mean[i] ?? NaN
     const [low, high] = [points.lo?.[i] ?? value, points.hi?.[i] ?? value]
     const last = x.length - 1

@@ -86,22 +86,19 @@ export class RunCurves {
     const stop = this.stop.signal
     const { x, zoom } = asked
     const range = { x, start: zoom?.from, end: zoom?.to }
-    const groups = Map.groupBy(asked.keys, ([, n]) => n)
     try {
-      const frames = [...groups].map(async ([n, keys]) => {
-        const told = await getBinary(at`runs/${this.run}/curves`, { keys: keys.map(([key]) => key).join(), n, ...range }, stop)
-        const frame = readFrame(told)
-        batch(() => frame.curves.forEach((curve) => (this.curve(curve.key).value = curve)))
-        return frame.at
-      })
+      // In one question: curves of one moment, from which on all of them grow.
+      const curves = getBinary(at`runs/${this.run}/curves`, { keys: [...asked.keys.keys()].join(), n: [...asked.keys.values()].join(), ...range }, stop)
       const shares = getJson<Shares>(at`runs/${this.run}/shares`, { n: 160, ...range }, stop)
       shares.then((told) => (this.shares.value = told), () => {})
-      const positions = await Promise.all(frames)
+      const frame = readFrame(await curves)
+      if (stop.aborted) return
+      this.waiting = [] // it holds what had come
+      batch(() => frame.curves.forEach((curve) => (this.curve(curve.key).value = curve)))
       await shares
       if (stop.aborted) return
       this.failure.value = null
-      // From the earliest answer on: what a later one knew already is passed over.
-      this.at = positions[0] ?? ''
+      this.at = frame.at
       this.listen(asked)
     } catch (error) {
       if (!stop.aborted) this.failure.value = error

@@ -97,6 +97,7 @@ def test_every_axis_rises(site, x):
         "n=0",
         "n=1e9",
         "n=x",
+        "keys=steps:reward,episodes:return,episodes:length&n=4,4",
         "start=a",
         "keys=" + ",".join(f"steps:{i}" for i in range(65)),
     ],

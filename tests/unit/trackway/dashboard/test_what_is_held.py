@@ -44,7 +44,7 @@ def test_neither_rows_nor_records_that_were_taken_in_stay_in_memory(models, litt
             view.refresh()
             newest(view, KEYS, "timestep", before, position(view), 0.0)
             catalog.refresh()
-        frame(view, KEYS, "time", None, None, 400)
+        frame(view, KEYS, "time", None, None, [400] * len(KEYS))
         overview(view, catalog.run("long"))
         alerts(view, catalog.run("long"), 0.0)
         gc.collect()
