@@ -1,5 +1,6 @@
 """What goes, what stays, and what a backup is good for: `trackway clean`, `pin`, `backup`, `restore`."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -249,6 +250,18 @@ def test_a_backup_copies_once_proves_and_finds_damage(models, tmp_path, capsysbi
     assert main(["restore", str(backup / run.name), str(tmp_path / "again")]) == 1
     assert b"000001.seg" in capsysbinary.readouterr().err
     assert (tmp_path / "again" / "run.json").exists()
+
+    (backup / run.name / "run.json").unlink()
+    assert main(["backup", str(run.path), str(backup), "--prove"]) == 0
+    assert b": 2 files" in capsysbinary.readouterr().out
+    assert main(["restore", str(backup / run.name), str(tmp_path / "again")]) == 0
+    own = run.path / damaged.relative_to(backup / run.name)
+    for path in (damaged, own):
+        kept = path.stat()
+        path.write_bytes(data)
+        os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert main(["backup", str(run.path), str(backup), "--prove"]) == 1
+    assert b"000001.seg is not what it was when it was copied" in capsysbinary.readouterr().err
 
 
 @pytest.mark.parametrize("damage", [b"", b"[]", b'{"files": 3}', None])

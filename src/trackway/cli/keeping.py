@@ -73,6 +73,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     copy.add_argument("runs", type=Path, metavar="FOLDER", help="a run, or a folder of runs")
     copy.add_argument("backup", type=Path, metavar="BACKUP")
     copy.add_argument("--follow", action="store_true", help="go on as files are finished")
+    copy.add_argument(
+        "--prove", action="store_true", help="read every copy again; a damaged one is made anew"
+    )
     # The training starts this command; it steps back and outlives Ctrl-C.
     copy.add_argument("--beside-training", action="store_true", help=argparse.SUPPRESS)
     copy.set_defaults(act=_told_of_disks(_backup))
@@ -212,10 +215,10 @@ def _told(cut: Cut) -> dict[str, Any]:
 
 
 def _sentence(cut: Cut) -> str:
-    left = "the pinned rows" if cut.stage.name == "PINNED" else f"every {cut.every}th row"
+    left = "the pinned rows stay" if cut.stage.name == "PINNED" else f"1 row in {cut.every} stays"
     stream = f"{cut.stream.attempt.run.name}/{cut.stream.attempt.name}/{cut.stream.name}"
     size = f"{cut.before_bytes / 1e6:,.1f} MB to about {cut.after_bytes / 1e6:,.1f} MB"
-    return f"{stream}: {left} stay, {size}: {cut.why}"
+    return f"{stream}: {left}, {size}: {cut.why}"
 
 
 def _pin(args: argparse.Namespace) -> None:
@@ -232,8 +235,12 @@ def _pack(args: argparse.Namespace) -> None:
     run = RunFolder(find_recorded(args.models, args.run))
     if is_written(run):
         raise RunError(f"{run.name} is being recorded: pack it when it has ended")
-    for kind in KINDS:
-        packed = pack(run.realtime_data / kind, max(0, args.keep))
+    made = [pack(run.realtime_data / kind, max(0, args.keep)) for kind in KINDS]
+    if not any(made):
+        sys.stdout.write(
+            f"nothing to pack: of no kind there are more than {args.keep} JSON files\n"
+        )
+    for packed in made:
         if packed is not None:
             sizes = f"{packed.before_bytes / 1e6:,.1f} MB to {packed.after_bytes / 1e6:,.1f} MB"
             sys.stdout.write(f"{packed.path.name}: {packed.files} files, {sizes}\n")
@@ -256,7 +263,7 @@ def _backup(args: argparse.Namespace) -> None:
         if not runs:
             raise RunError(f"{args.runs} is no run, and no folder of runs")
         for run in runs:
-            copied = Backup(run.path, args.backup).copy()
+            copied = Backup(run.path, args.backup).copy(prove=args.prove)
             if copied.files or not args.follow:
                 sys.stdout.write(
                     f"{run.name}: {copied.files} files, {copied.size_bytes / 1e6:,.1f} MB copied "

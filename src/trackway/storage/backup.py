@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +58,15 @@ class Backup:
             raise BackupError(f"{backup} lies within {run}: give a folder elsewhere")
         self._known = _read_list(self.path)
 
-    def copy(self) -> Copied:
+    def copy(self, *, prove: bool = False) -> Copied:
         """Copy every finished file that is not there yet, and prove each by reading it back.
+
+        Args:
+            prove: Read copies of earlier rounds again as well; what is damaged is copied anew.
 
         Raises:
             OSError: A disk refused; what was copied before is proven and listed.
-            BackupError: What was read back is not what was written.
+            BackupError: What was read back is not what was written, or a file is damaged in both places.
         """
         count = size = 0
         try:
@@ -70,11 +74,7 @@ class Backup:
                 name = path.relative_to(self.run).as_posix()
                 try:
                     told = path.stat()
-                    seen = self._known.get(name)
-                    if seen and (seen["size"], seen["mtime_ns"]) == (
-                        told.st_size,
-                        told.st_mtime_ns,
-                    ):
+                    if self._is_there(name, told, prove):
                         continue
                     digest = _copy(path, self.path / name)
                 except FileNotFoundError:
@@ -91,6 +91,25 @@ class Backup:
         if count:
             self._let_go()
         return Copied(count, size)
+
+    def _is_there(self, name: str, told: os.stat_result, prove: bool) -> bool:
+        seen = self._known.get(name)
+        if seen is None or (seen["size"], seen["mtime_ns"]) != (told.st_size, told.st_mtime_ns):
+            return False
+        try:
+            copy = self.path / name
+            if copy.stat().st_size == seen["size"] and not prove:
+                return True
+            if _digest(copy) == seen["blake2b"]:
+                return True
+        except OSError:
+            pass  # it is gone, or cannot be read
+        if _digest(self.run / name) != seen["blake2b"]:
+            raise BackupError(
+                f"{self.run / name} is not what it was when it was copied, and its copy in "
+                f"{self.path} is damaged: trackway verify tells what is left of it"
+            )
+        return False
 
     def _let_go(self) -> None:
         """Take away copies whose content stands in another one."""
@@ -168,7 +187,8 @@ def restore(backup: Path, to: Path) -> Copied:
     if damaged:
         raise BackupError(
             f"{len(damaged)} of {len(known)} files of {backup} are missing or damaged, the others "
-            f"were restored: {', '.join(damaged[:5])}"
+            f"were restored: {', '.join(damaged[:5])}; where the run is still there, trackway backup "
+            "--prove copies them again"
         )
     return Copied(count, size)
 

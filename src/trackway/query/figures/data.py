@@ -175,7 +175,7 @@ def motion(
     columns = {name: found[name][kept, 0] for name in names}
     rows = found.rows[kept] - first
     each_s = step_s(subject.view, span, Path(subject.facts.path))
-    how = record.get("termination_reason") or "ended"
+    how = (record.get("termination_reason") or "ended").replace("_", " ")
     told = f"robot {env}, episode {int(record['episode'])}, timestep {short_int(record['timestep'])}, {how}"
     time = rows.astype(np.float64) * (each_s or 1.0)
     return Motion(time, columns, fields, each_s is not None, told)

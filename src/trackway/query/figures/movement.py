@@ -112,7 +112,7 @@ def draw_joints(
                 continue
             joint = members[row]
             if is_target and joint in told:
-                axis.plot(time, told[joint], color=QUIET, linewidth=0.8, label="told")
+                axis.plot(time, told[joint], color=QUIET, linewidth=0.8, label="target")
             axis.plot(
                 time, moved.columns["qpos"][part, position[joint]], color=LINES[0], label="position"
             )

@@ -83,14 +83,16 @@ def plan(models: Path, of_folder: Policy, now_unix: float) -> tuple[list[Cut], l
         return sum(sizes.values()) - freed
 
     budget = int(of_folder.budget_gb * 1e9)
+    why = f"the runs take {total() / 1e9:,.2f} GB of {of_folder.budget_gb:g}"
     oldest = sorted(staged, key=lambda path: -ages[path])
     for stage in (Stage.SAMPLED, Stage.PINNED):
+        if stage is Stage.PINNED:
+            why += f", sampled {total() / 1e9:,.2f}"
         for path in oldest:
             if total() <= budget:
                 break
             run, policy, reached, _ = staged[path]
             if reached < stage:
-                why = f"the runs take {total() / 1e9:,.2f} GB of {of_folder.budget_gb:g}"
                 found = _cuts(run, policy, stage, why, [])
                 if found:
                     cuts[path] = found
