@@ -64,6 +64,9 @@ def test_an_answer_is_written_in_the_format_of_the_files_name(
     assert pl.read_parquet(tmp_path / "a.parquet").columns == ["run", "env"]
     refused = trackway("query", "SELECT 1", models, "--out", tmp_path / "a.txt")
     assert (refused.returncode, "--format" in refused.stderr) == (1, True)
+    refused = trackway("query", "SELECT 1", models, "--out", "/proc/a.csv")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "/proc" in refused.stderr
 
 
 def test_a_wrong_question_gets_one_sentence(models: Path, trackway: Command) -> None:

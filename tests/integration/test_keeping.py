@@ -264,6 +264,14 @@ def test_a_backup_copies_once_proves_and_finds_damage(models, tmp_path, capsysbi
     assert b"000001.seg is not what it was when it was copied" in capsysbinary.readouterr().err
 
 
+def test_a_backup_that_cannot_be_written_is_no_backup(models, capsys):
+    a_run(models, "one", days=0)
+    assert main(["backup", str(models), "/proc/backup"]) == 1
+    told = capsys.readouterr()
+
+    assert (told.out, "/proc/backup" in told.err) == ("", True)
+
+
 @pytest.mark.parametrize("damage", [b"", b"[]", b'{"files": 3}', None])
 def test_a_damaged_list_of_a_backup_is_said(tmp_path, damage, capsys):
     run = tmp_path / "models" / "one"

@@ -14,6 +14,7 @@ from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import QueryError
 from trackway.query.exchange import from_monitor, from_tensorboard
 from trackway.query.exchange.export import FORMATS, export
+from trackway.query.exchange.from_tensorboard import EVENTS
 from trackway.query.exchange.source import Options
 from trackway.query.runs import find
 from trackway.recorder.recorder import Recorder
@@ -103,9 +104,13 @@ def _record(run: RunFolder, streams: Mapping[str, Iterable[Mapping[str, Any]]]) 
 
 
 def _kind(source: Path) -> str:
+    if not source.exists():
+        raise QueryError(f"{source} does not exist")
+    if source.name.startswith(EVENTS):
+        return "tensorboard"
     if source.is_file() or any(source.rglob("*monitor.csv")):
         return "monitor"
-    if any(source.rglob("events.out.tfevents.*")):
+    if any(source.rglob(f"{EVENTS}*")):
         return "tensorboard"
     raise QueryError(f"{source} holds neither TensorBoard's event files nor *.monitor.csv")
 

@@ -103,6 +103,10 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         # `trackway runs | head` closed the pipe: nobody reads on, and that is no fault.
         sys.stderr.close()
+    except OSError as error:
+        # What is written is written whole or not at all: the file named is as it was.
+        sys.stderr.write(f"trackway: a disk refused: {error}\n")
+        return int(getattr(args, "trouble", 1))
     return status or 0
 
 

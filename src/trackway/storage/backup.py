@@ -78,6 +78,8 @@ class Backup:
                         continue
                     digest = _copy(path, self.path / name)
                 except FileNotFoundError:
+                    if path.exists():
+                        raise  # it is the backup that cannot be found
                     continue  # it was replaced by another one meanwhile
                 self._known[name] = {
                     "size": told.st_size,

@@ -195,10 +195,9 @@ def _choose(subject: Subject, episode: int | None, env: int | None) -> tuple[Spa
         and record.get("length")
     ]
     if not told:
-        which = " ".join(
-            f"{k} {v}" for k, v in (("episode", episode), ("env", env)) if v is not None
-        )
-        raise QueryError(f"{subject.facts.name} has no finished episode {which}".rstrip())
+        which = "" if episode is None else f" {episode}"
+        of = "" if env is None else f" of environment {env}"
+        raise QueryError(f"{subject.facts.name} has no finished episode{which}{of}")
     late = told[-max(1, len(told) // 10) :]
     return max(late, key=lambda found: found[1]["length"])
 

@@ -48,6 +48,16 @@ def test_event_files_that_break_off_are_read_up_to_there(event_files: Path) -> N
     records = list(from_tensorboard.read(event_files))
 
     assert 1000 < len(records) < 1501
+    assert list(from_tensorboard.read(path)) == records
+
+
+def test_a_single_event_file_is_told_from_a_monitor_s(event_files: Path, tmp_path: Path) -> None:
+    (path,) = event_files.rglob("events.*")
+    make_run(path, None, tmp_path / "models", "old")
+
+    assert trackway.open(tmp_path / "models")["old"].updates.collect().height == 1501
+    with pytest.raises(QueryError, match=r"nowhere does not exist"):
+        make_run(tmp_path / "nowhere", None, tmp_path / "models", "none")
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_what_cannot_be_drawn_is_said(models: Path, tmp_path: Path) -> None:
     bare = Subject(open_run(run.path).facts, RunView(run.path))
     with pytest.raises(QueryError, match="no finished episode"):
         plot([bare], tmp_path)
-    with pytest.raises(QueryError, match="no finished episode env 9"):
+    with pytest.raises(QueryError, match="no finished episode of environment 9"):
         plot([subject(models, "seed0")], tmp_path, kinds=["gait"], env=9)
     with pytest.raises(QueryError, match="ends before 99"):
         plot([subject(models, "seed0")], tmp_path, kinds=["gait"], start=99.0)
