@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +14,7 @@ from tests.support.trainings import records
 
 from trackway.run import RunFolder, list_runs, read_manifest
 from trackway.sync import layout, lease
+from trackway.sync.holdings import Holdings
 from trackway.sync.left import read_left
 from trackway.sync.mirror import Mirror
 from trackway.sync.opening import open_store
@@ -47,12 +47,13 @@ def test_a_training_goes_on_elsewhere_and_the_one_before_is_fenced(tmp_path):
     wait_for(lambda: _shipper_of(first) not in (None, killed))
     wait_for(lambda: len(list((run.realtime_data / "checkpoints").glob("*.json"))) >= 2, 90.0)
     first.send_signal(signal.SIGSTOP)
-    for _ in range(100):
-        store.put(layout.watched_key(prefix), os.urandom(8).hex().encode())
-        time.sleep(0.3)
-        if lease.end(store, prefix, 1, "models") > 1:
-            break
+    newest = max(run.checkpoints.glob("*.zip")).relative_to(run.path).as_posix()
 
+    def is_shipped() -> bool:
+        store.put(layout.watched_key(prefix), os.urandom(8).hex().encode())
+        return newest in Holdings(store, prefix).files
+
+    wait_for(is_shipped, 90.0)
     again = trackway_command("resume", url, run.name, "--", "--total_timesteps", "4_096")
     last = start(there, again)
     wait_for(lambda: len(lease.epochs(store, prefix)) == 2, 90.0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from trackway.errors import SyncError
 from trackway.format.shipment import HEADER_GUESS, Entry, ShipmentHeader, decode_header, header_size
@@ -13,6 +16,8 @@ from trackway.sync import layout
 from trackway.sync.changes import Change, Shipped
 from trackway.sync.lease import Epoch
 from trackway.sync.store import Store
+
+_AT_ONCE: Final = 16
 
 
 def adopt(
@@ -50,17 +55,29 @@ def adopt(
 def headers(
     store: Store, prefix: str, epoch: int, lane: str, first: int, end: int | None
 ) -> Iterator[ShipmentHeader]:
-    """The headers of a lane's shipments from `first` on, up to `end` or the first gap."""
-    number = first
-    while end is None or number < end:
-        key = layout.shipment_key(prefix, epoch, lane, number)
-        data = store.get(key, 0, HEADER_GUESS)
-        if data is None:
-            return
-        if len(data) < (size := header_size(data)):
-            data = store.get(key, 0, size) or b""
-        yield decode_header(data)
-        number += 1
+    """The headers of a lane's shipments from `first` on, up to `end` or the first gap.
+
+    At first one is asked for, then ever more at once as long as they are there.
+    """
+    number, asked = first, 1
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        while end is None or number < end:
+            numbers = range(number, number + asked if end is None else min(number + asked, end))
+            keys = [layout.shipment_key(prefix, epoch, lane, each) for each in numbers]
+            for header in pool.map(partial(_header, store), keys):
+                if header is None:
+                    return
+                yield header
+            number, asked = numbers.stop, min(2 * asked, _AT_ONCE)
+
+
+def _header(store: Store, key: str) -> ShipmentHeader | None:
+    data = store.get(key, 0, HEADER_GUESS)
+    if data is None:
+        return None
+    if len(data) < (size := header_size(data)):
+        data = store.get(key, 0, size) or b""
+    return decode_header(data)
 
 
 def _adopt_entry(run: Path, entry: Entry, shipped: Shipped) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import orjson
 
-from trackway.errors import SyncError
-from trackway.format.shipment import decode
 from trackway.sync import layout, lease
 from trackway.sync.adoption import headers
+from trackway.sync.holdings import Holdings
 from trackway.sync.mirror import ranks, runs
 from trackway.sync.store import Store, StoredObject
 
@@ -47,14 +46,8 @@ def _named_blobs(store: Store, prefix: str) -> set[str]:
 
 def _ended(store: Store, prefix: str) -> bool:
     """Whether the manifest that was shipped last says that the run has ended."""
-    status = "unknown"
-    for epoch in lease.epochs(store, prefix):
-        for number in range(lease.end(store, prefix, epoch.number, "live")):
-            data = store.get(layout.shipment_key(prefix, epoch.number, "live", number))
-            if data is None:
-                raise SyncError(f"{store.url}: a shipment of {prefix} went while it was read")
-            header, parts = decode(data)
-            for entry, part in zip(header.entries, parts, strict=True):
-                if entry.path == "run.json" and entry.payload_bytes:
-                    status = str(orjson.loads(part).get("status"))
-    return status not in ("running", "unknown")
+    held = Holdings(store, prefix, layout.LANES[:1])
+    if "run.json" not in held.files:
+        return False
+    ((_, manifest),) = held.fetch(["run.json"])
+    return bool(orjson.loads(manifest).get("status", "running") != "running")
