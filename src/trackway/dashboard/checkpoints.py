@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -29,9 +28,11 @@ Floats = npt.NDArray[np.float64]
 Kind = Literal["checkpoint", "best", "final"]
 
 _RECENT: Final = 100
-# Checking a zip reads all of it; the newest are what people go on from.
+# Checking a zip reads all of it: so many at a time, the newest first, for they are what people go on from.
 _CHECKED: Final = 40
+_MOST_KNOWN: Final = 2000
 _LARGEST: Final = 1 << 30
+_TOLD: Final = ("timestep", "algorithm", "exact")
 
 
 async def answer_checkpoints(request: Request) -> Response:
@@ -69,13 +70,19 @@ def checkpoint_rows(
         returns: Of these episodes.
     """
     rows: list[CheckpointRow] = []
+    left = _CHECKED
     for kind, path in models_of(RunFolder(Path(facts.path))):
         try:
             stat = path.stat()
         except FileNotFoundError:
             continue  # retention took it away
-        checked = len(rows) < _CHECKED and stat.st_size <= _LARGEST
-        found = _read(path, stat.st_mtime_ns, stat.st_size) if checked else None
+        state = path, stat.st_mtime_ns, stat.st_size
+        if state not in _known and left and stat.st_size <= _LARGEST:
+            left -= 1
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[state] = _read(path)
+        found = _known.get(state)
         whole = found if isinstance(found, Checkpoint) else None
         timestep = whole.timestep if whole else None
         rows.append(_row(facts, kind, path, stat.st_mtime, stat.st_size, found))
@@ -123,15 +130,19 @@ def _row(
     }
 
 
-@lru_cache(maxsize=512)
-def _read(path: Path, changed_ns: int, size: int) -> Checkpoint | str:
-    """The checkpoint without its arrays, or what is wrong with it; once for each state of a file."""
+# By path, time and size: a file is read once for each of its states.
+_known: Final[dict[tuple[Path, int, int], Checkpoint | str]] = {}
+
+
+def _read(path: Path) -> Checkpoint | str:
+    """The checkpoint without its arrays, or what is wrong with it."""
     try:
         found = read_checkpoint(path)
     except (CheckpointError, OSError) as error:
         return str(error)
-    # Sizes of the members tell nothing here, and would fill the server's memory.
-    return Checkpoint(found.path, found.manifest)
+    # All else tells nothing here, and would fill the server's memory.
+    facts = {name: told for name, told in found.manifest.items() if name in _TOLD}
+    return Checkpoint(found.path, facts)
 
 
 def models_of(run: RunFolder) -> list[tuple[Kind, Path]]:

@@ -210,12 +210,13 @@ export class Plot {
     }
     for (const marker of markers) {
       const left = Math.round(plot.valToPos(marker.at[x], 'x', true))
-      ctx.strokeStyle = faded(marker.kind === 'begin' ? ink.ink : ink.soft, marker.kind === 'checkpoint' ? 0.4 : 0.75)
+      const often = marker.kind === 'checkpoint' // of which there may be one every ten pixels: a tick at the top
+      ctx.strokeStyle = faded(marker.kind === 'begin' ? ink.ink : ink.soft, 0.75)
       ctx.lineWidth = scale
-      ctx.setLineDash(marker.kind === 'begin' ? [] : [3 * scale, 3 * scale])
+      ctx.setLineDash(marker.kind === 'begin' || often ? [] : [3 * scale, 3 * scale])
       ctx.beginPath()
       ctx.moveTo(left + 0.5, bbox.top)
-      ctx.lineTo(left + 0.5, bbox.top + bbox.height)
+      ctx.lineTo(left + 0.5, bbox.top + (often ? 6 * scale : bbox.height))
       ctx.stroke()
     }
     ctx.setLineDash([])

@@ -42,6 +42,12 @@ export const PHRASES: Record<string, string> = {
   '{name} does not match its checksum': '{name}의 체크섬이 맞지 않습니다',
   'it holds no facts': '내용이 없습니다',
   'it was saved by Stable-Baselines3 alone': 'Stable-Baselines3만으로 저장되었습니다',
+  'a final model holds the policy: episodes and random numbers begin anew': '최종 모델에는 정책만 있습니다. 에피소드와 난수는 새로 시작합니다',
+  'it was saved by Stable-Baselines3 alone: episodes and random numbers begin anew': 'Stable-Baselines3만으로 저장되었습니다. 에피소드와 난수는 새로 시작합니다',
+  'nobody promises that {kind} computes the same bits twice': '{kind}이(가) 같은 비트를 두 번 계산한다는 보장이 없습니다',
+  'CUDA may compute other bits each time: call torch.use_deterministic_algorithms(True)': 'CUDA는 계산할 때마다 비트가 다를 수 있습니다. torch.use_deterministic_algorithms(True)를 호출하세요',
+  'cuDNN picks its algorithms by the clock: leave torch.backends.cudnn.benchmark off': 'cuDNN이 시간을 재서 알고리즘을 고릅니다. torch.backends.cudnn.benchmark를 끄세요',
+  '{path} is a learner ({kind}) beside the one that trains': '{path}: 학습 중인 것과 별개의 학습기({kind})입니다',
   // Why a training does not go on exactly: frameworks/sb3, checkpoint.
   'state of the environments: running episodes are abandoned and new ones begin': '환경의 상태: 진행 중이던 에피소드를 버리고 새로 시작합니다',
   'rollout buffer: steps since the last update are collected again': '롤아웃 버퍼: 마지막 업데이트 이후의 스텝을 다시 모읍니다',

@@ -76,6 +76,19 @@ def test_checkpoints_are_listed_with_what_is_wrong_with_them(site):
     assert "--run_name checkpoint_1-fork" in rows["checkpoint_1.zip"]["fork"]
 
 
+def test_many_checkpoints_are_checked_some_at_each_look(site, folder):
+    checkpoints = folder / "models" / "seed_" / "checkpoints"
+    checkpoints.mkdir()
+    for number in range(90):
+        (checkpoints / f"checkpoint_{number}.zip").write_bytes(b"torn")
+
+    def unchecked():
+        rows = site.get("/api/runs/seed_/checkpoints").json()
+        return sum(row["verified"] is None for row in rows)
+
+    assert [unchecked(), unchecked(), unchecked()] == [50, 10, 0]
+
+
 def test_health_counts_rows_and_checks_every_byte(site):
     streams = {}
     for _ in range(100):

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "its VecNormalize statistics {} are of another shape",
     "{} was made whole as {}; the old is {}",
     "{} has no readable header: set aside as {}",
+    "{} is an optimizer of another kind: build the same one",
 }
 
 
@@ -76,6 +77,22 @@ def test_every_sentence_is_known_in_korean(module):
     unknown = [s[0] for s in whole if not phrases & {*s} and s[0] not in ELSEWHERE]
 
     assert unknown == [], f"say it in Korean as well, in {PHRASES.name}"
+
+
+def test_what_any_checkpoint_is_said_to_lack_is_known_in_korean():
+    told = {
+        text.value
+        for path in SRC.parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and key.value == "exact" and isinstance(value, ast.List)
+        for text in value.elts
+        if isinstance(text, ast.Constant)
+    }
+
+    assert told
+    assert told <= known()
 
 
 def test_the_search_finds_sentences():
