@@ -68,8 +68,8 @@ class EvaluationTable:
     def __str__(self) -> str:
         head = "command m/s   speed m/s   rms error   falls   foot lift   gait"
         lines = [
-            f"{row.command[0]:11.2f} {row.mean_speed:11.2f} {row.rms_error:11.3f} "
-            f"{row.falls:4d}/{row.num_robots:<2d} {100 * row.foot_lift:8.1f} cm "
+            f"{row.command[0]:11.2f} {row.mean_speed:z11.2f} {row.rms_error:11.3f} "
+            f"{row.falls:4d}/{row.num_robots:<2d} {100 * row.foot_lift:z8.1f} cm "
             f"{row.gait_frequency_hz:5.1f} Hz"
             for row in self.rows
         ]

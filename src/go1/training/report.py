@@ -63,10 +63,10 @@ def evaluation(console: Console, table: EvaluationTable, biped: bool) -> None:
     for row in table.rows:
         cells = [
             f"{row.command[0]:.2f} m/s",
-            f"{row.mean_speed:.2f} m/s",
+            f"{row.mean_speed:z.2f} m/s",
             f"{row.rms_error:.3f} m/s",
             f"{row.falls} of {row.num_robots}",
-            f"{100 * row.foot_lift:.1f} cm",
+            f"{100 * row.foot_lift:z.1f} cm",
             f"{row.gait_frequency_hz:.1f} Hz",
             f"{row.success_rate:.0%}",
         ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +20,16 @@ from go1.training.commands import near, trackway_command, train_command
 from go1.training.environments import evaluation_envs, training_envs
 from go1.training.keeping import keep_model
 from go1.training.learner import make_learner
+from go1.training.manifest import manifest_of
 from go1.training.settings import Settings
 from go1.training.shipping import ShipperBeside, start_backup
-from go1.training.start import Start, make_room, program
+from go1.training.start import Start, make_room
 from go1.training.trial import commands, deterministic, film
 from go1.vec_env import Go1VecEnv
 from trackway import run as run_folder
 from trackway.checkpoint.archive import with_members
 from trackway.checkpoint.read import read_checkpoint
-from trackway.clock import SYSTEM_CLOCK, iso
+from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import RecordingError
 from trackway.frameworks.sb3.first_step import FirstStep
 from trackway.frameworks.sb3.progress import ProgressDisplay
@@ -114,7 +113,7 @@ class _Session:
     def __post_init__(self) -> None:
         self.settings, self.origin = self.start.settings, self.start.origin
         self.total = self.settings.train.total_timesteps
-        self.manifest = self._manifest()
+        self.manifest = manifest_of(self.start)
         record = self.settings.train.record
         self.saving = self._saving() if record else None
         self.recording = (
@@ -222,7 +221,7 @@ class _Session:
         figures = {}
         if isinstance(self.envs, Go1VecEnv):
             speed = self.envs.core.velocity_along_command()[:, 0].mean()
-            figures["forward speed"] = f"{speed:.2f} m/s"
+            figures["forward speed"] = f"{speed:z.2f} m/s"
         figures["saved"] = report.saved(self.saving.status) if self.saving else "not recorded"
         figures["run"] = near(self.run.path)
         return figures
@@ -304,41 +303,3 @@ class _Session:
     def _end(self, status: str, **facts: Any) -> None:
         self.manifest |= {"status": status, "timesteps": self.learner.num_timesteps, **facts}
         run_folder.write_manifest(self.run, self.manifest)
-
-    # -- the manifest -----------------------------------------------------------------------
-
-    def _manifest(self) -> dict[str, Any]:
-        """Of a new run; or that of the run that goes on, with this attempt added."""
-        start, resumed_from = self.start, self._origin_facts()
-        attempt = {
-            "created": iso(SYSTEM_CLOCK.unix_s()),
-            "command": sys.argv,
-            "process": run_folder.this_process(),
-            **start.facts,
-            "resumed_from": resumed_from,
-            "differences": [difference.to_json() for difference in start.differences],
-            "damaged": {str(path): why for path, why in start.damaged.items()},
-        }
-        del attempt["config"]  # the run's own, below
-        if start.run is None:
-            return run_folder.new_manifest(
-                command=sys.argv,
-                name=start.name,
-                program=program(start.argv),
-                resumed_from=resumed_from,
-                **start.facts,
-                attempts=[attempt],
-            )
-        manifest = run_folder.read_manifest(start.run)
-        manifest.setdefault("attempts", [{}]).append(attempt)
-        return manifest | {
-            "status": "running",
-            "process": attempt["process"],
-            "config": self.settings.tables(),
-        }
-
-    def _origin_facts(self) -> Mapping[str, Any] | None:
-        if self.origin is None:
-            return None
-        kind = "resume" if self.origin.resumes else "fine_tune"
-        return {"kind": kind, "path": str(self.origin.path), "timestep": self.origin.timestep}
