@@ -75,7 +75,7 @@ def test_the_earlier_systems_layout_is_gone_on_with_and_said_to_be_inexact(run):
     found = settle("--model_path", folder)
 
     assert (found.origin.resumes, found.origin.timestep) == (True, 96)
-    assert "episodes and random numbers begin anew" in found.origin.inexact_because[0]
+    assert "Stable-Baselines3 alone" in found.origin.inexact_because[0]
     assert found.differences == []  # of what it does not tell nothing is said
 
 

@@ -51,8 +51,7 @@ class Checkpoint:
     @property
     def inexact_because(self) -> list[str]:
         """What it lacks of that state and what that means; empty if nothing."""
-        alone = "it was saved by Stable-Baselines3 alone: episodes and random numbers begin anew"
-        exact = self.manifest.get("exact", [alone])
+        exact = self.manifest.get("exact", ["it was saved by Stable-Baselines3 alone"])
         return [] if exact is True else list(exact)
 
     @property
