@@ -24,11 +24,13 @@ interface Props {
   height?: number
 }
 
+const READ_MS = 120
 const COLOURS = ['#2f7de1', '#e8710a', '#0f9d7a', '#c2418f', '#8a63d2', '#8a8f10', '#d23f31', '#3d8ea8', '#7a5a3a', '#5b6b7a', '#d39a00', '#3f9a3f']
 export const colourOf = (i: number): string => COLOURS[i % COLOURS.length]!
 
 export function Plot({ label, unit, times, curves, levels = [], player, height = 132 }: Props) {
   const place = useRef<HTMLDivElement>(null)
+  const legend = useRef<HTMLSpanElement>(null)
   const isDark = dark.value
   const names = curves.map((curve) => curve.name).join()
   useEffect(() => {
@@ -57,6 +59,18 @@ export function Plot({ label, unit, times, curves, levels = [], player, height =
       const x = made.valToPos(Math.min(player.time.value, player.duration.value), 'x')
       head.style.transform = `translateX(${x}px)`
     })
+    // Nobody reads more of them in a second.
+    let told = -Infinity
+    const stopTelling = effect(() => {
+      const time = player.time.value
+      if (player.playing.value && performance.now() - told < READ_MS) return
+      told = performance.now()
+      const frame = latest(times, time)
+      legend.current?.querySelectorAll('b').forEach((value, i) => {
+        const number = curves[i]?.values[frame]
+        value.textContent = number !== undefined && Number.isFinite(number) ? short(number) : '–'
+      })
+    })
     const seek = (event: PointerEvent) => {
       if (event.buttons & 1) player.seek(made.posToVal(event.clientX - made.over.getBoundingClientRect().left, 'x'))
     }
@@ -69,6 +83,7 @@ export function Plot({ label, unit, times, curves, levels = [], player, height =
     resized.observe(element)
     return () => {
       stop()
+      stopTelling()
       resized.disconnect()
       made.destroy()
     }
@@ -77,13 +92,26 @@ export function Plot({ label, unit, times, curves, levels = [], player, height =
     <div class="columns-plot" role="group" aria-label={label}>
       <div class="plot-head">
         <b>{label}</b> <small>{unit}</small>
-        <span class="keys-of-plot">
-          {curves.map(({ name, colour }) => <span key={name}><i style={{ background: colour }} />{name}</span>)}
+        <span class="keys-of-plot" ref={legend}>
+          {curves.map(({ name, colour }) => <span key={name}><i style={{ background: colour }} />{name} <b /></span>)}
         </span>
       </div>
       <div ref={place} />
     </div>
   )
+}
+
+/** The last of rising times that is not after a time. */
+function latest(times: Float64Array, time: number): number {
+  const after = times.findIndex((each) => each > time + 1e-9)
+  return Math.max(0, (after < 0 ? times.length : after) - 1)
+}
+
+/** Of about the same width while it changes. */
+function short(value: number): string {
+  const size = Math.abs(value)
+  const text = value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3)
+  return Number(text) === 0 ? '0' : text.replace('-', '−')
 }
 
 /** Limits are seen where the curve comes near; far ones would flatten it. */

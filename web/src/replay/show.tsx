@@ -18,8 +18,10 @@ export function Show({ parts, player, children }: { parts: Part[]; player: Playe
   return (
     <div class="replay">
       <div class="replay-main">
-        {facts.problem ? <p class="problem" role="status">{t('noMotion', { why: facts.problem })}</p> : <Viewer parts={parts} player={player} name={facts.key.replaceAll(':', '-')} />}
-        <Transport player={player} mark={simulated ? simulated.facts.simulated!.step * simulated.stepS : 0} />
+        <div class="watch">
+          {facts.problem ? <p class="problem" role="status">{t('noMotion', { why: facts.problem })}</p> : <Viewer parts={parts} player={player} name={facts.key.replaceAll(':', '-')} />}
+          <Transport player={player} mark={simulated ? simulated.facts.simulated!.step * simulated.stepS : 0} />
+        </div>
         {children}
         <GaitLanes loaded={lead} player={player} />
         <FallStrip loaded={lead} player={player} />

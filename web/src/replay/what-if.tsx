@@ -73,7 +73,11 @@ export function WhatIf({ run, player, waiting, failed, simulated, onAsk }: Props
       act: () => {
         opened.value = true
         here()
-        requestAnimationFrame(() => first.current?.focus())
+        requestAnimationFrame(() => {
+          first.current?.focus({ preventScroll: true })
+          // Not below the robot, which stays where it is.
+          first.current?.form?.scrollIntoView({ block: 'end' })
+        })
       },
     },
   ])
