@@ -101,14 +101,14 @@ def test_a_click_on_a_curve_leads_to_the_robot_that_moves(page, site, run):
 def test_keyboard_and_mouse_move_the_playhead(page, site, run):
     _open(page, site, "episode/0?t=0")
     read = page.get_by_role("group", name="Reward in each step").locator(".keys-of-plot b").last
-    assert read.inner_text() == "–"
+    assert read.inner_text() == "\N{EN DASH}"
     page.locator("#content").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     assert _time(page) == pytest.approx(0.04)
     library = Library(run)
     reward = library.trajectory(library.index.find("0")).columns["reward"]
-    assert float(read.inner_text().replace("−", "-")) == pytest.approx(reward[1], abs=0.002)
+    assert float(read.inner_text().replace("\N{MINUS SIGN}", "-")) == pytest.approx(reward[1], abs=0.002)
     page.keyboard.press("ArrowLeft")
     assert _time(page) == pytest.approx(0.02)
     page.keyboard.press("+")
