@@ -22,7 +22,7 @@ from trackway.sync import layout, lease
 from trackway.sync.lease import Epoch
 from trackway.sync.store import Store
 
-_AT_ONCE = 32
+_AT_ONCE = 64
 _BATCH_BYTES = 64 << 20
 
 
