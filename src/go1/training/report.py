@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -53,27 +55,42 @@ def saved(status: SavingStatus) -> str:
 
 
 def evaluation(console: Console, table: EvaluationTable, biped: bool) -> None:
-    """How well each commanded speed was followed; a biped's table tells how it stood."""
-    shown = Table(title=f"Deterministic policy, {table.seconds:g} s each", title_justify="left")
-    for name in ("command", "speed", "rms error", "falls", "foot lift", "gait", "success"):
-        shown.add_column(name, justify="right")
+    """How well each commanded speed was followed; a biped's table tells how it stood.
+
+    What could not be measured, because every robot fell too early, is a dash.
+    """
+    # Units stand above, not in every cell, and no frame: eighty columns hold it.
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    shown.title, shown.title_justify = f"Deterministic policy, {table.seconds:g} s each", "left"
+    names = [
+        "command\nm/s",
+        "speed\nm/s",
+        "rms error\nm/s",
+        f"falls\nof {table.rows[0].num_robots}",
+    ]
+    names += ["foot lift\ncm", "gait\nHz", "success\n%"]
     if biped:
-        shown.add_column("front feet down", justify="right")
-        shown.add_column("upright", justify="right")
+        names += ["front feet\ndown, %", "upright\ns"]
+    for name in names:
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in table.rows:
         cells = [
-            f"{row.command[0]:.2f} m/s",
-            f"{row.mean_speed:z.2f} m/s",
-            f"{row.rms_error:.3f} m/s",
-            f"{row.falls} of {row.num_robots}",
-            f"{100 * row.foot_lift:z.1f} cm",
-            f"{row.gait_frequency_hz:.1f} Hz",
-            f"{row.success_rate:.0%}",
+            _told(row.command[0], 2),
+            _told(row.mean_speed, 2),
+            _told(row.rms_error, 3),
+            str(row.falls),
+            _told(100 * row.foot_lift, 1),
+            _told(row.gait_frequency_hz, 1),
+            _told(100 * row.success_rate, 0),
         ]
         if biped:
-            cells += [f"{row.front_contact_fraction:.0%}", f"{row.mean_upright_s:.1f} s"]
+            cells += [_told(100 * row.front_contact_fraction, 0), _told(row.mean_upright_s, 1)]
         shown.add_row(*cells)
     console.print(shown)
+
+
+def _told(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:z.{digits}f}"
 
 
 def summary(console: Console, title: str, rows: Mapping[str, Any]) -> None:

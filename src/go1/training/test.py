@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3.common.vec_env import VecEnv
@@ -131,7 +132,11 @@ def _keep_episodes(run: RunFolder, records: list[dict[str, Any]]) -> None:
 
 
 def _show_episodes(console: Console, records: list[dict[str, Any]]) -> None:
-    table = Table("episode", "return", "steps", "ended by", "success")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for name in ("episode", "return", "steps"):
+        table.add_column(name, justify="right")
+    for name in ("ended by", "success"):
+        table.add_column(name)
     for i, record in enumerate(records, start=1):
         table.add_row(
             str(i),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,9 @@ def deterministic(model: BaseAlgorithm) -> Policy:
 def film(table: EvaluationTable, settings: Settings, path: Path, console: Console) -> Path | str:
     """Draw the robot that followed the middle command; see `film_states`."""
     row = table.rows[len(table.rows) // 2]
-    caption = f"command {row.command[0]:.2f} m/s, speed {row.mean_speed:z.2f} m/s"
+    caption = f"command {row.command[0]:.2f} m/s"
+    if not math.isnan(row.mean_speed):  # it did not fall before there was something to measure
+        caption += f", speed {row.mean_speed:z.2f} m/s"
     return film_states(row.qpos, settings, path, caption, console)
 
 
