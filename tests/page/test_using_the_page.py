@@ -1,5 +1,6 @@
 """What people do on the page."""
 
+import re
 import time
 
 import pytest
@@ -150,6 +151,32 @@ def test_pages_of_a_run_are_reached_by_keys(visit):
         for key in keys:
             page.keyboard.press(key)
         page.wait_for_selector(f"nav a[aria-current]:has-text('{heading}')")
+
+
+def test_a_spike_of_one_update_is_seen_however_smooth_the_line_is(built, visit, tmp_path):
+    run = RecordedRun(tmp_path / "models" / "spike")
+    run.train(1000)
+    run._tell("updates", n_updates=21, **{"train/approx_kl": 0.9})
+    run.train(1000)
+    run.close()
+    with serving(tmp_path / "models", built) as site:
+        page = visit(at=site).open("#/run/spike/live?smooth=0.98", ".charts canvas")
+        chart = page.locator("section.chart", has_text="KL divergence")
+        chart.scroll_into_view_if_needed()
+        chart.locator("canvas").wait_for()
+        chart.locator("summary").click()
+        with page.expect_download() as saved:
+            chart.locator("button", has_text="SVG").click()
+        drawn = saved.value.path().read_text()
+    heights = {
+        # Of the smoothed line and of the values behind it: the highest place, downwards from the top.
+        bool(thin): min(float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", path))
+        for path, thin in re.findall(
+            r'<path d="([^"]+)" fill="none" stroke="[^"]+"( stroke-opacity)?', drawn
+        )
+    }
+
+    assert heights[True] < 80 < 250 < heights[False]
 
 
 def test_an_empty_folder_teaches_how_to_fill_it(chromium, built, visit, tmp_path):

@@ -66,6 +66,7 @@ export function svg(drawing: Drawing, title: string, names: readonly string[], h
   )
   for (const { curve, shown, colour } of lines) {
     if (!curve.line) parts.push(`<path d="${around(curve.x, curve.hi, curve.lo)}" fill="${colour}" fill-opacity=".2"/>`)
+    for (const edge of curve.line ? [curve.lo] : [curve.lo, curve.hi]) parts.push(`<path d="${path(curve.x, edge)}" fill="none" stroke="${colour}" stroke-opacity=".35"/>`)
     parts.push(`<path d="${path(curve.x, shown)}" fill="none" stroke="${colour}" stroke-width="1.6"/>`)
     for (const i of curve.bad) parts.push(`<path d="M${px(curve.x[i] as number)} ${foot}v-12" stroke="${ink.bad}" stroke-width="2"/>`)
   }

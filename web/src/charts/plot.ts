@@ -94,8 +94,9 @@ export class Plot {
     const bands: uPlot.Band[] = []
     const spanGaps = lines.length > 1 // curves that were joined lack each other's places
     for (const line of lines) {
-      const quiet = { stroke: 'transparent', width: 0, points: { show: false }, spanGaps }
-      series.push(quiet, quiet, { stroke: line.colour, width: 1.5, points: { show: false }, spanGaps })
+      // What smoothing leaves out of the line stays to be seen: the edges of the band, or each value where there is none.
+      const edge = { stroke: faded(line.colour, 0.35), width: 1, points: { show: false }, spanGaps }
+      series.push(edge, edge, { stroke: line.colour, width: 1.5, points: { show: false }, spanGaps })
       bands.push({ series: [series.length - 2, series.length - 3], fill: faded(line.colour, 0.2) })
     }
     return {

@@ -6,12 +6,14 @@ import { at } from '../shell/api'
 import { useAnswer } from '../shell/ask'
 import { figure, percent } from '../shell/format'
 import { Failure } from '../shell/notices'
-import { plainName } from './layout'
+import { isCost, plainName } from './layout'
 import { eventName } from './event-words'
 import { explain as t } from './explain-words'
 import { reason } from './reason-words'
 import { metric } from './words'
 
+/** Places of one kind of event; further ones are counted. */
+const EACH = 4
 const SHOWN = 8
 const KINDS = ['component', 'episode', 'learner', 'curriculum', 'command', 'machine'] as const
 
@@ -60,7 +62,9 @@ function Told({ told }: { told: Explanation }) {
             {told.markers.length > 0 && (
               <>
                 <h3>{t('happened')}</h3>
-                <ul class="plain">{told.markers.slice(0, 12).map((marker, i) => <li key={i}>{eventName(marker.kind)} <small>{placeText(marker.at[xAxis.value])}</small></li>)}</ul>
+                <ul class="plain">{[...Map.groupBy(told.markers, (marker) => marker.kind)].map(([kind, found]) => (
+                  <li key={kind}>{eventName(kind)} <small>{found.slice(0, EACH).map((marker) => placeText(marker.at[xAxis.value])).join(', ')}{found.length > EACH && ` … (${found.length})`}</small></li>
+                ))}</ul>
               </>
             )}
           </div>
@@ -80,7 +84,7 @@ function Kind({ kind, changes, strongest }: { kind: (typeof KINDS)[number]; chan
         <tbody>
           {changes.slice(0, SHOWN).map((change) => (
             <tr key={change.key}>
-              <td>{metric.maybe(change.key) ?? plainName(change.key)}</td>
+              <td>{isCost(change.key) && '−'}{metric.maybe(change.key) ?? plainName(change.key)}</td>
               <td class="num">{figure(change.before)}</td>
               <td class="num"><b>{figure(change.during)}</b></td>
               <td><Arrow effect={change.effect} strongest={Math.min(strongest, 3)} /></td>
