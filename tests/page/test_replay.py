@@ -108,7 +108,9 @@ def test_keyboard_and_mouse_move_the_playhead(page, site, run):
     assert _time(page) == pytest.approx(0.04)
     library = Library(run)
     reward = library.trajectory(library.index.find("0")).columns["reward"]
-    assert float(read.inner_text().replace("\N{MINUS SIGN}", "-")) == pytest.approx(reward[1], abs=0.002)
+    assert float(read.inner_text().replace("\N{MINUS SIGN}", "-")) == pytest.approx(
+        reward[1], abs=0.002
+    )
     page.keyboard.press("ArrowLeft")
     assert _time(page) == pytest.approx(0.02)
     page.keyboard.press("+")
