@@ -68,7 +68,9 @@ def write_stream(folder: Path, name: str, schema: Schema, num_envs: int, kind: s
     number, row, handle, digests, rows, salt, seal = 0, 0, None, None, 0, 0, {}
     for columns in frames:
         if handle is None:
-            head = SegmentHeader("001-bench", name, number, row, num_envs, schema, kind)
+            head = SegmentHeader(
+                "001-bench", name, number, row, num_envs, schema, kind, previous=seal
+            )
             salt = open_segment(head.encode()).salt
             handle = (folder / f"{number:06d}.seg").open("wb")
             handle.write(head.encode())
