@@ -24,7 +24,7 @@ interface Props {
   height?: number
 }
 
-const READ_MS = 120
+const READ_MS = 300
 const COLOURS = ['#2f7de1', '#e8710a', '#0f9d7a', '#c2418f', '#8a63d2', '#8a8f10', '#d23f31', '#3d8ea8', '#7a5a3a', '#5b6b7a', '#d39a00', '#3f9a3f']
 export const colourOf = (i: number): string => COLOURS[i % COLOURS.length]!
 

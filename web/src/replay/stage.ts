@@ -186,7 +186,7 @@ export class Stage {
     /** Pixels, where the canvas stands on no page. */
     private readonly fixed?: [width: number, height: number],
   ) {
-    const context = canvas.getContext('webgl2', { antialias: !Stage.drawnBySoftware(), preserveDrawingBuffer: true })
+    const context = canvas.getContext('webgl2', { antialias: !Stage.drawnBySoftware(), alpha: false })
     if (!context) throw new Error('no WebGL')
     this.low = Stage.drawnBySoftware()
     this.renderer = new WebGLRenderer({ canvas, context })
