@@ -43,7 +43,9 @@ def a_checkpoint(run: RunFolder, stamp: str, timestep: int) -> None:
     facts = {"timestep": timestep, "replay": [rows], "timestamp": BEGUN_UNIX_S + timestep}
     zipped = with_members(model.getvalue(), {}, facts, BEGUN_UNIX_S)
     files.publish(run.checkpoints / f"checkpoint_{stamp}.zip", zipped)
-    files.publish(run.checkpoints / "replay" / rows, stamp.encode())
+    buffer = io.BytesIO()
+    np.savez(buffer, stamp=np.array(stamp))
+    files.publish(run.checkpoints / "replay" / rows, buffer.getvalue())
     record = orjson.dumps({"timestep": timestep})
     files.publish(run.realtime_data / "checkpoints" / f"checkpoint_{stamp}.json", record)
 

@@ -23,6 +23,7 @@ from trackway.clock import SYSTEM_CLOCK
 from trackway.errors import StreamError
 from trackway.format import pieces
 from trackway.format.part import EXACT, NOT_RESIM
+from trackway.query.other_files import look_at_other_files
 from trackway.run import find_run
 from trackway.storage.abandoned import finish_abandoned
 from trackway.storage.places import StreamFolder, attempts, find_stream
@@ -177,12 +178,16 @@ def verify_run(run: Path, as_json: bool) -> int:
     """Print what is whole and what is not.
 
     Returns:
-        0 when every stream is whole.
+        0 when every stream is whole, and every other file that tells of itself whether it is.
     """
-    reports = _reports(run)
-    status = 0 if all(report.whole for report in reports) else DAMAGED
+    reports, others = _reports(run), list(look_at_other_files(run))
+    damaged = [fault for _, fault in others if fault]
+    status = DAMAGED if damaged or not all(report.whole for report in reports) else 0
     if as_json:
-        _print_json([report.to_json() for report in reports])
+        told = [report.to_json() for report in reports]
+        if damaged:
+            told.append({"stream": None, "whole": False, "faults": damaged})
+        _print_json(told)
         return status
     console = Console(highlight=False, soft_wrap=True)
     for report in reports:
@@ -213,6 +218,11 @@ def verify_run(run: Path, as_json: bool) -> int:
                 console.print(f"  rows {note['first']} to {last} stay exact: {escape(note['why'])}")
             if note["note"] == "waited":
                 console.print(f"  training waited {note['seconds']:.3f} s before row {note['row']}")
+    if others:
+        verdict = "[red]not whole[/]" if damaged else "[green]whole[/]"
+        console.print(f"other files: {verdict}, {len(others):,} of JSON, models and scenes")
+    for fault in damaged:
+        console.print(f"  {escape(fault)}")
     return status
 
 
