@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from trackway import read_records
 from trackway.checkpoint.choose import list_checkpoints
@@ -164,6 +165,65 @@ def test_rows_of_a_replay_buffer_go_with_the_last_checkpoint_that_names_them(
     (zip_path,) = list_checkpoints(tmp_path)
     named = set(read_checkpoint(zip_path).manifest["replay"])
     assert {p.name for p in (tmp_path / "replay").iterdir()} == named
+
+
+@pytest.mark.slow
+def test_a_program_that_learns_twice_goes_through_both_again(tmp_path: Path) -> None:
+    def program() -> tuple[PPO, list[list[bytes]]]:
+        model, checkpointer = ppo(), Checkpointer(tmp_path, 64, resume_from="newest")
+        reached = []
+        for _ in range(2):
+            model.learn(128, callback=checkpointer, reset_num_timesteps=False)
+            reached.append(weights(model))
+        return model, reached
+
+    _, expected = program()
+    taken = list_checkpoints(tmp_path)
+    again, reached = program()
+
+    assert reached == expected
+    assert again.num_timesteps == 256
+    assert list_checkpoints(tmp_path) == taken  # nothing was left to train
+    taken[-1].unlink()  # as if it had been killed in its last rollout
+    again, reached = program()
+    assert reached == expected
+    assert again.num_timesteps == 256
+
+
+def test_a_learn_of_which_no_checkpoint_is_left_is_told(tmp_path: Path) -> None:
+    model = ppo()
+    for folder in (tmp_path / "first", tmp_path):
+        model.learn(64, callback=Checkpointer(folder, 64), reset_num_timesteps=False)
+
+    with pytest.raises(MismatchError, match="give each a folder"):
+        ppo().learn(64, callback=Checkpointer(tmp_path, resume_from="newest"))
+
+
+def test_other_environments_are_told(tmp_path: Path) -> None:
+    ppo().learn(64, callback=Checkpointer(tmp_path, 64))
+    settings = {"n_steps": 64, "device": "cpu"}
+    two = DummyVecEnv([lambda: gym.make("CartPole-v1")] * 2)
+    wrapped = DummyVecEnv([lambda: gym.make("CartPole-v1")])
+
+    with pytest.raises(MismatchError, match="has 1 environments, and there are 2"):
+        PPO("MlpPolicy", two, **settings).learn(
+            64, callback=Checkpointer(tmp_path, resume_from="newest")
+        )
+    with pytest.raises(MismatchError, match=r"was a .*Monitor; now there is"):
+        PPO("MlpPolicy", wrapped, **settings).learn(
+            64, callback=Checkpointer(tmp_path, resume_from="newest")
+        )
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ppo().learn(128, callback=Checkpointer(tmp_path, 64))
+    _, last = list_checkpoints(tmp_path)
+    last.write_bytes(last.read_bytes()[:-100])
+    ppo().learn(128, callback=Checkpointer(tmp_path, 64, resume_from="newest"))
+
+    assert f"{last} is passed over" in caplog.text
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from trackway.checkpoint.archive import MANIFEST
 from trackway.checkpoint.read import Checkpoint, read_checkpoint
@@ -28,11 +29,19 @@ class Choice:
     damaged: dict[Path, str] = field(default_factory=dict)
 
 
-def choose(folder: Path, at: int | None = None) -> Choice:
-    """The newest whole checkpoint of a folder; with `at`, the newest at or before that timestep."""
+def choose(folder: Path, at: int | None = None, learn: int | None = None) -> Choice:
+    """The newest whole checkpoint of a folder.
+
+    Args:
+        folder: Of the zips.
+        at: The newest at or before that timestep.
+        learn: The newest that was taken in that call of `learn` of its program, 1, 2, …
+    """
     damaged: dict[Path, str] = {}
     for path, timestep in _newest_first(folder):
         if at is not None and timestep is not None and timestep > at:
+            continue
+        if learn is not None and told(path).get("learn", 1) != learn:
             continue
         try:
             checkpoint = read_checkpoint(path)
@@ -54,13 +63,13 @@ def _newest_first(folder: Path) -> list[tuple[Path, int | None]]:
 
     Names tell local times, and a run may have been on two machines.
     """
-    told, before = [], -1
+    found, before = [], -1
     for path in list_checkpoints(folder):
         timestep = told_timestep(path)
         before = before if timestep is None else timestep
-        told.append((before, path, timestep))
-    told.sort(key=lambda each: each[0])
-    return [(path, timestep) for _, path, timestep in reversed(told)]
+        found.append((before, path, timestep))
+    found.sort(key=lambda each: each[0])
+    return [(path, timestep) for _, path, timestep in reversed(found)]
 
 
 def _order(path: Path) -> tuple[str, int]:
@@ -71,8 +80,15 @@ def _order(path: Path) -> tuple[str, int]:
 
 def told_timestep(path: Path) -> int | None:
     """What a checkpoint says of itself, unverified; None where it cannot be read."""
+    timestep = told(path).get("timestep")
+    return timestep if isinstance(timestep, int) else None
+
+
+def told(path: Path) -> dict[str, Any]:
+    """The manifest of a checkpoint, unverified; empty where it cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return int(json.loads(archive.read(MANIFEST))["timestep"])
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, RuntimeError):
-        return None
+            manifest = json.loads(archive.read(MANIFEST))
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError, RuntimeError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}

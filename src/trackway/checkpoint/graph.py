@@ -153,6 +153,7 @@ class Rebuilding(Protocol):
         arrays: Of the graph.
         adapters: Class → function that writes a state into an object of that class.
         originals: Where nothing was built afresh: the objects that were taken, by node.
+        boundaries: Classes of which objects are only written into.
         made: By node; whoever can contain himself enters himself before his parts are made.
         claimed: By id: fresh objects that are written into.
         writes: What is left to do once everything has been worked out.
@@ -161,6 +162,7 @@ class Rebuilding(Protocol):
     arrays: Mapping[str, np.ndarray[Any, Any]]
     adapters: dict[type, Callable[[Any, Any], None]]
     originals: Sequence[Any] | None
+    boundaries: tuple[type, ...]
     made: dict[int, Any]
     claimed: dict[int, Any]
     writes: list[Callable[[], None]]

@@ -54,6 +54,8 @@ def make_object(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: 
     if not isinstance(kind, type) or not has_plain_layout(kind):
         raise DoesNotFitError(f"{path} is a {node['c']}, which is no class of plain attributes")
     made = _claim(rebuild, fresh, kind)
+    if made is None and original is None and issubclass(kind, rebuild.boundaries):
+        _same(node, fresh, path)
     if made is None:
         made = object.__new__(kind)
         known: Mapping[str, Any] = {}

@@ -33,6 +33,8 @@ class Rebuild:
         arrays: Its arrays; they are copied.
         externals: Name → object, as for `Capture`.
         adapters: Class → function that writes a state into an object of that class.
+        boundaries: Classes of which the program builds every object: none is made here, where it has
+            built another one or none.
         originals: Where given, nothing built afresh is needed: everything is made new, and what is
             no state is shared with these, the objects that were taken.
 
@@ -46,12 +48,13 @@ class Rebuild:
         externals: Mapping[str, object] | None = None,
         adapters: Mapping[type, Callable[[Any, Any], None]] | None = None,
         originals: Sequence[Any] | None = None,
+        boundaries: tuple[type, ...] = (),
     ) -> None:
         if document["format"] != FORMAT:
             raise DoesNotFitError(f"its state has format {document['format']}, not {FORMAT}")
         self._roots, self._nodes, self.arrays = document["roots"], document["nodes"], arrays
         self._externals, self.adapters = dict(externals or {}), dict(adapters or {})
-        self.originals = originals
+        self.originals, self.boundaries = originals, boundaries
         self.made: dict[int, Any] = {}
         self.claimed: dict[int, Any] = {}
         self.writes: list[Callable[[], None]] = []

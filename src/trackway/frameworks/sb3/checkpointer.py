@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +14,12 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from trackway.checkpoint.archive import FORMAT
-from trackway.checkpoint.choose import choose
+from trackway.checkpoint.choose import choose, list_checkpoints, told
 from trackway.checkpoint.differences import find_differences
-from trackway.checkpoint.read import read_checkpoint
+from trackway.checkpoint.read import Checkpoint, read_checkpoint
 from trackway.checkpoint.retention import Policy
 from trackway.clock import SYSTEM_CLOCK, Clock
+from trackway.errors import MismatchError
 from trackway.frameworks.sb3.exact import restore, told_of
 from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots, Taken
@@ -26,6 +28,8 @@ from trackway.recorder.delivery import Delivery
 from trackway.recorder.outbox import Outbox
 
 _WRITER = "trackway.frameworks.sb3.checkpoint_writer"
+# How often each learner has begun to learn.
+_LEARNS: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 _log = logging.getLogger("trackway")
 
 
@@ -42,7 +46,9 @@ class Checkpointer(BaseCallback):
         keep_every: And every so many-th.
         keep_best: And so many with the highest mean return of the last episodes. A file
             `checkpoint_….zip.pin` beside a checkpoint keeps it, too.
-        resume_from: A checkpoint; or "newest": the newest whole one of the folder, if there is one.
+        resume_from: A checkpoint; or "newest": the newest whole one of the folder, if there is one. A
+            program that calls `learn` several times goes through them again: each that had come to its
+            end ends at once, as it had ended.
         close_timeout_s: How long the end of a training waits for the disk.
     """
 
@@ -65,10 +71,11 @@ class Checkpointer(BaseCallback):
         self.policy = Policy(keep_last, keep_every, keep_best)
         self.delivery = Delivery()
         self.after_restore: list[Callable[[], None]] = []
-        if resume_from == "newest":
-            self._origin = choose(self.folder).checkpoint
-        else:
-            self._origin = None if resume_from is None else read_checkpoint(Path(resume_from))
+        self._newest = resume_from == "newest"
+        named = resume_from is not None and not self._newest
+        self._origin = read_checkpoint(Path(str(resume_from))) if named else None
+        self._finished: Checkpoint | None = None  # where there is nothing left to train
+        self._learn = 0
         self._close_timeout_s, self._clock = close_timeout_s, clock
         self._number = self._next = 0
         self._snapshots: Snapshots | None = None
@@ -84,6 +91,10 @@ class Checkpointer(BaseCallback):
         self._number, self._next = state["number"], state["next"]
 
     def _on_training_start(self) -> None:
+        self._learn = _LEARNS[self.model] = _LEARNS.get(self.model, 0) + 1
+        self._finished = None
+        if self._newest:
+            self._origin = self._choose()
         self._snapshots = Snapshots(self.model, self._clock)
         self._snapshots.begin(self.locals["callback"])
         model = self.model
@@ -103,6 +114,21 @@ class Checkpointer(BaseCallback):
         self._outbox = Outbox(_WRITER, opening, clock=self._clock)
         self._next = self.every * (self.model.num_timesteps // self.every + 1)
 
+    def _choose(self) -> Checkpoint | None:
+        """The newest of this `learn`."""
+        choice = choose(self.folder, learn=self._learn)
+        for path, why in choice.damaged.items():
+            _log.warning("%s is passed over: %s", path, why)
+        if choice.checkpoint is None:
+            for path in list_checkpoints(self.folder):
+                if (learn := told(path).get("learn", 1)) > self._learn:
+                    raise MismatchError(
+                        path,
+                        f"it was taken in call {learn} of `learn`, this is call {self._learn}, and no "
+                        "checkpoint of this one is left: give each a folder",
+                    )
+        return choice.checkpoint
+
     def _on_rollout_start(self) -> None:
         assert self._snapshots is not None
         root = self.locals["callback"]
@@ -111,6 +137,8 @@ class Checkpointer(BaseCallback):
             # Before anything else: what does not fit must not go on as something else.
             failed = restore(self.model, root, origin, self._clock)
             self.num_timesteps = self.model.num_timesteps
+            if self.num_timesteps >= self.model._total_timesteps:
+                self._finished = origin
             self._snapshots.resumed(origin, self.folder)
             for hook in self.after_restore:
                 hook()
@@ -128,7 +156,7 @@ class Checkpointer(BaseCallback):
         self._in_rollout = True
 
     def _on_step(self) -> bool:
-        return True
+        return self._finished is None
 
     def _on_rollout_end(self) -> None:
         self._in_rollout = False
@@ -136,7 +164,11 @@ class Checkpointer(BaseCallback):
     def _on_training_end(self) -> None:
         if self._outbox is None:
             return
-        if self._in_rollout:
+        if self._finished is not None:
+            # A step has been made, since only a step can end a training.
+            restore(self.model, self.locals["callback"], self._finished, self._clock, begins=False)
+            self.num_timesteps = self.model.num_timesteps
+        elif self._in_rollout:
             kept = self._snapshots.kept if self._snapshots else None
             if kept is not None:
                 self._put(kept, "stopped")
@@ -169,6 +201,7 @@ class Checkpointer(BaseCallback):
             "reason": reason,
             "planned_total_timesteps": model._total_timesteps,
             "number": self._number - 1,
+            "learn": self._learn,
             "metric": float(sum(returns) / len(returns)) if returns else None,
             **taken.facts,
             **self._constant,

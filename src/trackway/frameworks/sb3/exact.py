@@ -18,7 +18,7 @@ import torch
 from gymnasium import Env
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.save_util import load_from_zip_file
-from stable_baselines3.common.vec_env import SubprocVecEnv
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.graph import DoesNotFitError, Graph, OpaqueError
@@ -145,9 +145,21 @@ def indeterminacy(device: Any) -> list[str]:
 
 
 def restore(
-    model: Any, callback: BaseCallback | None, checkpoint: Checkpoint, clock: Clock = SYSTEM_CLOCK
+    model: Any,
+    callback: BaseCallback | None,
+    checkpoint: Checkpoint,
+    clock: Clock = SYSTEM_CLOCK,
+    *,
+    begins: bool = True,
 ) -> list[str]:
     """Put a state back into a training that was built as the first one was; within `on_rollout_start`.
+
+    Args:
+        model: As of `capture`.
+        callback: As of `capture`.
+        checkpoint: It.
+        clock: What the time is read from.
+        begins: Whether a rollout now begins; else the training ends.
 
     Returns:
         Which episodes did not come out again (`tape`), sentences: then new ones have begun.
@@ -162,7 +174,8 @@ def restore(
         Env: partial(play_on, failed=failed),
     }
     try:
-        rebuild = Rebuild(*graph, externals(model), players)
+        _check_number(checkpoint.manifest.get("num_envs"), model.n_envs)
+        rebuild = Rebuild(*graph, externals(model), players, boundaries=(VecEnv, Env))
         made = {
             name: rebuild.root(name, part)
             for name, part in parts(model, callback).items()
@@ -197,7 +210,7 @@ def restore(
         write_iteration(model, loop["iteration"])
     write_rollout(model)
     restore_rng(rng)
-    if loop["point"] == "training_end" and model.use_sde:
+    if begins and loop["point"] == "training_end" and model.use_sde:
         # There, the noise of the rollout that now begins had not been drawn yet.
         (getattr(model, "actor", None) or model.policy).reset_noise(model.n_envs)
     if checkpoint.begins_anew or failed:
@@ -225,6 +238,11 @@ def _begin_anew(model: Any) -> None:
         model._last_original_obs = model.get_vec_normalize_env().get_original_obs()
     if getattr(model, "action_noise", None) is not None:
         model.action_noise.reset()
+
+
+def _check_number(there: int | None, here: int) -> None:
+    if there is not None and there != here:
+        raise DoesNotFitError(f"it has {there} environments, and there are {here}")
 
 
 def _check_shapes(own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
