@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 
 from trackway.checkpoint.archive import unpack_arrays
@@ -61,6 +62,8 @@ class ReplayJournal:
         self._written = self._offset = self._rows = self._timestep = self._pos = 0
         row_bytes = sum(a.nbytes // len(a) for a in row_arrays(buffer).values())
         self._row_bytes, self._rows_at_once = row_bytes, max(1, 4 * _CUT_BYTES // row_bytes)
+        # Of the rows that are written, to see whether somebody has given others since.
+        self._rewards = np.array(buffer.rewards)
         self._begin(timestep)
         if known is not None and known["rows"] == self._rows:
             self._segments = [tuple(segment) for segment in known["segments"]]
@@ -87,6 +90,16 @@ class ReplayJournal:
         self._written = max(self._written, self._offset)
         self._segments = [s for s in self._segments if s[2] > self._offset]
 
+    def compare(self) -> None:
+        """Begin anew where rewards have been rewritten; before a checkpoint."""
+        size, end = self._buffer.buffer_size, self._offset + self._rows
+        first = (self._buffer.pos - self._rows) % size
+        count = min(self._written, end) - self._offset
+        parts = (slice(first, min(first + count, size)), slice(0, max(0, first + count - size)))
+        own, now = (x.view(f"u{x.itemsize}") for x in (self._rewards, self._buffer.rewards))
+        if any(not np.array_equal(own[part], now[part]) for part in parts):
+            self._begin(self._timestep)
+
     def cut(self) -> Segment | None:
         """Copy the rows that no segment has, at most some megabytes of them; None if there are none."""
         end = self._offset + self._rows
@@ -98,6 +111,7 @@ class ReplayJournal:
         name = f"rows_{self._token}_{start}_{stop}.npz"
         self._segments.append((name, start, stop))
         self._written = stop
+        self._rewards[index] = self._buffer.rewards[index]
         return Segment(name, {key: array[index] for key, array in row_arrays(self._buffer).items()})
 
     def references(self) -> dict[str, Any]:
@@ -110,6 +124,7 @@ class ReplayJournal:
             "full": bool(self._buffer.full),
             # Where one array holds obs and next obs, the newest next obs lies beyond the newest row.
             "beyond": self._beyond(),
+            "episodes": {name: getattr(self._buffer, name) for name in _episodes_of(self._buffer)},
         }
 
     def _begin(self, timestep: int) -> None:
@@ -123,8 +138,16 @@ class ReplayJournal:
 
 
 def is_appended(buffer: Any) -> bool:
-    """Whether rows of such a buffer never change once they are added; hindsight rewrites them."""
-    return type(buffer) in (ReplayBuffer, DictReplayBuffer)
+    """Whether rows of such a buffer never change once they are added; hindsight keeps them, too."""
+    kind = type(buffer)
+    hindsight = kind is HerReplayBuffer and not buffer.copy_info_dict
+    return hindsight or kind in (ReplayBuffer, DictReplayBuffer)
+
+
+def _episodes_of(buffer: Any) -> tuple[str, ...]:
+    """Arrays that tell to which episodes rows belong; they are rewritten when one ends."""
+    hindsight = isinstance(buffer, HerReplayBuffer)
+    return ("ep_start", "ep_length", "_current_ep_start") if hindsight else ()
 
 
 def row_arrays(buffer: Any) -> Arrays:
@@ -180,5 +203,7 @@ def fill(buffer: Any, references: Mapping[str, Any], segments: Mapping[str, Arra
         for key, array in segments[name].items():
             own[key][index] = array[begin - start :]
     buffer.pos, buffer.full = references["pos"], references["full"]
+    for name, array in references.get("episodes", {}).items():
+        getattr(buffer, name)[...] = array
     if references["beyond"] is not None:
         buffer.observations[buffer.pos] = references["beyond"]

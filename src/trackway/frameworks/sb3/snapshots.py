@@ -89,6 +89,8 @@ class Snapshots:
         segments: list[Segment] = []
         if point is not None:
             replay = self._journal()
+            if replay is not None:
+                replay.compare()
             while replay is not None and (segment := replay.cut()) is not None:
                 segments.append(segment)
             references = None if replay is None else replay.references()

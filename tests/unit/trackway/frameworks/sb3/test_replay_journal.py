@@ -102,6 +102,31 @@ def test_a_buffer_that_somebody_else_fills_is_written_anew() -> None:
     assert len(segment.arrays["rewards"]) == 4
 
 
+@pytest.mark.parametrize("portions", [(6,), (6, 7)])
+def test_rows_whose_rewards_were_given_anew_are_written_anew(portions: tuple[int, ...]) -> None:
+    filled = Filled("plain")
+    journal, segments = ReplayJournal(filled.buffer, 2, 0), {}
+
+    def take() -> int:
+        before = len(segments)
+        journal.compare()
+        while (segment := journal.cut()) is not None:
+            segments[segment.name] = segment.arrays
+        return len(segments) - before
+
+    for rows in portions:
+        filled.add(rows)
+        journal.look(filled.timestep)
+        assert take() == 1
+    assert take() == 0
+    filled.buffer.rewards[filled.buffer.pos - 2] *= 2.0
+    assert take() == 1
+    again = Filled("plain").buffer
+    fill(again, journal.references(), segments)
+
+    assert np.array_equal(again.rewards, filled.buffer.rewards)
+
+
 def test_missing_and_damaged_segments_are_named(tmp_path: Path) -> None:
     references = {"segments": [["rows_x_0_1.npz", 0, 1]]}
     with pytest.raises(MismatchError, match="rows_x_0_1"):
@@ -113,6 +138,14 @@ def test_missing_and_damaged_segments_are_named(tmp_path: Path) -> None:
         read_segments(tmp_path / "c.zip", references)
 
 
-def test_hindsight_rewrites_its_rows_so_it_is_not_appended() -> None:
-    assert not is_appended(HerReplayBuffer.__new__(HerReplayBuffer))
+class OfOnesOwn(ReplayBuffer):
+    pass
+
+
+def test_a_buffer_that_may_keep_more_than_rows_is_not_appended() -> None:
+    hindsight = HerReplayBuffer.__new__(HerReplayBuffer)
+    hindsight.copy_info_dict = True
+
+    assert not is_appended(hindsight)
+    assert not is_appended(OfOnesOwn.__new__(OfOnesOwn))
     assert is_appended(Filled("dict").buffer)
