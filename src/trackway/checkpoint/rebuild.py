@@ -97,7 +97,9 @@ class Rebuild:
             case "s":
                 return np.frombuffer(bytes.fromhex(value["v"]), value["s"])[0]
             case "x":
-                return self._externals[value["x"]]
+                if (name := value["x"]) not in self._externals:
+                    raise DoesNotFitError(f"{path} was {name}, and there is none")
+                return self._externals[name]
             case "e":
                 return functions.found(value["e"], fresh, path)[value["v"]]
             case _:

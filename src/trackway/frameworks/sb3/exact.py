@@ -95,7 +95,8 @@ def capture(
         given: What the program had given before it began.
     """
     missing: list[str] = []
-    of_workers = partial(workers.capture, missing=missing)
+    around: list[str] = []
+    of_workers = partial(workers.capture, missing=missing, around=around)
     outside = externals(model) if given is None else given.externals
     taker = Capture(outside, BOUNDARIES, {SubprocVecEnv: of_workers}, taped)
     iteration = read_iteration(model)
@@ -119,7 +120,7 @@ def capture(
     taker.add("replay", replay)
     taker.add("rng", capture_rng())
     graph = taker.finish()
-    inexact += [*graph.unsupported, *missing]
+    inexact += [*graph.unsupported, *missing, *around]
     begins_anew |= bool(missing)
     return Snapshot(graph, point, model.num_timesteps, iteration, inexact, begins_anew)
 

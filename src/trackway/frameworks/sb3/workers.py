@@ -35,19 +35,21 @@ _PLUMBING = frozenset(
 )
 
 
-def capture(venv: SubprocVecEnv, missing: list[str]) -> dict[str, Any]:
+def capture(venv: SubprocVecEnv, missing: list[str], around: list[str]) -> dict[str, Any]:
     """The state of every worker: its environment, and its process's own random generators.
 
     Args:
         venv: The VecEnv.
         missing: Is told what could not be taken, sentences.
+        around: Is told the same of what the program gives to the environments.
     """
     if not getattr(venv, _CAPTURE, False):
         venv.set_attr(_CAPTURE, capture_here)
         venv.set_attr(_RESTORE, restore_here)
         setattr(venv, _CAPTURE, True)
     found = venv.env_method(_CAPTURE)
-    missing += dict.fromkeys(sentence for worker in found for sentence in worker.pop("missing"))
+    for told, name in ((missing, "missing"), (around, "around")):
+        told += dict.fromkeys(sentence for worker in found for sentence in worker.pop(name))
     return {
         "workers": found,
         "local": {
@@ -93,12 +95,18 @@ def capture_here() -> dict[str, Any]:
         taker.add("env", env)
     except OpaqueError as error:  # which would end the worker, and the training with it
         missing.append(str(error))
+    taker.add("rng", capture_rng())
+    known = len(taker.graph.unsupported)
     for surroundings in _surroundings:
         surroundings.take(taker)
-    taker.add("rng", capture_rng())
+    around = taker.graph.unsupported[known:]
     graph = taker.finish()
-    missing += graph.unsupported
-    return {"document": json.dumps(graph.document()), "arrays": graph.arrays, "missing": missing}
+    return {
+        "document": json.dumps(graph.document()),
+        "arrays": graph.arrays,
+        "missing": missing + [each for each in graph.unsupported if each not in around],
+        "around": around,
+    }
 
 
 def restore_here(state: dict[str, Any]) -> list[str]:
