@@ -43,10 +43,13 @@ class NamedData:
     def __init__(self) -> None:
         self.found: dict[str, tuple[Any, set[str]]] = {}
         self._seen: dict[int, Any] = {}
+        self._ahead: list[Any] = []
 
     def follow(self, code: Iterable[Any]) -> None:
         """Look through such functions and classes."""
-        for x in code:
+        self._ahead += code
+        while self._ahead:
+            x = self._ahead.pop()
             if id(x) in self._seen:
                 continue
             self._seen[id(x)] = x
@@ -61,7 +64,7 @@ class NamedData:
             for name, value in list(vars(base).items()):
                 function = getattr(value, "__func__", getattr(value, "fget", value))
                 if isinstance(function, types.FunctionType):
-                    self.follow([function])
+                    self._ahead.append(function)
                 elif _is_data(name, value):
                     for owner in own:  # who has it from another may get one of his own
                         self._note(f"{owner.__module__}:{owner.__qualname__}", owner, name)
@@ -85,7 +88,7 @@ class NamedData:
         value = owner.get(name)
         if isinstance(value, type | types.FunctionType):
             if _goes_with(value.__module__, whose):
-                self.follow([value])
+                self._ahead.append(value)
         elif _is_data(name, value):
             self._note(module, owner, name)
 

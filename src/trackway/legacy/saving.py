@@ -256,9 +256,9 @@ class RealTimeSavingCallback(BaseCallback):
         self._session = Session(
             self._options(), observer, self.num_timesteps, self._guard, self._clock
         )
-        self._session.begins(self.locals)
         atexit.register(self.close)
         self._say(f"recording to {self.save_dir}")
+        self._session.begins(self.locals)
 
     def _begin_streams(self) -> None:
         self._end_streams(RecorderCallback.close)  # of a training that was broken off
