@@ -95,7 +95,7 @@ class Capture:
         if (take := _TAKERS.get(kind)) is None:
             if isinstance(x, np.generic) and x.dtype.kind in "biuf":
                 return {"s": x.dtype.str, "v": x.tobytes().hex()}
-            if isinstance(x, enum.Enum):
+            if isinstance(x, enum.Enum) or _is_member(x):
                 return {"e": functions.code_name(kind, path), "v": x.name}
             if isinstance(x, functions.CODE):
                 return {"c": functions.code_name(x, path)}
@@ -189,6 +189,12 @@ class Capture:
         if torch_objects.is_tensor(x):
             return torch_objects.take_tensor(self, x)
         return objects.take_object(self, x, path)
+
+
+def _is_member(x: Any) -> bool:
+    """Whether it is one of an enum of C++, such as MuJoCo's."""
+    members = getattr(type(x), "__members__", None)
+    return isinstance(members, dict) and getattr(x, "name", None) in members
 
 
 _TAKERS: dict[type, Callable[[Capture, Any, Path], Node]] = {

@@ -14,6 +14,7 @@ import builtins
 import dis
 import sys
 import types
+import weakref
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -25,6 +26,8 @@ _LIBRARIES = frozenset(
 )
 _INSTALLED = ("site-packages", "dist-packages")
 _MACHINERY = ("__", "_abc_")
+# Made again from what they refer to, without which they are empty.
+_CACHES = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
 _CODE = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -130,8 +133,8 @@ def _is_installed(module: str) -> bool:
 
 
 def _is_data(name: str, value: Any) -> bool:
-    """Whether it is neither code nor a descriptor, as slots and cached properties are."""
-    code = isinstance(value, _CODE) or hasattr(type(value), "__get__")
+    """Whether it is neither code nor a descriptor, as slots and cached properties are, nor a cache."""
+    code = isinstance(value, (*_CODE, *_CACHES)) or hasattr(type(value), "__get__")
     return not code and not name.startswith(_MACHINERY)
 
 

@@ -101,7 +101,7 @@ class Rebuild:
                     raise DoesNotFitError(f"{path} was {name}, and there is none")
                 return self._externals[name]
             case "e":
-                return functions.found(value["e"], fresh, path)[value["v"]]
+                return functions.found(value["e"], fresh, path).__members__[value["v"]]
             case _:
                 return functions.found(value["c"], fresh, path)
 

@@ -35,9 +35,11 @@ class _TooLargeError(Exception):
 
 
 class _Careful(Capture):
-    """Takes nothing that is large."""
+    """Takes things apart to compare them in this process; nothing that is large."""
 
     def value(self, x: Any, path: Any) -> Any:
+        if isinstance(x, set | frozenset) and _PLAIN.issuperset(map(type, x)):
+            return {"s": type(x).__name__, "v": frozenset(x)}  # whatever its order
         size = x.nbytes if isinstance(x, np.ndarray) or is_tensor(x) else 0
         if size > _LARGEST_BYTES:
             raise _TooLargeError
@@ -95,8 +97,9 @@ class Surroundings:
             path, mark = f"{key}.{name}", taker.mark()
             taken, reference = taker.attempt(value, path)
             if not taken:
-                if was.opaque and value is was.value and callable(value):
-                    taker.graph.unsupported.pop()  # compiled code, perhaps
+                compiled = was.opaque and value is was.value and callable(value)
+                if compiled or (was.told and self._looked_at(value, path).told == was.told):
+                    taker.graph.unsupported.pop()
                 continue
             unknown = _code_in(taker.originals[mark.nodes :]) - was.code
             if was.external and reference == {"r": mark.nodes}:
@@ -129,14 +132,16 @@ class Surroundings:
         taker = _Careful(self._externals, self._boundaries)
         mark = taker.mark()
         try:
-            taker.value(value, path)
+            reference = taker.value(value, path)
         except _TooLargeError:
             return _Was(value, fixed=True)
         except (OpaqueError, RecursionError):
             return _Was(value, opaque=True)
         code = _code_in(taker.originals)
-        plain = isinstance(value, CODE) or not taker.originals
-        return _Was(value, fixed=plain, told=taker.told_since(mark), code=code)
+        alone = not taker.originals
+        fixed = isinstance(value, CODE) or (alone and not isinstance(value, set))
+        told = reference if alone else taker.told_since(mark)
+        return _Was(value, fixed=fixed, told=told, code=code)
 
 
 def is_given(root: str) -> bool:

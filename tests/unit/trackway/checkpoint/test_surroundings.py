@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from trackway.checkpoint.named_data import NamedData
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.surroundings import Surroundings
 
+cache: Any = weakref.WeakKeyDictionary()
 level, shared, table = 1, {"gain": [1.0]}, np.zeros(200_000)
 
 
@@ -30,7 +33,7 @@ class Climbs:
         further()
 
     def look(self) -> float:
-        return self.best + float(table[0]) + len(self.limits)
+        return self.best + float(table[0]) + len(self.limits) + len(cache)
 
 
 def further() -> None:
@@ -52,6 +55,23 @@ def carried(taken: Surroundings, into: Any, *names: str, taker: Capture | None =
     looked_at(into, *names).put(rebuild)
     rebuild.write()
     return graph.unsupported
+
+
+def test_words_and_enums_that_stay_as_they_are_take_nothing_from_a_checkpoint() -> None:
+    solver = mujoco.mjtSolver.mjSOL_PGS
+    owner = SimpleNamespace(
+        words={"a", "b"}, names=(frozenset({"c", "d"}),), task={"solver": solver}
+    )
+    surroundings = looked_at(owner, *vars(owner))
+    assert carried(surroundings, SimpleNamespace(), *vars(owner)) == []
+
+    owner.words.add("c")
+    owner.task["solver"] = mujoco.mjtSolver.mjSOL_CG
+    fresh = SimpleNamespace(words={"a", "b"}, names=(), task={"solver": solver})
+    told = carried(surroundings, fresh, *vars(owner))
+
+    assert told == ["owner.words is a set whose order is another one in another process"]
+    assert fresh.task == owner.task
 
 
 def test_what_has_changed_is_put_back_and_the_rest_is_the_programs() -> None:
