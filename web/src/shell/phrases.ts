@@ -56,6 +56,7 @@ export const PHRASES: Record<string, string> = {
   'the replay buffer ({kind}) is not kept: it is filled anew': '리플레이 버퍼({kind})는 저장되지 않아 처음부터 다시 채웁니다',
   'the running episodes are not gone on with: where this is resumed, new ones begin': '진행 중이던 에피소드는 이어지지 않습니다. 여기서 재개하면 새 에피소드가 시작됩니다',
   '{name} is no VecEnv whose environments could be tried one by one': '{name}은(는) 환경을 하나씩 시험해 볼 수 있는 VecEnv가 아닙니다',
+  'it has {there} environments, and there are {here}': '체크포인트의 환경은 {there}개인데 지금은 {here}개입니다',
   'the environments have not been tried yet: that takes {steps} steps of each': '환경을 아직 시험하지 않았습니다. 각각 {steps}스텝이 필요합니다',
   'a later episode differs: something outlives a reset elsewhere': '나중 에피소드가 달라집니다. 리셋 뒤에도 다른 곳에 남는 것이 있습니다',
   'its state cannot be put together: {why}': '상태를 다시 조립할 수 없습니다: {why}',
