@@ -92,6 +92,9 @@ class Surroundings:
         """Add what has changed; what has and cannot be taken, or found again, is named."""
         for (key, name), was in self._was.items():
             value = _read(self._owners[key], name)
+            # Nearly always so, and the training waits.
+            if value is was.value and was.fixed:
+                continue
             if value is NOTHING or _is_same(value, was):
                 continue
             path, mark = f"{key}.{name}", taker.mark()
@@ -150,10 +153,10 @@ def is_given(root: str) -> bool:
 
 
 def _is_same(value: Any, was: _Was) -> bool:
-    """Without a closer look."""
+    """Whether a plain value is another object, but no other value."""
     if type(value) in _PLAIN and type(value) is type(was.value):
         return bool(value == was.value or (value != value and was.value != was.value))
-    return was.fixed and value is was.value
+    return False
 
 
 def _code_in(originals: Iterable[Any]) -> set[types.CodeType]:
@@ -161,9 +164,10 @@ def _code_in(originals: Iterable[Any]) -> set[types.CodeType]:
 
 
 def _read(owner: Any, name: str) -> Any:
-    if isinstance(owner, dict):
+    kind = type(owner)
+    if kind is dict:
         return owner.get(name, NOTHING)
-    if isinstance(owner, type):
+    if issubclass(kind, type):
         return vars(owner).get(name, NOTHING)
     return getattr(owner, name, NOTHING)
 
