@@ -2,74 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
-from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
-from tests.support.programs import trackway_command, wait_for
-from tests.support.streams import Bench
+from tests.support.shipping import mirror, record, shipped, shipper, values
 
 from trackway import files
-from trackway.errors import FencedError, StreamError, SyncError, UnreachableError
+from trackway.errors import UnreachableError
 from trackway.format.shipment import decode
 from trackway.run import RunFolder, new_manifest, write_manifest
 from trackway.storage.archive.compact import compact_run
-from trackway.storage.places import attempts
-from trackway.storage.reader import Reader, read
-from trackway.sync import layout, lease
+from trackway.sync import layout
 from trackway.sync.acknowledged import acknowledged_file
 from trackway.sync.changes import Scanner, Shipped
 from trackway.sync.folder_store import FolderStore
-from trackway.sync.follower import Follower
 from trackway.sync.mirror import Mirror, runs
-from trackway.sync.shipper import Shipper
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path / "here" / "달리기 1", capacity=64, segment_rows=40)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return FolderStore(tmp_path / "store")
-
-
-def shipper(bench, store, **options) -> Shipper:
-    return Shipper(RunFolder(bench.run), store, clock=bench.clock, **options)
-
-
-def shipped(bench, store) -> None:
-    """Everything there is, by a process that comes and goes."""
-    process = shipper(bench, store)
-    process.run(until_done=True)
-    process.close()
-
-
-def mirror(store, tmp_path, run="달리기 1") -> Mirror:
-    there = Mirror(store, run, tmp_path / "there")
-    there.poll()
-    return there
-
-
-def values(run) -> np.ndarray:
-    return read(run, "steps")["reward"]
-
-
-def record(bench, count) -> None:
-    for _ in range(0, count, 10):
-        bench.commit(10)
-        bench.step()
 
 
 def test_what_was_recorded_here_is_read_there(bench, store, tmp_path):
@@ -237,86 +189,6 @@ def test_records_never_come_before_the_model_they_name(bench, store, tmp_path):
     assert (there.path / "realtime_data/checkpoints/checkpoint_1.json").exists()
 
 
-def test_whoever_takes_over_fences_the_one_before(bench, store, tmp_path):
-    record(bench, 50)
-    zombie = shipper(bench, store)
-    zombie.run(until_done=True)
-    prefix = layout.rank_prefix("달리기 1", 0)
-
-    lease.claim(store, prefix, "another", bench.clock)
-    record(bench, 20)
-
-    with pytest.raises(FencedError, match="has taken this run over"):
-        zombie.run(until_done=True)
-    # What it shipped after that lies beyond the end of its epoch.
-    assert len(values(mirror(store, tmp_path).path)) == 50
-    assert lease.end(store, prefix, 1, "steps") > lease.epochs(store, prefix)[-1].ends["steps"]
-
-
-def test_a_store_that_is_a_folder_is_resumed_from_like_any_other(bench, store, tmp_path):
-    (tmp_path / "elsewhere").mkdir()
-    says = "import os; print(os.environ['TRACKWAY_STORE'], 'TRACKWAY_CLAIMED_UNIX' in os.environ)"
-    program = {"folder": str(tmp_path), "resume": [sys.executable, "-c", says]}
-    write_manifest(RunFolder(bench.run), new_manifest(command=["x"], config={}, program=program))
-    shipped(bench, store)
-
-    resumed = subprocess.run(
-        trackway_command("resume", "../store", bench.run.name),
-        cwd=tmp_path / "elsewhere",
-        capture_output=True,
-        text=True,
-    )
-
-    assert resumed.returncode == 0, resumed.stderr
-    told, claimed = resumed.stdout.split()
-    assert (Path(told).is_absolute(), Path(told).resolve()) == (True, tmp_path / "store")
-    assert claimed == "True"
-    assert (tmp_path / "elsewhere" / "models" / bench.run.name / "run.json").exists()
-
-
-def test_of_two_who_claim_at_once_one_holds_the_run(store):
-    clock = FakeClock()
-
-    class Racing(FolderStore):
-        def create(self, key, data):
-            if "epochs" in key and not self.raced:
-                self.raced = True
-                lease.claim(store, "runs/a/0/", "faster", clock)
-            return super().create(key, data)
-
-    racing = Racing(store._path)
-    racing.raced = False
-
-    with pytest.raises(FencedError):
-        lease.claim(racing, "runs/a/0/", "slower", clock)
-    assert [epoch.writer for epoch in lease.epochs(store, "runs/a/0/")] == ["faster"]
-
-
-def test_two_shippers_of_one_folder_are_one_too_many(bench, store):
-    first = shipper(bench, store)
-
-    with pytest.raises(SyncError, match="another process ships"):
-        shipper(bench, store)
-    first.close()
-
-
-def test_a_copy_of_the_folder_with_the_same_identity_is_found_out(bench, store, tmp_path):
-    record(bench, 30)
-    shipped(bench, store)
-    copy = tmp_path / "copy" / bench.run.name
-    shutil.copytree(bench.run, copy)
-    first = shipper(bench, store)
-    first.ship()
-    second = Shipper(RunFolder(copy), store, clock=bench.clock)
-    second.ship()
-    files.publish(copy / "realtime_data/a.json", b"[2]")
-    second.ship()
-    files.publish(bench.run / "realtime_data/a.json", b"[1]")
-
-    with pytest.raises(SyncError, match="same identity"):
-        first.ship()
-
-
 def test_an_emptied_store_is_filled_again(bench, store, tmp_path):
     record(bench, 50)
     shipped(bench, store)
@@ -420,104 +292,6 @@ def test_a_quick_look_sees_what_is_published_and_a_thorough_one_what_is_changed_
     files.publish(folder / "episodes_4.json", b"[]")
     files.publish(folder / "episodes_0.json", b"[3]")
     assert sorted(look()) == ["episodes_0.json", "episodes_4.json"]
-
-
-@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b"])
-def test_a_store_cannot_make_a_mirror_write_elsewhere(bench, store, tmp_path, path):
-    from trackway.format.shipment import Entry, ShipmentHeader, encode
-
-    record(bench, 10)
-    shipped(bench, store)
-    prefix = layout.rank_prefix("달리기 1", 0)
-    count = lease.end(store, prefix, 1, "live")
-    header = ShipmentHeader(
-        "w", "s", 1, "live", count, 0.0, (Entry(path, "file", size=1, sha256="x"),)
-    )
-    store.create(layout.shipment_key(prefix, 1, "live", count), encode(header, [b"x"]))
-
-    with pytest.raises(SyncError, match="no file of a run"):
-        mirror(store, tmp_path)
-
-
-def test_days_without_a_network_bring_the_live_view_back_first(bench, store, tmp_path):
-    files.publish(bench.folder.attempt.path / "updates" / "000000.seg", os.urandom(100))
-    for number in range(6):
-        name = f"{number:06d}.seg"
-        files.publish(bench.folder.attempt.path / "joints" / name, os.urandom(9 << 20))
-    process = shipper(bench, store)
-    process.ship()
-    process.close()
-
-    there = mirror(store, tmp_path)
-
-    attempt = there.path / bench.folder.attempt.path.relative_to(bench.run)
-    assert (attempt / "updates" / "000000.seg").exists()
-    assert len(list((attempt / "joints").glob("*.seg"))) < 6
-
-
-def test_several_writers_of_one_run_appear_as_one_run(bench, store, tmp_path):
-    other = Bench(tmp_path / "elsewhere" / bench.run.name, capacity=64)
-    record(bench, 20)
-    record(other, 30)
-    files.publish(bench.run / "realtime_data/episodes/episodes_1.json", b"[0]")
-    files.publish(other.run / "realtime_data/episodes/episodes_1.json", b"[1]")
-    shipped(bench, store)
-    second = shipper(other, store, rank=1)
-    second.run(until_done=True)
-    second.close()
-
-    follower = Follower(store, tmp_path / "there")
-    follower.catch_up()
-
-    there = tmp_path / "there" / bench.run.name
-    rows = [len(Reader(a.stream("steps")).poll()) for a in attempts(there)]
-    assert sorted(rows) == [20, 30]
-    assert (there / "realtime_data/episodes/episodes_1.json").read_bytes() == b"[0]"
-    assert (there / "ranks/1/realtime_data/episodes/episodes_1.json").read_bytes() == b"[1]"
-
-
-def test_a_run_that_is_damaged_in_the_store_keeps_no_other_from_growing(bench, store, tmp_path):
-    other = Bench(tmp_path / "here" / "other", capacity=64)
-    shippers = [shipper(which, store) for which in (bench, other)]
-    for which, process in zip((bench, other), shippers, strict=True):
-        record(which, 20)
-        process.ship()
-    (shipment,) = store._path.glob("runs/other/0/e000001/steps/*")
-    shipment.write_bytes(b"nonsense")
-    Follower(store, tmp_path / "asked").catch_up()
-    assert len(values(tmp_path / "asked" / bench.run.name)) == 20
-    stop, follower = threading.Event(), Follower(store, tmp_path / "there")
-    thread = threading.Thread(target=follower.follow, args=(stop,))
-    thread.start()
-
-    def arrived() -> int:
-        with contextlib.suppress(StreamError, FileNotFoundError):  # nothing yet
-            return len(values(tmp_path / "there" / bench.run.name))
-        return 0
-
-    for rows in (20, 30, 40):
-        wait_for(lambda rows=rows: arrived() == rows)
-        record(bench, 10)
-        shippers[0].ship()
-    stop.set()
-    thread.join()
-    for process in shippers:
-        process.close()
-
-
-def test_a_cache_that_is_full_lets_the_steps_of_the_oldest_go_first(bench, store, tmp_path):
-    record(bench, 60)
-    files.publish(bench.run / "realtime_data/episodes/episodes_1.json", b"[0]")
-    shipped(bench, store)
-
-    follower = Follower(store, tmp_path / "there", cache_bytes=4000)
-    follower.catch_up()
-    follower.catch_up()
-
-    there = tmp_path / "there" / bench.run.name
-    assert (there / "realtime_data/episodes/episodes_1.json").exists()
-    assert not list(there.rglob("*.seg"))
-    assert not list(there.rglob("*.open"))
 
 
 def test_a_full_disk_here_delays_and_loses_nothing(bench, store, tmp_path, monkeypatch):
