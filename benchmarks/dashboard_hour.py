@@ -12,9 +12,7 @@ Prints the server's memory at every tenth of the way.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +23,10 @@ from urllib.request import urlopen
 
 import numpy as np
 import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the stand-in of the tests
+
+from tests.support.listener import listen
 
 from trackway import Field, Recorder, Schema
 from trackway.probes.machine import SYSTEM_SCHEMA
@@ -75,21 +77,6 @@ def feed(run: Path, seconds: int, times: float) -> None:
         sys.stdin.read(1)  # the run stays alive until it was looked at
 
 
-def listen(port: int, run: str) -> socket.socket:
-    """A browser that takes what it gets."""
-    link = socket.create_connection(("127.0.0.1", port))
-    path = f"/api/runs/{run}/live?keys={','.join(KEYS)}&x=timestep"
-    link.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-
-    def read() -> None:
-        with contextlib.suppress(OSError):
-            while link.recv(1 << 16):
-                pass
-
-    threading.Thread(target=read, daemon=True).start()
-    return link
-
-
 def browse(address: str, over: threading.Event) -> None:
     """Ask what the page asks beside the stream of events."""
     due = dict.fromkeys(ASKED_S, 0.0)
@@ -134,7 +121,7 @@ def watch(server: subprocess.Popen[str], writer: subprocess.Popen[str], seconds:
         psutil.Process(server.pid),
     )
     port, over = int(address.rsplit(":", 1)[1].strip("/")), threading.Event()
-    browsers = [listen(port, "now") for _ in range(3)]
+    browsers = [listen(port, "now", KEYS) for _ in range(3)]
     asking = threading.Thread(target=browse, args=(address, over))
     asking.start()
     ended = threading.Thread(target=writer.stdout.readline)  # type: ignore[union-attr]

@@ -5,7 +5,6 @@ TRACKWAY_STREAMING_S=300 streams for so many seconds.
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import psutil
 import pytest
+from tests.support.listener import listen
 
 from trackway import Field, Recorder, Schema
 from trackway.dashboard.static import BUILT
@@ -55,22 +55,6 @@ def recording(run) -> Iterator[object]:
             thread.join()
 
 
-def listen(port: int, name: str) -> socket.socket:
-    """A browser that takes what it gets."""
-    keys = ",".join(f"steps:f{i}" for i in range(FIELDS))
-    link = socket.create_connection(("127.0.0.1", port))
-    asked = f"GET /api/runs/{name}/live?keys={keys}&x=timestep HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    link.sendall(asked.encode())
-
-    def read() -> None:
-        with contextlib.suppress(OSError):
-            while link.recv(1 << 16):
-                pass
-
-    threading.Thread(target=read, daemon=True).start()
-    return link
-
-
 def test_streaming_takes_no_memory(tmp_path):
     environment = {**os.environ, "TRACKWAY_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "trackway", "serve", str(tmp_path / "models"), "--port", "0"]
@@ -80,7 +64,7 @@ def test_streaming_takes_no_memory(tmp_path):
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server,
     ):
         port = int(server.stdout.readline().rsplit(":", 1)[1].strip().strip("/"))
-        browsers = [listen(port, "now") for _ in range(3)]
+        browsers = [listen(port, "now", [f"steps:f{i}" for i in range(FIELDS)]) for _ in range(3)]
         process, sizes, rows = psutil.Process(server.pid), [], []
         end_s = time.monotonic() + SECONDS
         while time.monotonic() < end_s:
