@@ -64,12 +64,8 @@ class RecordedEnvs:
                 step = _ended(self._actions, obs, rewards, dones, infos)
             else:  # Nearly always so: the same object serves again.
                 step = self._step
-                step.actions, step.obs, step.rewards, step.infos = (
-                    self._actions,
-                    obs,
-                    rewards,
-                    infos,
-                )
+                step.actions, step.obs = self._actions, obs
+                step.rewards, step.infos = rewards, infos
                 step.terminated = step.truncated = dones
         except Exception as error:  # noqa: BLE001 - a VecEnv may return anything; training goes on
             self._guard.failed("understand a step", error)
