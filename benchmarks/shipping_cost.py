@@ -32,8 +32,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the server of the tests
 
-from benchmarks.nowhere import nowhere
 from tests.support.far_bucket import far_bucket
+from tests.support.nowhere import nowhere
 
 from go1.training.environments import training_envs
 from go1.training.learner import make_learner
