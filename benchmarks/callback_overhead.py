@@ -5,18 +5,19 @@
 
 The same learner trains on the same robots in turns: a stretch without callbacks, one that saves
 every 1000 timesteps, one every 100, and again, each round in another order. Machines are noisy, and
-noise only ever takes time, so the best stretch of each case is compared, and beside it the median of
-the rounds' ratios. A stretch begins with a rollout that is not counted: its first step begins a
-stream, its beginning captures everything for the first time, the writer process starts. What that and
-the end of a recording take, a training pays once; it is printed apart. CPU is that of the trainer with
-all its threads, without the writer, which is nice and has idle time to use.
+noise only ever takes time. A stretch is long enough to meet some in every round, so it is timed in
+pieces of 64 steps of all robots: of each piece the best round counts, and the sums are compared.
+Beside it stands the median of the rounds' ratios, with its error. A stretch begins with a rollout that
+is not counted: its first step begins a stream, its beginning captures everything for the first time,
+the writer process starts. What that and the end of a recording take, a training pays once; it is
+printed apart. CPU is that of the trainer with all its threads, without the writer, which is nice and
+has idle time to use.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
@@ -35,6 +37,7 @@ from trackway.legacy import ComprehensiveSavingCallback, CurriculumCallback
 # The curriculum belongs to the callbacks, its effect on the robots does not: they have it always.
 TRAINING, RAND_POWER = 5_000_000, 0.1
 GOALS = {1000: 0.97, 100: 0.93}
+PIECE = 64  # steps of all robots
 
 
 def learner(num_envs: int) -> PPO:
@@ -61,38 +64,69 @@ class Stopwatch(BaseCallback):
     """The first callback of a list: its events enclose the training and nothing else.
 
     It starts with the second rollout.
+
+    Attributes:
+        at: The wall and the trainer's processors, s, where a piece ends and the next begins, `[pieces + 1, 2]`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._rollouts = 0
-        self.started: tuple[float, float] | None = None
+        self._rollouts = self._steps = 0
+        self.at: list[tuple[float, float]] = []
 
     def _on_rollout_start(self) -> None:
         self._rollouts += 1
         if self._rollouts == 2:
-            self.started = (time.perf_counter(), time.process_time())
+            self._note()
 
     def _on_step(self) -> bool:
+        if self.at:
+            self._steps += 1
+            if self._steps % PIECE == 0:
+                self._note()
         return True
 
     def _on_training_end(self) -> None:
-        started = self.started or (0.0, 0.0)
-        self.wall_s = time.perf_counter() - started[0]
-        self.cpu_s = time.process_time() - started[1]
+        self._note()
+
+    def _note(self) -> None:
+        self.at.append((time.perf_counter(), time.process_time()))
+
+
+class Times:
+    """What the stretches of one case took, s.
+
+    Attributes:
+        pieces: The wall and the processors, of every round, `[rounds, pieces, 2]`.
+        around: What came before and after, `[rounds]`.
+    """
+
+    def __init__(self) -> None:
+        self.pieces: list[np.ndarray] = []
+        self.around: list[float] = []
+
+    def best(self) -> np.ndarray:
+        """Of each piece the best round, `[2]`."""
+        return np.min(self.pieces, axis=0).sum(axis=0)
+
+    def rounds(self) -> np.ndarray:
+        """`[rounds]`."""
+        return np.sum(self.pieces, axis=1)[:, 0]
 
 
 def stretch(
-    model: PPO, steps: int, saving: ComprehensiveSavingCallback | None = None
-) -> tuple[float, float, float]:
-    """Train so many steps: seconds of training, of it on processors, and around it."""
+    model: PPO, steps: int, times: Times, saving: ComprehensiveSavingCallback | None = None
+) -> None:
+    """Train so many steps."""
     watch, start_s = Stopwatch(), time.perf_counter()
     callbacks = (
         [watch] if saving is None else [watch, CurriculumCallback(TRAINING, RAND_POWER), saving]
     )
     rollout = model.n_steps * model.n_envs
     model.learn(rollout + steps, callback=CallbackList(callbacks), log_interval=None)
-    return watch.wall_s, watch.cpu_s, time.perf_counter() - start_s - watch.wall_s
+    pieces = np.diff(watch.at, axis=0)
+    times.pieces.append(pieces)
+    times.around.append(time.perf_counter() - start_s - pieces[:, 0].sum())
 
 
 def main() -> None:
@@ -105,13 +139,11 @@ def main() -> None:
     steps = arguments.steps or (12_288 if arguments.num_envs < 128 else 98_304)
 
     model = learner(arguments.num_envs)
-    stretch(model, steps // 4)  # warm
+    stretch(model, steps // 4, Times())  # warm
     # How often is saved, and whether every step is kept in the streams as well.
     kinds = [(every, streams) for streams in (True, False) for every in arguments.frequencies]
     cases: list[tuple[int, bool] | None] = [None, *kinds]
-    wall: dict[tuple[int, bool] | None, list[float]] = {case: [] for case in cases}
-    cpu: dict[tuple[int, bool] | None, list[float]] = {case: [] for case in cases}
-    around: dict[tuple[int, bool] | None, list[float]] = {case: [] for case in cases}
+    times = {case: Times() for case in cases}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(arguments.rounds):
             turn = number % len(cases)
@@ -126,24 +158,24 @@ def main() -> None:
                         checkpoint_frequency=10_000,
                         verbose=0,
                     )
-                for figures, figure in zip(
-                    (wall, cpu, around), stretch(model, steps, saving), strict=True
-                ):
-                    figures[case].append(figure)
+                stretch(model, steps, times[case], saving)
                 if saving and (saving.status.lost_records or saving.status.failures):
                     raise SystemExit(f"the recording went wrong: {saving.status}")
 
+    alone = times[None]
     print(f"{arguments.num_envs} robots, {steps} timesteps a stretch, {arguments.rounds} rounds")
-    print(f"without callbacks       {steps / min(wall[None]):6.0f} steps/s")
+    print(f"without callbacks       {steps / alone.best()[0]:6.0f} steps/s")
     for case in kinds:
         every, streams = case
-        ratios = [a / b for a, b in zip(wall[None], wall[case], strict=True)]
+        wall, cpu = alone.best() / times[case].best()
+        ratios = alone.rounds() / times[case].rounds()
+        # Of a median of as many: 1.25 times that of a mean.
+        error = 1.25 * ratios.std() / len(ratios) ** 0.5
         goal = f" (goal {GOALS[every]})" if every in GOALS and arguments.num_envs < 128 else ""
         print(
-            f"save_frequency {every:5d}, {'with' if streams else 'no  '} streams: throughput {min(wall[None]) / min(wall[case]):.3f}{goal}, "
-            f"median of rounds {statistics.median(ratios):.3f}, "
-            f"CPU {min(cpu[None]) / min(cpu[case]):.3f}, "
-            f"start and end {statistics.median(around[case]) - statistics.median(around[None]):.2f} s"
+            f"save_frequency {every:5d}, {'with' if streams else 'no  '} streams: throughput {wall:.3f}{goal}, "
+            f"median of rounds {np.median(ratios):.3f} ± {error:.3f}, CPU {cpu:.3f}, "
+            f"start and end {np.median(times[case].around) - np.median(alone.around):.2f} s"
         )
 
 
