@@ -95,8 +95,8 @@ class Capture:
         if (take := _TAKERS.get(kind)) is None:
             if isinstance(x, np.generic) and x.dtype.kind in "biuf":
                 return {"s": x.dtype.str, "v": x.tobytes().hex()}
-            if isinstance(x, enum.Enum) or _is_member(x):
-                return {"e": functions.code_name(kind, path), "v": x.name}
+            if isinstance(x, enum.Enum) or containers.is_member(x):
+                return containers.take_member(x, path)
             if isinstance(x, functions.CODE):
                 return {"c": functions.code_name(x, path)}
             take = Capture._other
@@ -189,12 +189,6 @@ class Capture:
         if torch_objects.is_tensor(x):
             return torch_objects.take_tensor(self, x)
         return objects.take_object(self, x, path)
-
-
-def _is_member(x: Any) -> bool:
-    """Whether it is one of an enum of C++, such as MuJoCo's."""
-    members = getattr(type(x), "__members__", None)
-    return isinstance(members, dict) and getattr(x, "name", None) in members
 
 
 _TAKERS: dict[type, Callable[[Capture, Any, Path], Node]] = {

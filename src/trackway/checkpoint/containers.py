@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import enum
 import math
 import pathlib
 from collections.abc import Callable
@@ -12,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from trackway.checkpoint.functions import code_name, found
-from trackway.checkpoint.graph import NOTHING, Capturing, Node, OpaqueError, Path, Rebuilding
+from trackway.checkpoint.graph import (
+    NOTHING,
+    Capturing,
+    DoesNotFitError,
+    Node,
+    OpaqueError,
+    Path,
+    Rebuilding,
+)
 
 AS_IT_IS = frozenset({type(None), bool, int, str})
 _PLAIN = AS_IT_IS | {float}
@@ -126,6 +136,29 @@ def make_plain(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: s
     if node["t"] == "dtype":
         return np.dtype(node["v"])
     return (range if node["t"] == "range" else slice)(*node["v"])
+
+
+def is_member(x: Any) -> bool:
+    """Whether it is one of an enum of C++, such as MuJoCo's."""
+    members = getattr(type(x), "__members__", None)
+    return isinstance(members, dict) and getattr(x, "name", None) in members
+
+
+def take_member(x: Any, path: Path) -> dict[str, Any]:
+    kind: Any = type(x)
+    # Flags together are a member by their bits alone.
+    return {"e": code_name(kind, path), "v": x.name if x.name in kind.__members__ else x.value}
+
+
+def make_member(value: dict[str, Any], fresh: Any, path: str) -> Any:
+    kind, member = found(value["e"], type(fresh), path), value["v"]
+    members = getattr(kind, "__members__", {})
+    if member in members:
+        return members[member]
+    if isinstance(kind, enum.EnumType) and issubclass(kind, enum.Flag) and type(member) is int:
+        with contextlib.suppress(ValueError):
+            return kind(member)
+    raise DoesNotFitError(f"{path} was {member} of {value['e']}, which this program does not have")
 
 
 def make_path(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:

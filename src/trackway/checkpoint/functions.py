@@ -54,9 +54,22 @@ def found(name: str, fresh: Any, path: str) -> Any:
     code: Any = sys.modules.get(module_name, NOTHING)
     for part in qualname.split(".") if qualname else ():
         code = NOTHING if part == "<locals>" else getattr(code, part, NOTHING)
+    if code is NOTHING and "<locals>" in name:
+        code = _made_in_a_function(module_name, qualname)
     if code is NOTHING:
         raise DoesNotFitError(f"{path} needs {name}, which this program does not have")
     return code
+
+
+def _made_in_a_function(module: str, qualname: str) -> Any:
+    """The only class of that name that lives; nothing where there are several, as each call makes one."""
+    ahead: list[type] = [object]
+    alike = set[type]()
+    for kind in ahead:
+        ahead += type.__subclasses__(kind)
+        if (kind.__module__, kind.__qualname__) == (module, qualname):
+            alike.add(kind)
+    return alike.pop() if len(alike) == 1 else NOTHING
 
 
 def take_function(capture: Capturing, x: types.FunctionType, path: Path) -> Node:

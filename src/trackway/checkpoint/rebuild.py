@@ -101,7 +101,7 @@ class Rebuild:
                     raise DoesNotFitError(f"{path} was {name}, and there is none")
                 return self._externals[name]
             case "e":
-                return functions.found(value["e"], fresh, path).__members__[value["v"]]
+                return containers.make_member(value, fresh, path)
             case _:
                 return functions.found(value["c"], fresh, path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import enum
 import functools
 import json
 import math
@@ -15,10 +16,27 @@ import pytest
 
 from trackway.checkpoint import containers
 from trackway.checkpoint.capture import Capture
-from trackway.checkpoint.graph import OpaqueError
+from trackway.checkpoint.graph import DoesNotFitError, OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 
 Pair = collections.namedtuple("Pair", "left right")
+
+
+class Side(enum.Flag):
+    LEFT = 1
+    RIGHT = 2
+    BOTH = 3
+    BACK = 4
+    SINISTER = LEFT
+
+
+class Bits(enum.IntFlag):
+    LOW = 1
+
+
+class Mood(enum.StrEnum):
+    CALM = "calm"
+    QUIET = CALM
 
 
 @dataclass
@@ -57,6 +75,42 @@ def test_a_value_comes_back_as_it_was(value: Any) -> None:
 
     assert type(found) is type(value)
     assert repr(found) == repr(value)
+
+
+def test_a_member_of_an_enumeration_is_itself_whatever_its_name() -> None:
+    members: list[Any] = [Side.LEFT, Side.SINISTER, Side.BOTH, Side.RIGHT | Side.BACK, Side(0)]
+    members += [Bits.LOW, Bits.LOW | 8, Bits(8), Bits(0), ~Bits.LOW, Mood.CALM, Mood.QUIET]
+    found = there_and_back(members, None)
+
+    assert all(a is b for a, b in zip(found, members, strict=True)), found
+    assert there_and_back({Side.LEFT | Side.BACK: 1}, None) == {Side.LEFT | Side.BACK: 1}
+
+
+def test_what_is_of_a_class_made_in_a_function_is_put_back_wherever_it_was() -> None:
+    class Way(enum.Enum):
+        UP = 1
+
+    @dataclass
+    class Move:
+        way: Way
+
+    moves = collections.deque([Move(Way.UP)])
+    found = there_and_back(moves, collections.deque())
+
+    assert found == moves
+    assert type(found[0]) is Move
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"),
+    [("Mood", "WILD"), ("Mood", 3), ("Side", 8), ("Ball", "LEFT"), ("math:sin", 0)],
+)
+def test_a_member_that_the_program_no_longer_has_does_not_fit(kind: str, member: Any) -> None:
+    name = kind if ":" in kind else f"{__name__}:{kind}"
+    document = {"format": 1, "roots": {"it": {"e": name, "v": member}}, "nodes": []}
+
+    with pytest.raises(DoesNotFitError, match="it was"):
+        Rebuild(document, {}).root("it")
 
 
 def test_what_was_shared_is_shared_and_a_circle_is_one() -> None:
