@@ -60,16 +60,17 @@ def doomed(checkpoints: Sequence[Kept], policy: Policy) -> list[str]:
 
     Args:
         checkpoints: Whole ones only, each verified: one that is damaged keeps nobody from staying.
+            Oldest first.
         policy: What stays.
     """
     if policy.keep_last is None:
         return []
-    ordered = sorted(checkpoints, key=lambda c: c.number)
-    stays = {c.name for c in ordered[-policy.keep_last :]} | {c.name for c in ordered if c.pinned}
+    newest = checkpoints[-policy.keep_last :]
+    stays = {c.name for c in newest} | {c.name for c in checkpoints if c.pinned}
     if policy.keep_every is not None:
-        stays |= {c.name for c in ordered if c.number % policy.keep_every == 0}
-    known = [c for c in ordered if c.metric is not None and c.metric == c.metric]
+        stays |= {c.name for c in checkpoints if c.number % policy.keep_every == 0}
+    known = [c for c in checkpoints if c.metric is not None and c.metric == c.metric]
     if policy.keep_best:
         best = sorted(known, key=lambda c: c.metric or 0.0)[-policy.keep_best :]
         stays |= {c.name for c in best}
-    return [c.name for c in ordered if c.name not in stays]
+    return [c.name for c in checkpoints if c.name not in stays]

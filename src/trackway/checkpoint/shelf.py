@@ -25,7 +25,9 @@ class Shelf:
 
     def __init__(self, folder: Path, policy: Policy) -> None:
         self._folder, self._policy = folder, policy
-        self._known = {path: _manifest(path) for path in list_checkpoints(folder)}
+        # Oldest first. What comes is newer than what lies here, of whatever training that was.
+        known = [(path, _manifest(path)) for path in list_checkpoints(folder)]
+        self._known = dict(sorted(known, key=lambda each: each[1].get("number", 0)))
         self._gone: set[Path] = set()
 
     def added(self, path: Path) -> None:

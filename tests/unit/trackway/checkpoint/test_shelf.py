@@ -38,6 +38,18 @@ def test_a_damaged_newest_keeps_nobody_from_staying(tmp_path: Path) -> None:
     assert names(shelf.doomed()) == [1, 2]
 
 
+def test_what_another_training_left_in_the_folder_is_older_whatever_its_number(
+    tmp_path: Path,
+) -> None:
+    for number in (7, 8):
+        saved(tmp_path, number)
+    shelf = Shelf(tmp_path, Policy(keep_last=2))
+    for number in (0, 1):
+        shelf.added(saved(tmp_path, number))
+
+    assert names(shelf.doomed()) == [7, 8]
+
+
 def test_pinned_ones_and_the_best_stay(tmp_path: Path) -> None:
     paths = [saved(tmp_path, n, metric=m) for n, m in enumerate([1.0, 9.0, 2.0, 3.0, None])]
     paths[0].with_name(paths[0].name + ".pin").touch()
