@@ -17,7 +17,7 @@ from trackway.checkpoint.choose import list_checkpoints
 from trackway.checkpoint.read import Checkpoint, read_checkpoint
 from trackway.clock import SystemClock
 from trackway.errors import MismatchError
-from trackway.legacy import ComprehensiveSavingCallback
+from trackway.legacy import ComprehensiveSavingCallback, RealTimeSavingCallback
 from trackway.sb3 import Checkpointer, RecorderCallback
 from trackway.storage.compare import compare
 from trackway.storage.line import find_line, read_batches
@@ -188,6 +188,89 @@ def test_a_program_that_learns_twice_goes_through_both_again(tmp_path: Path) -> 
     again, reached = program()
     assert reached == expected
     assert again.num_timesteps == 256
+
+
+@pytest.mark.slow
+def test_a_named_checkpoint_is_gone_on_with_in_the_call_that_it_was_taken_in(
+    tmp_path: Path,
+) -> None:
+    def program(folder: Path, origin: Path | None) -> list[list[bytes]]:
+        # Two of them: a call of `learn` is one call, however many callbacks count it.
+        both = [Checkpointer(folder, 64, resume_from=origin), Checkpointer(folder / "second", 64)]
+        model, reached = ppo(), []
+        for _ in range(2):
+            model.learn(128, callback=both, reset_num_timesteps=False)
+            reached.append(weights(model))
+        assert model.num_timesteps == 256
+        return reached
+
+    expected = program(tmp_path, None)
+    *others, within, _ = list_checkpoints(tmp_path)
+    assert read_checkpoint(within).timestep == 192
+    assert program(tmp_path / "again", within) == expected
+    for path in others:
+        path.unlink()
+    with pytest.raises(MismatchError, match="taken in call 2 of `learn`"):
+        program(tmp_path / "refused", within)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [Checkpointer, RealTimeSavingCallback])
+def test_a_model_that_was_loaded_goes_on_in_whichever_call(kind: Any, tmp_path: Path) -> None:
+    def saving(folder: Path, origin: Path | None) -> Any:
+        if kind is Checkpointer:
+            return Checkpointer(folder, 64, resume_from=origin)
+        quiet = {"verbose": 0, "record_steps": False, "checkpoint_frequency": 64}
+        checkpoint = None if origin is None else read_checkpoint(origin)
+        return kind(folder, resume_from=checkpoint, **quiet)
+
+    model, callback = ppo(), saving(tmp_path, None)
+    for _ in range(2):
+        model.learn(128, callback=callback, reset_num_timesteps=False)
+    (within,) = [p for p in tmp_path.rglob("*.zip") if read_checkpoint(p).timestep == 192]
+    again = PPO.load(within, env=gym.make("CartPole-v1"), device="cpu")
+    again.learn(64, callback=saving(tmp_path / "again", within), reset_num_timesteps=False)
+
+    assert again.num_timesteps == 256
+    assert weights(again) == weights(model)
+    last = max((tmp_path / "again").rglob("*.zip"), key=lambda p: read_checkpoint(p).timestep)
+    assert read_checkpoint(last).manifest["learn"] == 2
+
+
+def test_the_users_callbacks_refuse_a_call_that_had_ended(tmp_path: Path) -> None:
+    def program(origin: Path | None) -> None:
+        saving = RealTimeSavingCallback(
+            tmp_path,
+            checkpoint_frequency=64,
+            verbose=0,
+            record_steps=False,
+            resume_from=origin and read_checkpoint(origin),
+        )
+        model = ppo()
+        for _ in range(2):
+            model.learn(64, callback=saving, reset_num_timesteps=False)
+
+    program(None)
+    first, second = list_checkpoints(tmp_path / "checkpoints")
+    before = sorted(tmp_path.rglob("*"))
+
+    with pytest.raises(MismatchError, match="taken in call 2 of `learn`, this is call 1"):
+        program(second)
+    with pytest.raises(MismatchError, match="nothing is left to train"):
+        program(first)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_checkpoints_of_a_further_learn_are_newer_than_those_before(tmp_path: Path) -> None:
+    saving = RealTimeSavingCallback(
+        tmp_path, checkpoint_frequency=64, verbose=0, record_steps=False, keep_last=1, keep_every=3
+    )
+    model = ppo()
+    for _ in range(2):
+        model.learn(192, callback=saving)
+
+    found = [read_checkpoint(path).manifest for path in list_checkpoints(tmp_path / "checkpoints")]
+    assert [(m["learn"], m["number"]) for m in found] == [(1, 0), (2, 3), (2, 5)]
 
 
 def test_a_learn_of_which_no_checkpoint_is_left_is_told(tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ class Checkpoint:
         timestep = self.manifest.get("timestep")
         return None if timestep is None else int(timestep)
 
+    @property
+    def learn(self) -> int:
+        """In which call of `learn` of its program it was taken: 1, 2, …."""
+        return int(self.manifest.get("learn", 1))
+
     def document(self, name: str) -> Any:
         """A JSON member (`counters.json`), or None where there is none."""
         content = self.members.get(name)

@@ -52,6 +52,7 @@ def checkpoint_message(
     zip_folder: Path,
     *,
     reason: str,
+    learn: int,
     number: int,
     metric: float | None,
     resume_command: Callable[[Path], str],
@@ -69,6 +70,7 @@ def checkpoint_message(
         unix_s: Now.
         zip_folder: Where its zip is to go.
         reason: Why it is made.
+        learn: Which call of `learn` this is.
         number: Checkpoints taken before it.
         metric: How good the policy was, for those that keep the best.
         resume_command: Gives the command that resumes from it.
@@ -116,6 +118,7 @@ def checkpoint_message(
             "timestamp": unix_s,
             "reason": reason,
             "number": number,
+            "learn": learn,
             "metric": metric,
             "algorithm": type(model).__name__,
             "planned_total_timesteps": total_timesteps,

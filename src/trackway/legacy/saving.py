@@ -23,6 +23,7 @@ from trackway.errors import MismatchError, RecordingError
 from trackway.frameworks.sb3.callbacks import callbacks_of
 from trackway.frameworks.sb3.episodes import Episodes
 from trackway.frameworks.sb3.exact import restore, told_of
+from trackway.frameworks.sb3.learn_calls import call_of
 from trackway.frameworks.sb3.recorder_callback import RecorderCallback
 from trackway.legacy.json_layout import CHECKPOINTS, MODELS
 from trackway.legacy.observer import Observer
@@ -71,7 +72,8 @@ class RealTimeSavingCallback(BaseCallback):
         total_timesteps: The whole training; by default what `learn` was asked for.
         verbose: 1 says where things go; failures are always said, through `logging`.
         resume_command: Gives the shell command that resumes from a zip.
-        resume_from: The checkpoint that this training goes on from, for its counts.
+        resume_from: The checkpoint that this training goes on from. One of a further call of `learn`
+            takes a model that was loaded from it: what had come to its end is not trained again.
         config: Settings of the program, kept in every checkpoint as `trackway/config.json`.
         close_timeout_s: How long the end of a training waits for a disk that refuses.
         record_steps: Keep the streams of a `RecorderCallback` as well, every step of every
@@ -143,6 +145,7 @@ class RealTimeSavingCallback(BaseCallback):
         self._session: Session | None = None
         self._delivery = Delivery()
         self._episodes: Episodes | None = None
+        self._learn, self._number = 1, 0
         self.record_steps = record_steps
         # So named that it is found, as other callbacks within callbacks.
         self.callback: RecorderCallback | None = None
@@ -163,6 +166,9 @@ class RealTimeSavingCallback(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._shares_locals = None
+        self._learn = call_of(self.model, self._origin)
+        if self._origin is not None:
+            self._check(self._origin)
         self._guard.run("begin", self._begin, None)
         self._guard.run("record the steps", self._begin_streams, None)
 
@@ -254,7 +260,13 @@ class RealTimeSavingCallback(BaseCallback):
         self.num_timesteps = int(getattr(model, "num_timesteps", self.num_timesteps))
         observer = Observer(model, self._episodes, self._counters, self._guard, self._clock)
         self._session = Session(
-            self._options(), observer, self.num_timesteps, self._guard, self._clock
+            self._options(),
+            observer,
+            self.num_timesteps,
+            self._learn,
+            self._number,
+            self._guard,
+            self._clock,
         )
         atexit.register(self.close)
         self._say(f"recording to {self.save_dir}")
@@ -307,6 +319,22 @@ class RealTimeSavingCallback(BaseCallback):
         if self._session is not None:
             self._session.observer.collect_updates()
 
+    def _check(self, origin: Checkpoint) -> None:
+        """Refuse to train in place of what had been trained already."""
+        if self._learn < origin.learn:
+            raise MismatchError(
+                origin.path,
+                f"it was taken in call {origin.learn} of `learn`, this is call {self._learn}, which had "
+                "ended: load the model from it, and call `learn` for the timesteps that are left",
+            )
+        model: Any = self.model
+        if model.num_timesteps < model._total_timesteps <= (origin.timestep or 0):
+            raise MismatchError(
+                origin.path,
+                f"it has trained {origin.timestep} timesteps, and `learn` was asked for "
+                f"{model._total_timesteps}: nothing is left to train",
+            )
+
     def _resume(self, origin: Checkpoint) -> None:
         """Make this training the one that the checkpoint was taken of, to the last bit."""
         try:
@@ -344,7 +372,8 @@ class RealTimeSavingCallback(BaseCallback):
             self._delivery = session.close(status, self.num_timesteps, self.locals, self._point)
         finally:
             self._session = None
-        self._episodes = session.observer.episodes  # of the next call of `learn`, too
+        # Of the next call of `learn`, too.
+        self._episodes, self._number = session.observer.episodes, session.number
         records, files = sum(self.status.records.values()), self.status.files
         self._say(f"training {status}: {records:,} records in {files:,} files in {self.save_dir}")
 

@@ -54,12 +54,29 @@ class Session:
 
     Every method is given `seen`, the learner's local variables: `rewards`, `dones`, `infos`, …;
     empty where the callback is driven by hand.
+
+    Args:
+        options: What is recorded.
+        observer: What reads the training.
+        timestep: Of the training.
+        learn: Which call of `learn` this is.
+        number: Checkpoints taken before.
+
+    Attributes:
+        number: Checkpoints taken until now.
     """
 
     def __init__(
-        self, options: Options, observer: Observer, timestep: int, guard: Guard, clock: Clock
+        self,
+        options: Options,
+        observer: Observer,
+        timestep: int,
+        learn: int,
+        number: int,
+        guard: Guard,
+        clock: Clock,
     ) -> None:
-        self.options, self.observer = options, observer
+        self.options, self.observer, self._learn, self.number = options, observer, learn, number
         self._guard, self._clock = guard, clock
         self._next_save = _after(timestep, options.save_frequency)
         self._next_checkpoint = _after(timestep, options.checkpoint_frequency)
@@ -67,7 +84,7 @@ class Session:
         self._unsaved_episodes = 0
         self._due = False
         self._snapshots = Snapshots(observer.model, clock)
-        self._checkpoint_seq = self._number = 0
+        self._checkpoint_seq = 0
         self._rollout_at = timestep
         self._recording = {
             "folder": str(options.folder),
@@ -143,7 +160,7 @@ class Session:
             "next": [self._next_save, self._next_checkpoint],
             "last": [self._saved_at, self._checkpoint_at],
             "unsaved_episodes": self._unsaved_episodes,
-            "number": self._number,
+            "number": self.number,
             "episodes": self.observer.episodes and self.observer.episodes.state_dict(),
             "updates": self.observer.updates.state_dict(),
         }
@@ -153,7 +170,7 @@ class Session:
         self._next_save, self._next_checkpoint = state["next"]
         self._saved_at, self._checkpoint_at = state["last"]
         self._unsaved_episodes = state["unsaved_episodes"]
-        self._number = state.get("number", 0)  # of a format before 3: none
+        self.number = state.get("number", 0)  # of a format before 3: none
         if self.observer.episodes is not None and state["episodes"] is not None:
             self.observer.episodes.load_state_dict(state["episodes"])
         self.observer.updates.load_state_dict(state["updates"])
@@ -193,7 +210,7 @@ class Session:
                 kept of its start is published, if it was.
         """
         model, episodes = self.observer.model, self.observer.episodes
-        taken, number = None, self._number
+        taken, number = None, self.number
         if model is not None:
             taken, self._snapshots.kept = self._snapshots.kept, None
             if point is not None or taken is None:
@@ -205,7 +222,7 @@ class Session:
                     and self._rollout_at == self._checkpoint_at
                 ):
                     return self._checkpoint_seq  # of this very rollout
-                self._number += 1  # before: who resumes from it counts on
+                self.number += 1  # before: who resumes from it counts on
                 taken = self._snapshots.take(
                     seen.get("callback"), point, self._documents(timestep, seen)
                 )
@@ -219,6 +236,7 @@ class Session:
             self._clock.unix_s(),
             self.options.zip_folder,
             reason=reason,
+            learn=self._learn,
             number=number,
             metric=episodes.recent_metrics()["recent_episode_return_mean"] if episodes else None,
             resume_command=self.options.resume_command

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import weakref
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from trackway.checkpoint.retention import Policy
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import MismatchError
 from trackway.frameworks.sb3.exact import restore, told_of
+from trackway.frameworks.sb3.learn_calls import call_of
 from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots, Taken
 from trackway.probes.system import machine, versions
@@ -28,8 +28,6 @@ from trackway.recorder.delivery import Delivery
 from trackway.recorder.outbox import Outbox
 
 _WRITER = "trackway.frameworks.sb3.checkpoint_writer"
-# How often each learner has begun to learn.
-_LEARNS: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 _log = logging.getLogger("trackway")
 
 
@@ -48,7 +46,8 @@ class Checkpointer(BaseCallback):
             `checkpoint_….zip.pin` beside a checkpoint keeps it, too.
         resume_from: A checkpoint; or "newest": the newest whole one of the folder, if there is one. A
             program that calls `learn` several times goes through them again: each that had come to its
-            end ends at once, as it had ended.
+            end ends at once, as it had ended. Where the model was loaded from the checkpoint, the calls
+            before are left out.
         close_timeout_s: How long the end of a training waits for the disk.
     """
 
@@ -73,7 +72,8 @@ class Checkpointer(BaseCallback):
         self.after_restore: list[Callable[[], None]] = []
         self._newest = resume_from == "newest"
         named = resume_from is not None and not self._newest
-        self._origin = read_checkpoint(Path(str(resume_from))) if named else None
+        self._named = read_checkpoint(Path(str(resume_from))) if named else None
+        self._origin: Checkpoint | None = None
         self._finished: Checkpoint | None = None  # where there is nothing left to train
         self._learn = 0
         self._close_timeout_s, self._clock = close_timeout_s, clock
@@ -91,10 +91,9 @@ class Checkpointer(BaseCallback):
         self._number, self._next = state["number"], state["next"]
 
     def _on_training_start(self) -> None:
-        self._learn = _LEARNS[self.model] = _LEARNS.get(self.model, 0) + 1
+        self._learn = call_of(self.model, self._named)
+        self._origin = self._find_origin()
         self._finished = None
-        if self._newest:
-            self._origin = self._choose()
         self._snapshots = Snapshots(self.model, self._clock)
         self._snapshots.begin(self.locals["callback"])
         model = self.model
@@ -114,13 +113,22 @@ class Checkpointer(BaseCallback):
         self._outbox = Outbox(_WRITER, opening, clock=self._clock)
         self._next = self.every * (self.model.num_timesteps // self.every + 1)
 
-    def _choose(self) -> Checkpoint | None:
+    def _find_origin(self) -> Checkpoint | None:
+        """What this `learn` goes on from, if from anything."""
+        if self._named is None:
+            return self._choose(self.folder) if self._newest else None
+        if self._learn < self._named.learn:
+            return self._choose(self._named.path.parent)
+        named, self._named = self._named, None
+        return named
+
+    def _choose(self, folder: Path) -> Checkpoint | None:
         """The newest of this `learn`."""
-        choice = choose(self.folder, learn=self._learn)
+        choice = choose(folder, learn=self._learn)
         for path, why in choice.damaged.items():
             _log.warning("%s is passed over: %s", path, why)
         if choice.checkpoint is None:
-            for path in list_checkpoints(self.folder):
+            for path in list_checkpoints(folder):
                 if (learn := told(path).get("learn", 1)) > self._learn:
                     raise MismatchError(
                         path,
