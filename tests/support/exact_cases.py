@@ -259,6 +259,9 @@ CASES: dict[str, Case] = {
     "DQN, CartPole-v1": Case(
         partial(off_policy, DQN, partial(dummy, "CartPole-v1")), 4, 90, 150, 4
     ),
+    "DQN, returns of three steps": Case(
+        partial(off_policy, DQN, partial(dummy, "CartPole-v1"), n_steps=3), 4, 90, 150, 4
+    ),
     "TQC, Pendulum-v1": Case(
         partial(off_policy, TQC, partial(dummy, "Pendulum-v1", max_episode_steps=40)), 4, 50, 80, 4
     ),

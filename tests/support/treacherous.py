@@ -21,6 +21,7 @@ ACTIONS = gym.spaces.Box(-1, 1, (2,), np.float32)
 _GLOBAL_RNG = np.random.default_rng(0)
 _GLOBAL_LIST: list[float] = []
 _GLOBAL_COUNT = 0
+_GLOBAL_COUNTER = itertools.count()
 GOALS = [np.zeros(2), np.ones(2)]
 
 
@@ -126,6 +127,15 @@ class Slots(Drift):
         return self.part.value
 
 
+class Iterators(Drift):
+    def __init__(self) -> None:
+        super().__init__()
+        self.count, self.levels = itertools.count(), itertools.cycle(["a", "bb", "ccc"])
+
+    def drift(self) -> Any:
+        return next(self.count) * 1e-3 + len(next(self.levels))
+
+
 # -- treacherous: none of these may be called exact --------------------------------------------------
 
 
@@ -193,12 +203,8 @@ class Generator(Drift):
 
 
 class Counter(Drift):
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = itertools.count()
-
     def drift(self) -> Any:
-        return next(self.count) * 1e-3
+        return next(_GLOBAL_COUNTER) * 1e-3
 
 
 class Threads(Drift):
@@ -273,7 +279,9 @@ class ListWithState(Drift):
         return len(self.log) * 1e-3
 
 
-HONEST = [SharedGenerators, AcrossEpisodes, Forgetful, Closures, Unpicklable, Views, Slots]
+HONEST = [
+    SharedGenerators, AcrossEpisodes, Forgetful, Closures, Unpicklable, Views, Slots, Iterators,
+]  # fmt: skip
 TREACHEROUS = [
     Clock, CoarseClock, Calendar, Entropy, FreshGenerator, ModuleGenerator, ModuleList, ModuleCount,
     ClassCount, Generator, Counter, Threads, OpenFile, ReadsAFile, Addresses, Identity, SetOfNames,

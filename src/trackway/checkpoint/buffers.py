@@ -22,30 +22,40 @@ from trackway.checkpoint.graph import (
 from trackway.checkpoint.layout import address_of
 
 _NUMBERS = frozenset(map(np.dtype, "?bBhHiIlLqQefd"))
+# Kept as bytes: words, times, complex and long numbers.
+_BYTES = frozenset("SUMmcf")
 
 
 def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
     kind = x.dtype
     if kind not in _NUMBERS:
-        if kind.kind != "O":
+        if kind.kind == "O":
+            items = [capture.value(v, (path, ".flat[{}]", i)) for i, v in enumerate(x.flat)]
+            return {"k": "objects", "shape": list(x.shape), "v": items}
+        if kind.kind not in _BYTES:
             raise OpaqueError(path, f"is an array of {kind}")
-        items = [capture.value(v, (path, ".flat[{}]", i)) for i, v in enumerate(x.flat)]
-        return {"k": "objects", "shape": list(x.shape), "v": items}
     base: Any = x
     while isinstance(base.base, np.ndarray):
         base = base.base
     own = (base is x and x.base is None) or isinstance(base.base, bytes)
     # What torch made of a tensor counts by its values, as it does in `telling`.
     if own or capture.told or torch_objects.is_tensor(base.base):
-        node: Node = {"k": "array", "a": capture.keep(x.copy())}
+        node = _copied(capture, x)
         return node if x.flags.writeable else {**node, "readonly": True}
     offset = address_of(x) - address_of(base)
     layout = {"t": kind.str, "shape": list(x.shape), "strides": list(x.strides)}
     if base.base is None and type(base) is np.ndarray and base.flags.c_contiguous:
         return {"k": "view", "of": capture.value(base, path), "offset": offset, **layout}
-    node = {"k": "array", "a": capture.keep(x.copy())}
+    node = _copied(capture, x)
     capture.foreign.append((node, layout, address_of(x), path))
     return node
+
+
+def _copied(capture: Capturing, x: np.ndarray[Any, Any]) -> Node:
+    if x.dtype in _NUMBERS:
+        return {"k": "array", "a": capture.keep(x.copy())}
+    content = np.frombuffer(x.tobytes(), np.uint8)
+    return {"k": "array", "a": capture.keep(content), "t": x.dtype.str, "shape": list(x.shape)}
 
 
 def find_owners(
@@ -73,6 +83,8 @@ def find_owners(
 
 def make_array(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
     made = np.array(rebuild.arrays[node["a"]])
+    if "t" in node:
+        made = made.view(node["t"]).reshape(node["shape"])
     made.flags.writeable = not node.get("readonly", False)
     return made
 

@@ -24,6 +24,7 @@ from trackway.checkpoint import (
     containers,
     functions,
     generators,
+    iterators,
     mujoco_objects,
     objects,
     torch_objects,
@@ -93,7 +94,7 @@ class Capture:
         if (known := self._known.get(id(x))) is not None:
             return known
         if (take := _TAKERS.get(kind)) is None:
-            if isinstance(x, np.generic) and x.dtype.kind in "biuf":
+            if isinstance(x, np.generic) and x.dtype.kind in "biufcmMSU" and x.itemsize:
                 return {"s": x.dtype.str, "v": x.tobytes().hex()}
             if isinstance(x, enum.Enum) or containers.is_member(x):
                 return containers.take_member(x, path)
@@ -201,6 +202,7 @@ _TAKERS: dict[type, Callable[[Capture, Any, Path], Node]] = {
     ),
     **dict.fromkeys((bytes, bytearray), containers.take_bytes),
     **dict.fromkeys((range, slice), containers.take_steps),
+    **dict.fromkeys(iterators.KINDS, iterators.take_iterator),
     np.ndarray: buffers.take_array,
     types.FunctionType: functions.take_function,
     types.MethodType: functions.take_method,

@@ -19,6 +19,7 @@ from trackway.checkpoint import (
     containers,
     functions,
     generators,
+    iterators,
     objects,
     torch_objects,
 )
@@ -130,6 +131,7 @@ _MAKERS: dict[str, Callable[[Rebuild, int, Node, Any, str], Any]] = {
     ),
     **dict.fromkeys(containers.MAPPINGS, containers.make_mapping),
     **dict.fromkeys(("bytes", "bytearray"), containers.make_bytes),
+    "iterator": iterators.make_iterator,
     "plain": containers.make_plain,
     "path": containers.make_path,
     "array": buffers.make_array,

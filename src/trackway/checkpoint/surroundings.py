@@ -21,6 +21,7 @@ import numpy as np
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.functions import CODE
 from trackway.checkpoint.graph import NOTHING, OpaqueError
+from trackway.checkpoint.layout import has_plain_layout
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.torch_objects import is_tensor
 
@@ -100,7 +101,7 @@ class Surroundings:
             path, mark = f"{key}.{name}", taker.mark()
             taken, reference = taker.attempt(value, path)
             if not taken:
-                compiled = was.opaque and value is was.value and callable(value)
+                compiled = was.opaque and value is was.value and _is_compiled(value)
                 if compiled or (was.told and self._looked_at(value, path).told == was.told):
                     taker.graph.unsupported.pop()
                 continue
@@ -157,6 +158,13 @@ def _is_same(value: Any, was: _Was) -> bool:
     if type(value) in _PLAIN and type(value) is type(was.value):
         return bool(value == was.value or (value != value and was.value != was.value))
     return False
+
+
+def _is_compiled(value: Any) -> bool:
+    """Whether it is called, and hidden itself; not a function of Python's that holds what is hidden."""
+    kind: type = type(value)
+    looked_into = isinstance(value, types.FunctionType | types.MethodType | partial)
+    return callable(value) and not looked_into and not has_plain_layout(kind)
 
 
 def _code_in(originals: Iterable[Any]) -> set[types.CodeType]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3 import HerReplayBuffer
+from stable_baselines3.common import buffers
 from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 
 from trackway.checkpoint.archive import unpack_arrays
@@ -28,6 +29,7 @@ from trackway.errors import DamagedCheckpointError, MismatchError
 Arrays = dict[str, "np.ndarray[Any, Any]"]
 
 _CUT_BYTES = 4 << 20
+_APPENDED = {ReplayBuffer, DictReplayBuffer, getattr(buffers, "NStepReplayBuffer", None)}
 _ROWS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
@@ -141,7 +143,7 @@ def is_appended(buffer: Any) -> bool:
     """Whether rows of such a buffer never change once they are added; hindsight keeps them, too."""
     kind = type(buffer)
     hindsight = kind is HerReplayBuffer and not buffer.copy_info_dict
-    return hindsight or kind in (ReplayBuffer, DictReplayBuffer)
+    return hindsight or kind in _APPENDED
 
 
 def _episodes_of(buffer: Any) -> tuple[str, ...]:

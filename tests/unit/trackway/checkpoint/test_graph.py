@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import enum
 import functools
+import itertools
 import json
 import math
 from dataclasses import dataclass, field
@@ -66,6 +67,9 @@ VALUES = [
     Pair([1], Pair(2, 3)),
     np.arange(6, dtype=np.float16).reshape(2, 3).T,
     np.array([{"a": 1}, None], dtype=object),
+    [np.array([["S", "Fé"], ["", "G"]]), np.array([b"SFF", b"G"]), np.zeros((0, 2), "U1")],
+    [np.array(["2025-01-01"], "M8[D]"), np.array(1 + 2j), np.longdouble([1]) / 3],
+    [np.str_("é"), np.bytes_(b"a"), np.datetime64(3, "s"), np.complex64(2j), np.timedelta64(1)],
 ]
 
 
@@ -111,6 +115,45 @@ def test_a_member_that_the_program_no_longer_has_does_not_fit(kind: str, member:
 
     with pytest.raises(DoesNotFitError, match="it was"):
         Rebuild(document, {}).root("it")
+
+
+def test_an_iterator_goes_on_where_it_was() -> None:
+    levels, words = [1, 2, 3], collections.deque("abc")
+    begun: list[Any] = [
+        *(
+            iter(levels),
+            iter((1, 2, 3)),
+            iter(range(9)),
+            iter({"a": 1, "b": 2}.items()),
+            iter("né"),
+        ),
+        *(iter(words), reversed(levels), reversed((1, 2, 3)), iter({5, 6, 7}), iter(b"12")),
+        *(enumerate(levels, 4), zip(levels, words, strict=True), map(math.sqrt, levels)),
+        *(filter(None, levels), itertools.count(2.5, 0.5), itertools.cycle(levels)),
+        *(itertools.chain(levels, words), itertools.islice(itertools.count(), 1, 9, 2)),
+        *(itertools.accumulate(levels), itertools.repeat(3, 5)),
+    ]
+    ended = iter([1])
+    for each in (*begun, ended):
+        next(each)
+    found, (found_levels, found_end) = there_and_back([begun, [levels, ended]], None)
+
+    assert list(found_end) == list(ended) == []
+    assert list(itertools.islice(found[15], 5)) == list(itertools.islice(begun[15], 5))
+    found_levels.append(4)
+    assert next(found[0]) == 2
+    assert [*found[0]] == [3, 4], "it no longer goes through the list that is beside it"
+    next(begun[0])
+    for one, other in zip(found[1:], begun[1:], strict=True):
+        assert next(one, None) == next(other, None)
+
+
+def test_a_view_of_words_is_one() -> None:
+    board = np.array([list("SF"), list("HG")], "S")
+    found, row = there_and_back([board, board[1]], None)
+    row[0] = b"F"
+
+    assert found.tolist() == [[b"S", b"F"], [b"F", b"G"]]
 
 
 def test_what_was_shared_is_shared_and_a_circle_is_one() -> None:
@@ -177,7 +220,7 @@ def test_infos_of_episodes_are_held_in_one_node_until_they_are_written() -> None
 
 def test_many_dicts_beside_what_cannot_be_taken_leave_no_trace() -> None:
     taker = Capture(boundaries=(Ball,))
-    taker.add("it", Ball(parts={"infos": INFOS, "bad": iter(())}))
+    taker.add("it", Ball(parts={"infos": INFOS, "bad": (x for x in ())}))
     taker.add("infos", INFOS)
     graph = taker.finish()
 
@@ -190,8 +233,8 @@ def test_many_dicts_beside_what_cannot_be_taken_leave_no_trace() -> None:
     ("thing", "where"),
     [
         ({"a": [0, {"x", "y"}]}, "it['a'][1] is a set"),
-        (Pair(1, np.zeros(1, "M8[s]")), "it.right is an array of datetime64[s]"),
-        (SimpleNamespace(inner=Ball(parts={2: iter(())})), "it.inner.parts[2] is a "),
+        (Pair(1, np.zeros(1, "i4,f8")), "it.right is an array of [("),
+        (SimpleNamespace(inner=Ball(parts={2: (x for x in ())})), "it.inner.parts[2] is a "),
         (np.array([object.__new__(type("C", (), {})), {"x", "y"}], dtype=object), "it.flat[1] is"),
         (functools.partial(max, {"x", "y"}), "it[0] is a set"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gymnasium import spaces
-from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
+from stable_baselines3.common.buffers import DictReplayBuffer, NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.her import HerReplayBuffer
 
 from trackway.checkpoint.archive import pack_arrays
@@ -149,3 +149,4 @@ def test_a_buffer_that_may_keep_more_than_rows_is_not_appended() -> None:
     assert not is_appended(hindsight)
     assert not is_appended(OfOnesOwn.__new__(OfOnesOwn))
     assert is_appended(Filled("dict").buffer)
+    assert is_appended(NStepReplayBuffer(10, BOX, BOX))
