@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.distributions import CategoricalDistribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecEnvWrapper
@@ -43,6 +44,13 @@ class Drifting(BaseFeaturesExtractor):
         self.calls, self.mean = 0, np.zeros(4, np.float32)
         self.noise, self.torch_noise = np.random.default_rng(3), torch.Generator().manual_seed(3)
         self.register_buffer("last", torch.zeros(4), persistent=False)
+        self.counted = counted = {"calls": 0}
+
+        def count(module: Any, given: Any, out: torch.Tensor) -> torch.Tensor:
+            counted["calls"] += 1
+            return out + 1e-3 * counted["calls"]
+
+        self.register_forward_hook(count)
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         self.calls += 1
@@ -52,9 +60,41 @@ class Drifting(BaseFeaturesExtractor):
         return obs - shift + 0.01 * torch.randn(4, generator=self.torch_noise) + 1e-3 * self.calls
 
 
+class Restless(torch.optim.Adam):
+    """Has what no `state_dict` tells: a number, a generator; and a hook."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.steps, self.noise, hooked = 0, torch.Generator().manual_seed(5), [0.0]
+
+        def hook(optimizer: Any, given: Any, keywords: Any) -> None:
+            hooked[0] += 1e-4
+            for group in optimizer.param_groups:
+                group["weight_decay"] = hooked[0]
+
+        self.register_step_pre_hook(hook)
+
+    def step(self, closure: Any = None) -> Any:
+        self.steps += 1
+        with torch.no_grad():
+            for parameter in self.param_groups[0]["params"]:
+                noise = torch.randn(parameter.shape, generator=self.noise)
+                parameter.add_(noise, alpha=1e-5 * self.steps)
+        return super().step(closure)
+
+
+class Sharpening(CategoricalDistribution):
+    asked = 0
+
+    def proba_distribution(self, action_logits: torch.Tensor) -> Any:
+        self.asked += 1
+        return super().proba_distribution(action_logits * (1 + 1e-3 * self.asked))
+
+
 class TwoOptimizers(ActorCriticPolicy):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
+        self.action_dist = Sharpening(2)
         self.second = torch.optim.Adam(self.value_net.parameters(), lr=1e-3)
 
     def evaluate_actions(self, obs: Any, actions: Any) -> Any:
@@ -145,7 +185,7 @@ def build(kind: Any, **settings: Any) -> tuple[Any, list[BaseCallback]]:
         return Windy(gym.make("CartPole-v1"))
 
     envs: VecEnv = Counted(kind([make, make], **settings))
-    network = {"net_arch": [8], "features_extractor_class": Drifting}
+    network = {"net_arch": [8], "features_extractor_class": Drifting, "optimizer_class": Restless}
     arguments = {"n_steps": 32, "batch_size": 32, "n_epochs": 2, "policy_kwargs": network}
     model = Curious(TwoOptimizers, envs, learning_rate=rate, seed=1, device="cpu", **arguments)
     return model, [Once(halved)]

@@ -109,7 +109,7 @@ def make_function(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path
     rebuild.made[number] = function
     for cell, value in zip(function.__closure__ or (), node["cells"], strict=True):
         if value != {"empty": True}:
-            content = rebuild.value(value, _cell(cell), path)
+            content = rebuild.value(value, content_of(cell), path)
             rebuild.writes.append(functools.partial(setattr, cell, "cell_contents", content))
     if node["d"]:
         own = rebuild.value(node["d"], NOTHING, path)
@@ -144,7 +144,8 @@ def _code(x: Any) -> str | None:
     return f"{x.__module__}:{x.__qualname__}" if isinstance(x, types.FunctionType) else None
 
 
-def _cell(cell: Any) -> Any:
+def content_of(cell: Any) -> Any:
+    """What a closure holds there; nothing if it does not hold it yet."""
     try:
         return cell.cell_contents
     except ValueError:

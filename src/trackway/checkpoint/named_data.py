@@ -5,19 +5,28 @@
             world.DIFFICULTY += 0.1      the module's, or: global DIFFICULTY
             Walk.level += 1              the class's
 
-Nobody who takes an object apart meets them; a resumed program has them as they are written there.
+Nobody who takes an object apart meets them; a resumed program has them as they are written there. So it is with
+what a function has: attributes, defaults that are changed, and what its decorator has closed over.
 """
 
 from __future__ import annotations
 
 import builtins
+import collections
 import dis
+import functools
+import random
 import sys
 import types
 import weakref
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
+
+import numpy as np
+
+from trackway.checkpoint.functions import content_of
+from trackway.checkpoint.graph import NOTHING
 
 # Their own data is no state of a training, or is taken care of by name.
 _LIBRARIES = frozenset(
@@ -28,6 +37,11 @@ _INSTALLED = ("site-packages", "dist-packages")
 _MACHINERY = ("__", "_abc_")
 # Made again from what they refer to, without which they are empty.
 _CACHES = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
+_FUNCTIONS = (types.FunctionType, functools._lru_cache_wrapper)
+# Of static and class methods, properties, cached ones.
+_PARTS = ("__func__", "fget", "fset", "func")
+# Among the defaults of a function, which all calls share.
+_CHANGING = (list, dict, set, collections.deque, np.ndarray, np.random.Generator, random.Random)
 _CODE = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -40,12 +54,14 @@ class NamedData:
     """Collects it, going from functions and classes to those that they name in turn.
 
     Attributes:
-        found: By the name of a module or class: it (a module as the dict of its globals), and names of its data.
+        found: By the name of a module, class, function or closure: it (a module as the dict of its globals), and
+            names of its data.
     """
 
     def __init__(self) -> None:
         self.found: dict[str, tuple[Any, set[str]]] = {}
         self._seen: dict[int, Any] = {}
+        self._met: dict[int, Any] = {}
         self._ahead: list[Any] = []
 
     def follow(self, code: Iterable[Any]) -> None:
@@ -65,9 +81,12 @@ class NamedData:
         own = [base for base in kind.__mro__ if not is_library(base.__module__)]
         for base in own:
             for name, value in list(vars(base).items()):
-                function = getattr(value, "__func__", getattr(value, "fget", value))
-                if isinstance(function, types.FunctionType):
-                    self._ahead.append(function)
+                parts = [value, *(getattr(value, part, None) for part in _PARTS)]
+                if functions := [part for part in parts if isinstance(part, _FUNCTIONS)]:
+                    for function in functions:
+                        self._meet_function(
+                            function, f"{base.__module__}:{base.__qualname__}.{name}"
+                        )
                 elif _is_data(name, value):
                     for owner in own:  # who has it from another may get one of his own
                         self._note(f"{owner.__module__}:{owner.__qualname__}", owner, name)
@@ -77,6 +96,11 @@ class NamedData:
         module = str(own.get("__name__", function.__module__))
         if is_library(module):
             return
+        for name in ("__defaults__", "__kwdefaults__"):
+            given: Any = getattr(function, name) or ()
+            values = given.values() if isinstance(given, dict) else given
+            if any(isinstance(value, _CHANGING) for value in values):
+                self._note(f"{module}:{function.__qualname__}", function, name)
         names, attributes = _names_of(function.__code__)
         for name in names:
             value = own.get(name)
@@ -89,11 +113,35 @@ class NamedData:
 
     def _meet(self, owner: dict[str, Any], module: str, name: str, whose: str) -> None:
         value = owner.get(name)
-        if isinstance(value, type | types.FunctionType):
-            if _goes_with(value.__module__, whose):
+        if isinstance(value, (type, *_FUNCTIONS)):
+            if not _goes_with(value.__module__, whose):
+                return
+            if isinstance(value, type):
                 self._ahead.append(value)
+            else:
+                self._meet_function(value, f"{module}:{name}")
         elif _is_data(name, value):
             self._note(module, owner, name)
+
+    def _meet_function(self, function: Any, key: str) -> None:
+        """One that is found by a name: its attributes, and what a decorator has closed over."""
+        while isinstance(function, functools._lru_cache_wrapper):
+            function = function.__wrapped__
+        if not isinstance(function, types.FunctionType) or id(function) in self._met:
+            return
+        self._met[id(function)] = function
+        self._ahead.append(function)
+        by_library = is_library(str(function.__globals__.get("__name__")))
+        for name, value in vars(function).items():
+            if _is_data(name, value):
+                self._note(key, function, name)
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        for name, cell in cells:
+            content, within = content_of(cell), f"{key}.<{name}>"
+            if isinstance(content, _FUNCTIONS):
+                self._meet_function(content, within)
+            elif content is not NOTHING and not by_library and _is_data(name, content):
+                self._note(within, cell, "cell_contents")
 
     def _note(self, key: str, owner: Any, name: str) -> None:
         self.found.setdefault(key, (owner, set()))[1].add(name)

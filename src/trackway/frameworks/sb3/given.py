@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import types
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ from trackway.checkpoint.named_data import NamedData, is_library, is_own_code, s
 from trackway.checkpoint.surroundings import Surroundings
 
 BOUNDARIES = (VecEnv, Env, BaseCallback)
-_PLAIN = (int, float, bool, str, type(None))
+_PLAIN = (int, float, bool, str, type(None), enum.Enum)
 Place = tuple[str, Any, set[str]]
 
 # Settings that are used up when a model is built, or somebody else's.
@@ -39,7 +40,17 @@ _ROWS = frozenset(
     {"observations", "actions", "rewards", "advantages", "returns", "episode_starts", "values"}
     | {"log_probs", "hidden_states_pi", "cell_states_pi", "hidden_states_vf", "cell_states_vf"}
 )
+_OF_BUFFERS = frozenset(
+    {"observations", "next_observations", "actions", "rewards", "dones", "timeouts", "infos"}
+    | {"ep_start", "ep_length", "_current_ep_start", "env", "pos", "full"}
+)
 _OF_MODULES = frozenset(vars(torch.nn.Module()))
+_OF_OPTIMIZERS = frozenset({"state", "param_groups", "defaults"})
+# What is called while it trains; what a closure of them holds may be shared with the module.
+_HOOKS = frozenset(
+    {"_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"}
+    | {"_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"}
+)
 
 
 @cache
@@ -67,22 +78,27 @@ def externals(model: Any) -> dict[str, object]:
 
 
 def places(model: Any) -> Iterator[Place]:
-    """Settings of the learner, and what its networks and its rollout buffer have beside weights and rows."""
+    """Settings of the learner, and what its networks, optimizers and buffers have beside weights, moments and rows."""
     kind: Any = type(model)
     own = (settings(kind) | DERIVED) - _USED_UP
     yield "model", model, {name for name in own if name in vars(model)}
     if (buffer := getattr(model, "rollout_buffer", None)) is not None:
         names = _telling(buffer, vars(buffer).keys() - _POSITION - _ROWS)
         yield "model.rollout_buffer", buffer, names
+    if (buffer := getattr(model, "replay_buffer", None)) is not None:
+        yield "model.replay_buffer", buffer, _telling(buffer, vars(buffer).keys() - _OF_BUFFERS)
     for name in model._get_torch_save_params()[0]:
-        network = recursive_getattr(model, name)
-        if not isinstance(network, torch.nn.Module):
+        organ = recursive_getattr(model, name)
+        if isinstance(organ, torch.optim.Optimizer):
+            names = _telling(organ, vars(organ).keys() - _OF_OPTIMIZERS)
+            yield name, organ, names | _hooks(organ)
+        if not isinstance(organ, torch.nn.Module):
             continue
-        for part_name, part in network.named_modules():
-            names = _telling(part, vars(part).keys() - _OF_MODULES)
+        for part_name, part in organ.named_modules():
+            names = _telling(part, vars(part).keys() - _OF_MODULES) | _hooks(part)
             yield f"{name}.{part_name}".rstrip("."), part, names | part._non_persistent_buffers_set
-        for part_name, parameter in network.named_parameters():
-            yield f"{name}:{part_name}", parameter, {"requires_grad"}
+        for part_name, parameter in organ.named_parameters():
+            yield f"{name}:{part_name}", parameter, {"requires_grad"} | _hooks(parameter)
 
 
 class Given:
@@ -130,17 +146,22 @@ def look_at_named_data(
         surroundings.look(key, owner, names)
 
 
+def _hooks(x: Any) -> set[str]:
+    return {name for name in _HOOKS if getattr(x, name, None)}
+
+
 def _module(x: Any) -> str:
     return type(x).__module__
 
 
 def _telling(owner: Any, names: Iterable[str]) -> set[str]:
-    """Names of attributes to look at; of those that a library sets the plain ones, and optimizers."""
+    """Names of attributes to look at; of those that a library sets the plain ones, optimizers, and what is the program's."""
     kind: Any = type(owner)
     by_library = set_by_libraries(kind)
     return {
         name
         for name in names
         if name not in by_library
-        or isinstance(vars(owner).get(name), (*_PLAIN, torch.optim.Optimizer))
+        or isinstance(value := vars(owner).get(name), (*_PLAIN, torch.optim.Optimizer))
+        or not is_library(_module(value))
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import threading
@@ -20,6 +21,7 @@ from trackway.checkpoint.surroundings import Surroundings
 
 cache: Any = weakref.WeakKeyDictionary()
 level, shared, table = 1, {"gain": [1.0]}, np.zeros(200_000)
+limit = 3
 
 
 class Climbs:
@@ -38,6 +40,48 @@ class Climbs:
 
 def further() -> None:
     shared["gain"].append(2.0)
+
+
+def counted(function: Any) -> Any:
+    calls = [0]
+
+    @functools.wraps(function)
+    def counts(*arguments: Any) -> Any:
+        calls[0] += 1
+        return calls[0], function(*arguments)
+
+    return counts
+
+
+@counted
+def rewarded() -> float:
+    return limit * 2.0
+
+
+@functools.cache
+def doubled() -> int:
+    return len(shared) * 2
+
+
+def remembers(x: int, before: list[int] = [], *, sums: dict[str, int] = {"sum": 0}) -> int:  # noqa: B006
+    before.append(x)
+    sums["sum"] += x
+    remembers.last = x  # type: ignore[attr-defined]
+    return sum(before) + sums["sum"]
+
+
+class Calls:
+    @property
+    def pace(self) -> int:
+        return len(table)
+
+    @pace.setter
+    def pace(self, pace: int) -> None:
+        level  # noqa: B018
+
+    @counted
+    def act(self) -> Any:
+        return rewarded(), doubled(), remembers(1)
 
 
 def looked_at(owner: Any, *names: str) -> Surroundings:
@@ -131,7 +175,7 @@ def test_a_schedule_that_counts_goes_on_counting() -> None:
     ("later", "says"),
     [
         (lambda left: left, "does not find by its name"),
-        (itertools.count(), "whose state is hidden"),
+        ((x for x in ()), "whose state is hidden"),
     ],
 )
 def test_what_cannot_be_taken_or_found_again_is_told(later: Any, says: str) -> None:
@@ -147,10 +191,29 @@ def test_what_cannot_be_taken_or_found_again_is_told(later: Any, says: str) -> N
 
 
 def test_what_could_never_be_taken_is_told_unless_it_is_called() -> None:
-    owner = SimpleNamespace(numbers=itertools.count(), lock=threading.Lock(), compiled=np.sin.at)
+    numbers = (n for n in range(9))
+    owner = SimpleNamespace(numbers=numbers, lock=threading.Lock(), compiled=np.sin.at)
+    owner.rate = lambda left: next(numbers)
 
     told = carried(looked_at(owner, *vars(owner)), SimpleNamespace())
-    assert [sentence.partition(" ")[0] for sentence in told] == ["owner.lock", "owner.numbers"]
+    assert [sentence.split()[0] for sentence in told] == [
+        "owner.lock",
+        "owner.numbers",
+        "owner.rate.<numbers>",
+    ]
+
+
+def test_a_schedule_that_goes_through_a_list_goes_on_in_it() -> None:
+    def going() -> Any:
+        rates = itertools.cycle([0.3, 0.2, 0.1])
+        return lambda left: next(rates)
+
+    owner, another = SimpleNamespace(rate=going()), SimpleNamespace(rate=going())
+    surroundings = looked_at(owner, "rate")
+    owner.rate(1.0)
+
+    assert carried(surroundings, another, "rate") == []
+    assert [another.rate(1.0) for _ in range(3)] == [0.2, 0.1, 0.3]
 
 
 def test_the_data_that_code_names_is_found_through_what_it_calls() -> None:
@@ -164,6 +227,38 @@ def test_the_data_that_code_names_is_found_through_what_it_calls() -> None:
     assert globals_named == {"level", "shared", "table"}
     assert of_class is Climbs
     assert class_named == {"best", "limits"}
+
+
+def test_what_functions_keep_is_found_by_their_names_and_put_back() -> None:
+    def followed() -> Surroundings:
+        named, surroundings = NamedData(), Surroundings()
+        named.follow([Calls])
+        # Through decorators to what they wrap, and through properties.
+        assert named.found[__name__][1] == {"level", "limit", "shared", "table"}
+        for key, (owner, names) in named.found.items():
+            surroundings.look(key, owner, names)
+        return surroundings
+
+    remembers.last = 0  # type: ignore[attr-defined]
+    surroundings = followed()
+    nothing = Capture()
+    surroundings.take(nothing)
+    assert nothing.graph.roots == {}
+
+    for _ in range(3):
+        Calls().act()
+    taker = Capture()
+    surroundings.take(taker)
+    graph = taker.finish()
+    assert graph.unsupported == []
+    expected = Calls().act()
+    Calls().act()  # as a program that is elsewhere
+    rebuild = Rebuild(json.loads(json.dumps(graph.document())), graph.arrays)
+    followed().put(rebuild)
+    rebuild.write()
+
+    assert remembers.last == 1  # type: ignore[attr-defined]
+    assert Calls().act() == expected
 
 
 def test_a_large_array_is_not_copied_to_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 import pytest
 import torch
-from stable_baselines3 import PPO, SAC
+from stable_baselines3 import DQN, PPO, SAC
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
 from trackway.checkpoint import rng
@@ -52,6 +52,15 @@ def test_settings_and_networks_are_taken_where_they_change() -> None:
         "given model.rollout_buffer|gamma": 0.3,
         "given policy:action_net.bias|requires_grad": False,
     }
+
+
+def test_settings_of_a_replay_buffer_are_taken_where_they_change() -> None:
+    model: Any = DQN("MlpPolicy", "CartPole-v1", n_steps=3, buffer_size=10, device="cpu")
+    model._setup_learn(8, None)
+    given = Given(model, {})
+    model.replay_buffer.gamma = 0.5
+
+    assert taken(given).graph.roots == {"given model.replay_buffer|gamma": 0.5}
 
 
 def test_another_optimizer_is_told() -> None:
