@@ -298,6 +298,27 @@ def test_other_environments_are_told(tmp_path: Path) -> None:
         )
 
 
+def test_the_users_callbacks_go_on_elsewhere_from_the_weights_or_not_at_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ppo().learn(64, callback=Checkpointer(tmp_path, 64))
+    (path,) = list_checkpoints(tmp_path)
+    two = DummyVecEnv([lambda: gym.make("CartPole-v1")] * 2)
+
+    def going_on() -> Any:
+        return RealTimeSavingCallback(
+            tmp_path / "on", verbose=0, record_steps=False, resume_from=read_checkpoint(path)
+        )
+
+    with pytest.raises(MismatchError, match="has 1 environments, and there are 2"):
+        PPO("MlpPolicy", two, n_steps=64, device="cpu").learn(256, callback=going_on())
+    loaded = PPO.load(path, env=two, device="cpu")
+    loaded.learn(64, callback=going_on(), reset_num_timesteps=False)
+
+    assert "from its weights" in caplog.text
+    assert loaded.num_timesteps > 64
+
+
 def test_a_damaged_checkpoint_is_passed_over_and_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -340,6 +340,9 @@ class RealTimeSavingCallback(BaseCallback):
         try:
             failed = restore(self.model, self.locals["callback"], origin, self._clock)
         except MismatchError as error:
+            if self.num_timesteps != origin.timestep:  # nor have its weights been loaded
+                self.close()
+                raise
             _log.warning("training does not go on exactly, but from its weights: %s", error)
             return
         self.num_timesteps = self.model.num_timesteps
