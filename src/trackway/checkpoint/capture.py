@@ -146,6 +146,10 @@ class Capture:
         self.rollback(mark)
         return False, None
 
+    def knows(self, x: Any) -> bool:
+        """Whether it has been taken in, or is somebody else's."""
+        return id(x) in self._known
+
     # -- taking in for a try ----------------------------------------------------------------
 
     def mark(self) -> Mark:

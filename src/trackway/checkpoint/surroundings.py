@@ -11,21 +11,22 @@ anyway. The rest is left as the program has it.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.functions import CODE
-from trackway.checkpoint.graph import NOTHING, OpaqueError
-from trackway.checkpoint.layout import has_plain_layout
+from trackway.checkpoint.glance import PLAIN, Attributes, Place, Reader, Readings
+from trackway.checkpoint.graph import NOTHING, Node, OpaqueError
+from trackway.checkpoint.layout import has_plain_layout, slots_of
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.torch_objects import is_tensor
 
-_PLAIN = frozenset({int, float, bool, str, bytes, complex, type(None)})
 _ROOT = "given "
 # Such an array is data that a training reads; to compare it would stop the training.
 _LARGEST_BYTES = 1 << 20
@@ -39,7 +40,7 @@ class _Careful(Capture):
     """Takes things apart to compare them in this process; nothing that is large."""
 
     def value(self, x: Any, path: Any) -> Any:
-        if isinstance(x, set | frozenset) and _PLAIN.issuperset(map(type, x)):
+        if isinstance(x, set | frozenset) and PLAIN.issuperset(map(type, x)):
             return {"s": type(x).__name__, "v": frozenset(x)}  # whatever its order
         size = x.nbytes if isinstance(x, np.ndarray) or is_tensor(x) else 0
         if size > _LARGEST_BYTES:
@@ -57,6 +58,7 @@ class _Was:
         fixed: It cannot change by itself, or nobody looks whether it does.
         opaque: It could not be taken.
         told: It taken apart, to be compared.
+        attributes: Of the objects that it is made of, if of nothing else.
         code: Of the functions in it.
     """
 
@@ -65,6 +67,7 @@ class _Was:
     fixed: bool = False
     opaque: bool = False
     told: Any = None
+    attributes: Attributes | None = None
     code: set[types.CodeType] = field(default_factory=set)
 
 
@@ -80,23 +83,28 @@ class Surroundings:
     ) -> None:
         self._externals, self._boundaries = dict(externals or {}), boundaries
         self._owners: dict[str, Any] = {}
-        self._was: dict[tuple[str, str], _Was] = {}
+        self._was: dict[Place, _Was] = {}
+        self._fixed, self._others = Readings(), list[Place]()
 
     def look(self, key: str, owner: Any, names: Iterable[str]) -> None:
         """Note how attributes of an object or class, or entries of a dict, are now."""
         self._owners.setdefault(key, owner)
-        for name in sorted(names):
-            if (key, name) not in self._was:
-                self._was[key, name] = self._looked_at(_read(owner, name), f"{key}.{name}")
+        read = _reader(owner)
+        for place in ((key, name) for name in sorted(names)):
+            if place in self._was:
+                continue
+            value = read(place[1], NOTHING)
+            was = self._was[place] = self._looked_at(value, ".".join(place))
+            if was.fixed:
+                self._fixed.add(place, read, value)
+            else:
+                self._others.append(place)
 
     def take(self, taker: Capture) -> None:
         """Add what has changed; what has and cannot be taken, or found again, is named."""
-        for (key, name), was in self._was.items():
-            value = _read(self._owners[key], name)
-            # Nearly always so, and the training waits.
-            if value is was.value and was.fixed:
-                continue
-            if value is NOTHING or _is_same(value, was):
+        for key, name in (*self._fixed.exchanged(), *self._others):
+            was, value = self._was[key, name], _reader(self._owners[key])(name, NOTHING)
+            if value is NOTHING or _is_same(value, was) or _is_untouched(value, was, taker):
                 continue
             path, mark = f"{key}.{name}", taker.mark()
             taken, reference = taker.attempt(value, path)
@@ -125,13 +133,13 @@ class Surroundings:
             key, _, name = root.removeprefix(_ROOT).partition("|")
             if is_given(root) and key in self._owners:
                 owner = self._owners[key]
-                value = rebuild.root(root, _read(owner, name))
+                value = rebuild.root(root, _reader(owner)(name, NOTHING))
                 rebuild.writes.append(partial(_write, owner, name, value))
 
     def _looked_at(self, value: Any, path: str) -> _Was:
         if any(value is thing for thing in self._externals.values()):
             return _Was(value, external=True, fixed=True)
-        if type(value) in _PLAIN or value is NOTHING:
+        if type(value) in PLAIN or value is NOTHING:
             return _Was(value, fixed=True)
         taker = _Careful(self._externals, self._boundaries)
         mark = taker.mark()
@@ -145,7 +153,10 @@ class Surroundings:
         alone = not taker.originals
         fixed = isinstance(value, CODE) or (alone and not isinstance(value, set))
         told = reference if alone else taker.told_since(mark)
-        return _Was(value, fixed=fixed, told=told, code=code)
+        nodes, originals = taker.graph.nodes, taker.originals
+        plain = all(map(_has_nothing_else, nodes, originals, repeat(originals)))
+        attributes = Attributes(originals) if plain and originals else None
+        return _Was(value, fixed=fixed, told=told, attributes=attributes, code=code)
 
 
 def is_given(root: str) -> bool:
@@ -155,7 +166,7 @@ def is_given(root: str) -> bool:
 
 def _is_same(value: Any, was: _Was) -> bool:
     """Whether a plain value is another object, but no other value."""
-    if type(value) in _PLAIN and type(value) is type(was.value):
+    if type(value) in PLAIN and type(value) is type(was.value):
         return bool(value == was.value or (value != value and was.value != was.value))
     return False
 
@@ -167,17 +178,33 @@ def _is_compiled(value: Any) -> bool:
     return callable(value) and not looked_into and not has_plain_layout(kind)
 
 
+def _is_untouched(value: Any, was: _Was, taker: Capture) -> bool:
+    """Whether it can be seen at a glance that it is what it was, and that nobody has taken it."""
+    return (
+        value is was.value
+        and was.attributes is not None
+        and was.attributes.are_the_same()
+        and not any(map(taker.knows, was.attributes.objects))
+    )
+
+
+def _has_nothing_else(node: Node, x: Any, originals: Collection[Any]) -> bool:
+    """Whether an object is what `Attributes` can hold."""
+    kind: type = type(x)
+    if node["k"] != "object" or slots_of(kind):
+        return False
+    return all(type(v) in PLAIN or any(v is y for y in originals) for v in vars(x).values())
+
+
 def _code_in(originals: Iterable[Any]) -> set[types.CodeType]:
     return {x.__code__ for x in originals if isinstance(x, types.FunctionType)}
 
 
-def _read(owner: Any, name: str) -> Any:
+def _reader(owner: Any) -> Reader:
     kind = type(owner)
     if kind is dict:
-        return owner.get(name, NOTHING)
-    if issubclass(kind, type):
-        return vars(owner).get(name, NOTHING)
-    return getattr(owner, name, NOTHING)
+        return owner.get  # type: ignore[no-any-return]
+    return vars(owner).get if issubclass(kind, type) else partial(getattr, owner)
 
 
 def _write(owner: Any, name: str, value: Any) -> None:

@@ -84,6 +84,17 @@ class Calls:
         return rewarded(), doubled(), remembers(1)
 
 
+class Curve:
+    """Nothing but attributes, as a schedule of Stable-Baselines3."""
+
+    def __init__(self, value: Any, inner: Curve | None = None) -> None:
+        self.value, self.inner = value, inner
+
+
+class Steeper(Curve):
+    pass
+
+
 def looked_at(owner: Any, *names: str) -> Surroundings:
     surroundings = Surroundings()
     surroundings.look("owner", owner, names)
@@ -169,6 +180,69 @@ def test_a_schedule_that_counts_goes_on_counting() -> None:
 
     assert carried(surroundings, another, "rate") == []
     assert another.rate(1.0) == 2.0
+
+
+def exchanged(rate: Any) -> None:
+    """The same values at other names."""
+    made = vars(rate.inner)
+    made["inner"], made["value"] = made.pop("value"), made.pop("inner")
+
+
+CHANGES: dict[str, Any] = {
+    "another value": lambda rate: setattr(rate.inner, "value", 2.0),
+    "nothing": lambda rate: setattr(rate, "inner", None),
+    "another object": lambda rate: setattr(rate, "inner", Steeper(1.0)),
+    "another class": lambda rate: setattr(rate.inner, "__class__", Steeper),
+    "another dict": lambda rate: setattr(rate.inner, "__dict__", {"value": 3.0, "inner": None}),
+    "one less": lambda rate: delattr(rate.inner, "value"),
+    "one more": lambda rate: setattr(rate.inner, "more", 1),
+    "exchanged": exchanged,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_whatever_changes_within_an_object_is_noticed(change: Any) -> None:
+    def given() -> Any:
+        return SimpleNamespace(rate=Curve(0.5, Curve(1.0)))
+
+    def told(x: Any) -> Any:
+        return (type(x), {n: told(v) for n, v in vars(x).items()}) if isinstance(x, Curve) else x
+
+    owner, another = given(), given()
+    surroundings = looked_at(owner, "rate")
+    taker = Capture()
+    surroundings.take(taker)
+    assert taker.graph.roots == {}
+
+    change(owner.rate)
+    assert carried(surroundings, another, "rate") == []
+    assert told(another.rate) == told(owner.rate)
+
+
+@pytest.mark.parametrize("words", [{"a", "b"}, {1: {"a"}}], ids=["set", "dict"])
+def test_whatever_changes_within_what_an_object_refers_to_is_noticed(words: Any) -> None:
+    surroundings = looked_at(SimpleNamespace(rate=Curve(words)), "rate")
+    assert carried(surroundings, SimpleNamespace(), "rate") == []
+
+    (words if isinstance(words, set) else words[1]).add("c")
+    (sentence,) = carried(surroundings, SimpleNamespace(), "rate")
+    assert "is a set" in sentence
+
+
+def test_an_unchanged_object_that_a_callback_holds_stays_shared() -> None:
+    owner = SimpleNamespace(rate=Curve(0.5, Curve(1.0)))
+    surroundings = looked_at(owner, "rate")
+    taker = Capture()
+    taker.add("callback", [owner.rate.inner])
+    surroundings.take(taker)
+    graph = taker.finish()
+    another = SimpleNamespace(rate=Curve(0.5, Curve(1.0)))
+    rebuild = Rebuild(graph.document(), graph.arrays)
+    (made,) = rebuild.root("callback")
+    looked_at(another, "rate").put(rebuild)
+    rebuild.write()
+
+    assert another.rate.inner is made
 
 
 @pytest.mark.parametrize(
