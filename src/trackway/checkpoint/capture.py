@@ -62,9 +62,9 @@ class Capture:
         self._retold = dict(retold or {})
         self.foreign: list[tuple[Node, Node, int, Path]] = []
         self.told = False
-        # By id: how an object is referred to.
-        self._known: dict[int, dict[str, Any]] = {
-            id(thing): {"x": name} for name, thing in (externals or {}).items()
+        # By id: an object's number, or its name.
+        self._known: dict[int, int | str] = {
+            id(thing): name for name, thing in (externals or {}).items()
         }
 
     def add(self, name: str, thing: object) -> None:
@@ -92,7 +92,7 @@ class Capture:
         if kind is float:
             return scalar(x)
         if (known := self._known.get(id(x))) is not None:
-            return known
+            return {"r": known} if type(known) is int else {"x": known}
         if (take := _TAKERS.get(kind)) is None:
             if isinstance(x, np.generic) and x.dtype.kind in "biufcmMSU" and x.itemsize:
                 return {"s": x.dtype.str, "v": x.tobytes().hex()}
@@ -103,18 +103,18 @@ class Capture:
             take = Capture._other
         nodes = self.graph.nodes
         number = len(nodes)
-        self._known[id(x)] = reference = {"r": number}
+        self._known[id(x)] = number
         self.originals.append(x)
         nodes.append(None)
         nodes[number] = take(self, x, path)
-        return reference
+        return {"r": number}
 
     def number_all(self, things: Collection[Any]) -> int | None:
         """Take in objects that the caller writes; the first one's number, or None if one is known."""
         ids, first = list(map(id, things)), len(self.graph.nodes)
         if len(set(ids)) < len(ids) or not self._known.keys().isdisjoint(ids):
             return None
-        self._known.update(zip(ids, ({"r": n} for n in itertools.count(first)), strict=False))
+        self._known.update(zip(ids, itertools.count(first), strict=False))
         self.originals.extend(things)
         self.graph.nodes.extend([None] * len(ids))
         return first
