@@ -93,7 +93,10 @@ class Mark:
 
 
 def told_since(graph: Graph, mark: Mark) -> Any:
-    """Nodes and arrays since then, equal where the same was taken; whatever they refer to from before is told apart."""
+    """Nodes and arrays since then, equal where the same was taken; whatever they refer to from before is told apart.
+
+    Nodes as text: True, 1 and 1.0 are equal, and so are 0.0 and -0.0.
+    """
 
     def value(x: Any) -> Any:
         if isinstance(x, dict):
@@ -109,7 +112,7 @@ def told_since(graph: Graph, mark: Mark) -> Any:
     arrays = [
         (x.dtype.str, x.shape, x.tobytes()) for x in list(graph.arrays.values())[mark.arrays :]
     ]
-    return nodes, arrays
+    return repr(nodes), arrays
 
 
 class Capturing(Protocol):

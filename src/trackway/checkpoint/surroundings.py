@@ -41,7 +41,7 @@ class _Careful(Capture):
 
     def value(self, x: Any, path: Any) -> Any:
         if isinstance(x, set | frozenset) and PLAIN.issuperset(map(type, x)):
-            return {"s": type(x).__name__, "v": frozenset(x)}  # whatever its order
+            return {"s": type(x).__name__, "v": sorted(map(repr, x))}
         size = x.nbytes if isinstance(x, np.ndarray) or is_tensor(x) else 0
         if size > _LARGEST_BYTES:
             raise _TooLargeError
@@ -167,7 +167,7 @@ def is_given(root: str) -> bool:
 def _is_same(value: Any, was: _Was) -> bool:
     """Whether a plain value is another object, but no other value."""
     if type(value) in PLAIN and type(value) is type(was.value):
-        return bool(value == was.value or (value != value and was.value != was.value))
+        return repr(value) == repr(was.value)  # NaN is NaN, and -0.0 is not 0.0
     return False
 
 

@@ -182,6 +182,21 @@ def test_a_schedule_that_counts_goes_on_counting() -> None:
     assert another.rate(1.0) == 2.0
 
 
+@pytest.mark.parametrize(("was", "now"), [(0.0, -0.0), (1, True), (1, 1.0), (-0.0, 0)])
+def test_what_is_equal_and_yet_another_is_noticed(was: Any, now: Any) -> None:
+    def given() -> Any:
+        return SimpleNamespace(rate=was, listed=[was], held=Curve(was))
+
+    owner, another = given(), given()
+    surroundings = looked_at(owner, *vars(owner))
+    assert carried(surroundings, another, *vars(owner)) == []
+    assert repr((another.rate, another.listed, another.held.value)) == repr((was, [was], was))
+
+    owner.rate = owner.listed[0] = owner.held.value = now
+    assert carried(surroundings, another, *vars(owner)) == []
+    assert repr((another.rate, another.listed, another.held.value)) == repr((now, [now], now))
+
+
 def exchanged(rate: Any) -> None:
     """The same values at other names."""
     made = vars(rate.inner)
