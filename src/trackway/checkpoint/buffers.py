@@ -35,11 +35,12 @@ def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
         if kind.kind not in _BYTES:
             raise OpaqueError(path, f"is an array of {kind}")
     base: Any = x
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    own = (base is x and x.base is None) or isinstance(base.base, bytes)
-    # What torch made of a tensor counts by its values, as it does in `telling`.
-    if own or capture.told or torch_objects.is_tensor(base.base):
+    if not (own := capture.told or x.base is None):
+        while isinstance(base.base, np.ndarray):
+            base = base.base
+        # What torch made of a tensor counts by its values, as it does in `telling`.
+        own = isinstance(base.base, bytes) or torch_objects.is_tensor(base.base)
+    if own:
         node = _copied(capture, x)
         return node if x.flags.writeable else {**node, "readonly": True}
     offset = address_of(x) - address_of(base)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from trackway.checkpoint.containers import AS_IT_IS
 from trackway.checkpoint.functions import code_name, found
 from trackway.checkpoint.graph import (
     NOTHING,
@@ -39,7 +40,8 @@ def take_object(capture: Capturing, x: Any, path: Path) -> Node:
         if is_left_alone(kind, name):
             left_out.append(name)
         elif strict:
-            attributes[name] = capture.value(part, (path, ".{}", name))
+            plain = type(part) in AS_IT_IS
+            attributes[name] = part if plain else capture.value(part, (path, ".{}", name))
         else:
             taken, node = capture.attempt(part, (path, ".{}", name))
             if taken:

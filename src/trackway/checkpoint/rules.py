@@ -6,7 +6,7 @@ recording. Named by class, so that nothing has to be imported; each holds for su
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 # How callbacks hold callbacks; who is there is up to the program.
 CALLBACK_LINKS = ("callbacks", "callback", "callback_on_new_best")
@@ -69,6 +69,7 @@ def walks_only(kind: type) -> frozenset[str]:
     return _WALKS_ONLY.get(_name(kind), frozenset())
 
 
+@lru_cache(1 << 12)
 def is_left_alone(kind: type, name: str) -> bool:
     """Whether an attribute of such an object stays as this program has it."""
     only = walks_only(kind)

@@ -100,6 +100,7 @@ class Tape:
 
     def _noting_resets(self) -> Callable[..., Any]:
         env, reset = self.env, self.env.reset
+        kind: type = type(env)
 
         def noting(*arguments: Any, **keywords: Any) -> Any:
             begin: dict[str, Any] = {}
@@ -108,7 +109,7 @@ class Tape:
                     "rng": deepcopy(vars(env).get("_np_random")),
                     "seed_number": vars(env).get("_np_random_seed"),
                     "numbers": {
-                        n: v for n, v in _numbers(env).items() if not is_left_alone(type(env), n)
+                        n: v for n, v in _numbers(env).items() if not is_left_alone(kind, n)
                     },
                     "keywords": deepcopy(keywords),
                 }
