@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -310,13 +310,18 @@ def _callbacks(root: BaseCallback | None) -> dict[str, BaseCallback]:
 def _model_state(model: Any) -> dict[str, Any]:
     """What `learn` goes on from; neither settings, which the program gives, nor weights."""
     kind: Any = type(model)
-    left_out = (settings(kind) - {"action_noise"}) | DERIVED | _NOT_STATE
+    left_out = _left_out(kind)
     return {
         name: value
         for name, value in vars(model).items()
         # The statistics of batch norms are the networks' own tensors.
         if name not in left_out and "batch_norm_stats" not in name and not isinstance(value, type)
     }
+
+
+@cache
+def _left_out(kind: Any) -> frozenset[str]:
+    return (settings(kind) - {"action_noise"}) | DERIVED | _NOT_STATE
 
 
 def _distributions(model: Any) -> list[Any]:

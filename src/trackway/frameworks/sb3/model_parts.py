@@ -14,12 +14,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import torch
 
 _Kind = tuple[torch.dtype, torch.Size, bool]
+_KIND: Callable[[torch.Tensor], _Kind] = attrgetter("dtype", "shape", "requires_grad")
 Arrays = dict[str, "np.ndarray[Any, Any]"]
 
 _STORAGES = {
@@ -78,12 +80,13 @@ class ModelParts:
         numbers = {name: getattr(model, name) for name in self._numbers}
         others = {"data": self._data, "numbers": numbers, "others": self._others}
         copies = self._free.pop() if self._free else None
-        kinds = [(x.dtype, x.shape, x.requires_grad) for x in live]
+        kinds = list(map(_KIND, live))
         if copies is None or copies.kinds != kinds:
             copies = _copies_for(live, kinds, self._prefix)
-        with torch.no_grad():
-            # One call for all: a call for each takes longer than its bytes.
-            torch._foreach_copy_(copies.own, live)
+        if any(learns for _, _, learns in kinds):
+            live = [x.detach() for x in live]
+        # One call for all: a call for each takes longer than its bytes.
+        torch._foreach_copy_(copies.own, live)
         parts = {"files": files, "tensors": copies.told, **others}
         return parts, copies.arrays, partial(self._give_back, copies)
 
