@@ -27,7 +27,7 @@ from trackway.frameworks.sb3.verdict import Verdict
 _log = logging.getLogger("trackway")
 # Of the training's time, for snapshots that are only kept in case it ends within a rollout; a short
 # training gets its first ones on credit.
-_SHARE, _CREDIT_S = 0.002, 0.1
+_SHARE, _CREDIT_S = 0.001, 0.02
 _ANEW = "the running episodes are not gone on with: where this is resumed, new ones begin"
 
 
