@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
 import gymnasium
+import numpy as np
+from numpy import ndarray
 
 from trackway.format.schema import Field, Schema
 from trackway.frameworks.patch import Patch
@@ -78,10 +81,20 @@ class Outside:
         self._transition = Transition(obs_space, action_space, obs, has_state)
         self.fields = self._transition.fields
         self._ended_at = set[int]()
+        # What goes where, and for which columns that was found out.
+        self._into: list[tuple[Array, int, Callable[[VecStep], Any]]] = []
+        self._columns: Mapping[str, Array] = {}
 
     def write(self, steps: Steps, step: VecStep) -> None:
         columns, at = steps.columns, steps.at
-        self._transition.write(columns, at, step.actions, step.obs, step.rewards)
+        if columns is not self._columns:
+            self._prepare(columns)
+        # Little is looked at, once it is known: after a step of the physics no cache holds it.
+        for column, ndim, batch_of in self._into:
+            part = batch_of(step)
+            if type(part) is not ndarray or part.ndim != ndim:
+                part = np.reshape(part, column.shape[1:])
+            column[at] = part
         # Rows are used again: what they say of ends has to be taken back only where they say it.
         if step.ended or at in self._ended_at:
             columns["terminated"][at] = step.terminated
@@ -91,6 +104,14 @@ class Outside:
             row = steps.row
             for env, obs in step.last_obs.items():
                 self._transition.write_last_obs(row, env, obs)
+
+    def _prepare(self, columns: Mapping[str, Array]) -> None:
+        sources = [("reward", "rewards", ()), *self._transition.leaves()]
+        self._into = [
+            (columns[name], columns[name].ndim - 1, _picker(what, path))
+            for name, what, path in sources
+        ]
+        self._columns = columns
 
     def begun(self, stream: Stream) -> None:
         """Nothing has to be told to anybody."""
@@ -208,6 +229,18 @@ class Local:
         for patch in self._patches:
             patch.undo()
         return sum(tap.errors for tap in self._taps)
+
+
+def _picker(what: str, path: Sequence[Any]) -> Callable[[VecStep], Any]:
+    whole = attrgetter(what)
+
+    def part(step: VecStep) -> Any:
+        value = whole(step)
+        for key in path:
+            value = value[key]
+        return value
+
+    return part if path else whole
 
 
 def _fill(steps: Steps, row: Mapping[str, Array]) -> None:

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from trackway.format.schema import Field
-from trackway.probes.probe import Array, Row
+from trackway.probes.probe import Row
 
 STEP_FIELDS = (
     Field(
@@ -54,19 +54,11 @@ class Transition:
         self.fields = (*self._action.fields, *(seen.fields if obs else ()), *STEP_FIELDS)
         self.left_out = self._action.left_out + (seen.left_out if obs else [])
 
-    def write(
-        self,
-        columns: Mapping[str, Array],
-        at: int,
-        action: Any,
-        obs: Any,
-        reward: Any,
-    ) -> None:
-        """Write a batch, `[num_envs, ...]` each, as row `at` of columns; not whose episode ended."""
-        self._action.write(columns, at, action)
-        if self._obs is not None:
-            self._obs.write(columns, at, obs)
-        columns["reward"][at] = reward
+    def leaves(self) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+        """The columns of actions and observations: name, `actions` or `obs`, and the keys that lead to it there."""
+        for what, space in (("actions", self._action), ("obs", self._obs)):
+            if space is not None:
+                yield from ((name, what, path) for name, path in space.leaves())
 
     def write_one(
         self,
@@ -113,15 +105,9 @@ class SpaceColumns:
         self.fields = tuple(field for field, _ in self._leaves)
         self.size = sum(int(np.prod(field.shape)) for field in self.fields)
 
-    def write(self, columns: Mapping[str, Array], at: int, value: Any) -> None:
-        """Write a batch of values, `[num_envs, ...]` at every leaf, as row `at` of columns."""
-        for field, path in self._leaves:
-            part = value
-            for key in path:
-                part = part[key]
-            column = columns[field.name]
-            same = isinstance(part, np.ndarray) and part.ndim == column.ndim - 1
-            column[at] = part if same else np.reshape(part, column.shape[1:])
+    def leaves(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Each column's name, and the keys that lead to its part of a value."""
+        return ((field.name, path) for field, path in self._leaves)
 
     def write_one(self, row: Row, env: int, value: Any) -> None:
         """Write the value of one environment."""
