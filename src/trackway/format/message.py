@@ -17,6 +17,9 @@ from trackway.format.jsonable import jsonable
 
 Message = dict[str, Any]
 _LENGTH_BYTES = 8
+# The last version that does not look whether an object came before: records are trees, and to look
+# takes longer than to write, on both sides.
+_VERSION = 2
 _NUMBERS = frozenset("?bBhHiIlLqQefd")
 
 
@@ -29,7 +32,7 @@ def encode(seq: int, message: Mapping[str, Any], columns: Columns | None = None)
         columns: Arrays with leading dimension num_envs, or lists of that length.
     """
     packed = [_pack(path, column) for path, column in columns.items()] if columns else []
-    return marshal.dumps((seq, dict(message), packed))
+    return marshal.dumps((seq, dict(message), packed), _VERSION)
 
 
 def decode(data: bytes) -> tuple[int, Message, dict[str, Any]]:
