@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from trackway import read_records
@@ -81,6 +82,31 @@ def states(run: Path) -> np.ndarray[Any, Any]:
     """What was recorded of env 0: one row of `obs` for each step."""
     batches = read_batches(find_line(run, "steps"), ["obs"], 0)
     return np.concatenate([batch.columns["obs"][:, 0] for batch in batches])
+
+
+class Cools(BaseCallback):
+    """Changes settings by what NumPy computes."""
+
+    def _on_step(self) -> bool:
+        model: Any = self.model
+        model.ent_coef = 0.01 * np.exp(-self.num_timesteps / 100)
+        return True
+
+
+@pytest.mark.slow
+def test_numbers_may_be_those_of_numpy(tmp_path: Path) -> None:
+    saving = RealTimeSavingCallback(
+        tmp_path / "own", checkpoint_frequency=64, verbose=0, record_steps=False
+    )
+    whole, total = ppo(), np.int64(192)
+    whole.learn(total, callback=[Cools(), Checkpointer(tmp_path, 64), saving])
+    assert len(list_checkpoints(tmp_path / "own/checkpoints")) == 3
+    first, *others = list_checkpoints(tmp_path)
+    assert len(others) == 2
+
+    again = ppo()
+    again.learn(total, callback=[Cools(), Checkpointer(tmp_path / "again", resume_from=first)])
+    assert weights(again) == weights(whole)
 
 
 @pytest.mark.slow

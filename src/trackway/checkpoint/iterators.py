@@ -6,6 +6,8 @@ import itertools
 from collections import deque
 from typing import Any
 
+import numpy as np
+
 from trackway.checkpoint.graph import NOTHING, Capturing, Node, OpaqueError, Path, Rebuilding
 
 _DEQUE: type = type(iter(deque[Any]()))
@@ -16,7 +18,7 @@ _THEMSELVES: tuple[type, ...] = (
 )
 _OF_CONTAINERS: tuple[Any, ...] = (
     *([], (), {}, {}.values(), {}.items(), set(), range(0), range(1 << 70), "", "é", b""),
-    *(bytearray(), reversed(())),
+    *(bytearray(), reversed(()), np.empty(0)),
 )
 KINDS: tuple[type, ...] = (
     *_THEMSELVES,

@@ -117,9 +117,9 @@ class Session:
     @property
     def total_timesteps(self) -> int | None:
         """The whole training: as the callback was told, else as `learn` was asked for."""
-        return self.options.total_timesteps or (
-            getattr(self.observer.model, "_total_timesteps", None) or None
-        )
+        model: Any = self.observer.model
+        total = self.options.total_timesteps or getattr(model, "_total_timesteps", None)
+        return int(total) if total else None  # NumPy's, perhaps
 
     def step(self, timestep: int, seen: Mapping[str, Any]) -> bool:
         """Take in a step; whether a checkpoint was taken.

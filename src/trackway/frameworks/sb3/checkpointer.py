@@ -207,7 +207,7 @@ class Checkpointer(BaseCallback):
             "timestep": taken.timestep,
             "timestamp": unix_s,
             "reason": reason,
-            "planned_total_timesteps": model._total_timesteps,
+            "planned_total_timesteps": int(model._total_timesteps),
             "number": self._number - 1,
             "learn": self._learn,
             "metric": float(sum(returns) / len(returns)) if returns else None,

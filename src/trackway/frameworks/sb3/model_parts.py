@@ -34,6 +34,7 @@ _STORAGES = {
 }
 _KINDS: dict[Any, str] = {dict: "D", OrderedDict: "O", list: "L", tuple: "U"}
 _PLAIN = frozenset({int, float, bool, str, type(None)})
+_NUMBERS = frozenset({int, float, bool})
 # Of the training, not of the model: `load` makes them anew, and they would be stale here.
 _PASSING = ("_last_obs", "_last_original_obs", "_last_episode_starts", "_last_lstm_states")
 _WINDOWS = ("ep_info_buffer", "ep_success_buffer")
@@ -77,7 +78,7 @@ class ModelParts:
         held = {name: getattr(model, name) for name in variables} if variables else {}
         for name, state in {"pytorch_variables": held, **model.get_parameters()}.items():
             files[name + _PTH] = _take(state, name, live)
-        numbers = {name: getattr(model, name) for name in self._numbers}
+        numbers = {n: x for n in self._numbers if (x := _number(getattr(model, n))) is not None}
         others = {"data": self._data, "numbers": numbers, "others": self._others}
         copies = self._free.pop() if self._free else None
         kinds = list(map(_KIND, live))
@@ -119,6 +120,13 @@ def _copies_for(live: list[torch.Tensor], kinds: list[_Kind], prefix: str) -> _C
     own = [torch.empty(shape, dtype=dtype) for dtype, shape, _ in kinds]
     told = [(_STORAGES[dtype], list(shape), learns) for dtype, shape, learns in kinds]
     return _Copies(own, kinds, told, {f"{prefix}{i}": x.numpy() for i, x in enumerate(own)})
+
+
+def _number(x: Any) -> int | float | None:
+    """As Python has it, also if NumPy or torch made it; None if it has become something else."""
+    if isinstance(x, np.generic | torch.Tensor) and x.ndim == 0:
+        x = x.item()
+    return x if type(x) in _NUMBERS else None
 
 
 def _take(x: Any, name: str, live: list[torch.Tensor]) -> Any:

@@ -131,7 +131,7 @@ def test_an_iterator_goes_on_where_it_was() -> None:
         *(enumerate(levels, 4), zip(levels, words, strict=True), map(math.sqrt, levels)),
         *(filter(None, levels), itertools.count(2.5, 0.5), itertools.cycle(levels)),
         *(itertools.chain(levels, words), itertools.islice(itertools.count(), 1, 9, 2)),
-        *(itertools.accumulate(levels), itertools.repeat(3, 5)),
+        *(itertools.accumulate(levels), itertools.repeat(3, 5), iter(np.arange(3))),
     ]
     ended = iter([1])
     for each in (*begun, ended):

@@ -13,6 +13,7 @@ from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from stable_baselines3.common.save_util import load_from_zip_file
 
 from trackway.checkpoint.torch_file import model_zip
+from trackway.format.message import decode, encode
 from trackway.frameworks.sb3.model_parts import ModelParts
 
 KINDS = [
@@ -62,6 +63,18 @@ def test_numbers_and_weights_are_those_of_the_moment() -> None:
     assert loaded.num_timesteps == model.num_timesteps
     assert loaded._n_updates == model._n_updates
     assert same(loaded.get_parameters(), model.get_parameters())
+
+
+def test_numbers_that_numpy_or_torch_made_are_numbers_and_what_is_none_stays_as_it_was() -> None:
+    model: Any = PPO("MlpPolicy", "Pendulum-v1", device="cpu", policy_kwargs={"net_arch": [8]})
+    parts = ModelParts(model)
+    model.ent_coef, model.vf_coef = np.float64(0.25), torch.tensor(0.5)
+    model.gamma = lambda: 0.9
+    content, arrays, _ = parts.take()
+    message = decode(encode(0, {"model": content}))[1]
+
+    loaded = PPO.load(io.BytesIO(model_zip(message["model"], arrays)), device="cpu")
+    assert (loaded.ent_coef, loaded.vf_coef, loaded.gamma) == (0.25, 0.5, 0.99)
 
 
 @pytest.mark.parametrize("changed", ["shape", "memory", "learns"])
