@@ -165,6 +165,7 @@ class Once(BaseCallback):
             model: Any = self.model
             model.ent_coef, model.n_epochs, model.rollout_buffer.gae_lambda = 0.1, 3, 0.5
             next(model.policy.action_net.parameters()).requires_grad_(False)
+            model.policy.mlp_extractor.value_net[1] = torch.nn.ReLU()
             self.training_env.env_method("blow", 0.3)
             Windy.slope = 0.2
         return True

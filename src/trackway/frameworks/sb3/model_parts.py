@@ -144,6 +144,6 @@ def _take(x: Any, name: str, live: list[torch.Tensor]) -> Any:
             tag,
             [(k, v if type(v) in _PLAIN else _take(v, name, live)) for k, v in x.items()],
         ]
-    if isinstance(x, float):
-        return float(x)  # NumPy's
+    if isinstance(x, np.generic) and type(plain := x.item()) in _PLAIN:
+        return plain  # as a pickle torch's `load` refuses it
     raise TypeError(f"{name} holds a {kind.__name__}")

@@ -70,11 +70,13 @@ def test_numbers_that_numpy_or_torch_made_are_numbers_and_what_is_none_stays_as_
     parts = ModelParts(model)
     model.ent_coef, model.vf_coef = np.float64(0.25), torch.tensor(0.5)
     model.gamma = lambda: 0.9
+    model.policy.optimizer.param_groups[0]["eps"] = np.float32(0.125)
     content, arrays, _ = parts.take()
     message = decode(encode(0, {"model": content}))[1]
 
     loaded = PPO.load(io.BytesIO(model_zip(message["model"], arrays)), device="cpu")
     assert (loaded.ent_coef, loaded.vf_coef, loaded.gamma) == (0.25, 0.5, 0.99)
+    assert loaded.policy.optimizer.param_groups[0]["eps"] == 0.125
 
 
 @pytest.mark.parametrize("changed", ["shape", "memory", "learns"])
