@@ -166,12 +166,17 @@ class Once(BaseCallback):
             model.ent_coef, model.n_epochs, model.rollout_buffer.gae_lambda = 0.1, 3, 0.5
             next(model.policy.action_net.parameters()).requires_grad_(False)
             model.policy.mlp_extractor.value_net[1] = torch.nn.ReLU()
+            model.policy.raised = [0.0]
             self.training_env.env_method("blow", 0.3)
             Windy.slope = 0.2
         return True
 
     def _on_rollout_end(self) -> None:
         self.halved["by"] *= 0.7
+        if self.done:
+            model: Any = self.model
+            model.policy.raised[0] += 0.01
+            model.vf_coef = 0.5 + model.policy.raised[0]
 
 
 def build(kind: Any, **settings: Any) -> tuple[Any, list[BaseCallback]]:

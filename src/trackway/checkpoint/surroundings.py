@@ -85,6 +85,7 @@ class Surroundings:
         self._owners: dict[str, Any] = {}
         self._was: dict[Place, _Was] = {}
         self._fixed, self._others = Readings(), list[Place]()
+        self._growing: dict[str, set[str]] = {}
 
     def look(self, key: str, owner: Any, names: Iterable[str]) -> None:
         """Note how attributes of an object or class, or entries of a dict, are now."""
@@ -100,8 +101,18 @@ class Surroundings:
             else:
                 self._others.append(place)
 
+    def expect_more(self, key: str, owner: Any) -> None:
+        """Look at what the object will have been given by then, too."""
+        self._growing[key] = set(vars(owner))
+
     def take(self, taker: Capture) -> None:
         """Add what has changed; what has and cannot be taken, or found again, is named."""
+        for key, had in self._growing.items():
+            if len(now := vars(self._owners[key])) != len(had):
+                new = [(key, name) for name in sorted(now.keys() - had)]
+                self._was |= dict.fromkeys(new, _Was(NOTHING))
+                self._others += new
+                had |= now.keys()
         for key, name in (*self._fixed.exchanged(), *self._others):
             was, value = self._was[key, name], _reader(self._owners[key])(name, NOTHING)
             if value is NOTHING or _is_same(value, was) or _is_untouched(value, was, taker):

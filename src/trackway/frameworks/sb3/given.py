@@ -119,6 +119,8 @@ class Given:
         self.surroundings = Surroundings(self.externals, BOUNDARIES)
         for key, owner, names in places(model):
             self.surroundings.look(key, owner, names)
+            if isinstance(owner, torch.nn.Module | torch.optim.Optimizer):
+                self.surroundings.expect_more(key, owner)
         taker = Capture(self.externals, BOUNDARIES, {SubprocVecEnv: lambda venv: None})
         for part in parts.values():
             taker.attempt(part, "")

@@ -45,12 +45,14 @@ def test_settings_and_networks_are_taken_where_they_change() -> None:
     given = Given(model, {})
     model.ent_coef, model.rollout_buffer.gamma = 0.5, 0.3
     model.policy.action_net.bias.requires_grad_(False)
+    model.policy.action_net.added = 3
     taker = taken(given)
 
     assert taker.graph.roots == {
         "given model|ent_coef": 0.5,
         "given model.rollout_buffer|gamma": 0.3,
         "given policy:action_net.bias|requires_grad": False,
+        "given policy.action_net|added": 3,
     }
 
 
