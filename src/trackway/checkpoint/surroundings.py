@@ -125,7 +125,8 @@ class Surroundings:
                     taker.graph.unsupported.pop()
                 continue
             unknown = _code_in(taker.originals[mark.nodes :]) - was.code
-            if was.external and reference == {"r": mark.nodes}:
+            exchanged = was.external and not isinstance(self._owners[key], dict)
+            if exchanged and reference == {"r": mark.nodes}:
                 taker.rollback(mark)
                 taker.graph.unsupported.append(f"{path} is now another one than the program gives")
             elif any("<" in code.co_qualname for code in unknown):

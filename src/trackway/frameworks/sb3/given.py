@@ -96,9 +96,9 @@ def places(model: Any) -> Iterator[Place]:
             continue
         for part_name, part in organ.named_modules():
             names = _telling(part, vars(part).keys() - _OF_MODULES) | _hooks(part)
-            if part._modules:
-                names.add("_modules")  # one may be exchanged
-            yield f"{name}.{part_name}".rstrip("."), part, names | part._non_persistent_buffers_set
+            key = f"{name}.{part_name}".rstrip(".")
+            yield key, part, names | part._non_persistent_buffers_set
+            yield f"{key}._modules", part._modules, set(part._modules)  # one may be exchanged
         for part_name, parameter in organ.named_parameters():
             yield f"{name}:{part_name}", parameter, {"requires_grad"} | _hooks(parameter)
 
