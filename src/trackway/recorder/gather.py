@@ -1,17 +1,15 @@
 """Copies arrays that never move in memory into the current row of a stream, many in one call.
 
 A copy by NumPy takes 0.2 µs, however small the array, and several times that where the caches hold
-nothing of it. A row of a dozen robots is many small arrays: they are gathered by one native call, and
-put into the row by another. What is not laid out as in the row (other strides, another type) is put so
-by NumPy first; columns that lie side by side in one matrix are copied as one, and neighbours of another
-type are gathered before they are converted.
+nothing of it. Columns that lie side by side in one matrix are copied as one. Many small arrays that lie as
+in the row are gathered by one native call, and put into the row by another; so are many neighbours of
+another type, before they are converted.
 
-    sources                            row of the ring
-    command [12, 3], strided     ──▶ staged ─┐
-    reward  [12]                 ────────────┼─▶ | command | reward | terms, each [12] | torque | force |
-    terms   [12, 9] float64      ──▶ staged ─┤
-    torque, force     float64 ─▶ wide ─▶ staged ┘
-    qpos    [12, 19], strided    ────────────────▶ | qpos |      large: straight into the row
+    sources                                   row of the ring
+    reward, command, …, as in the row   ────────┬─▶ | reward | command | … | a | b | c | d | e | … |
+    a, b, c, d, e, …    float64 ─▶ wide ─▶ staged ┘
+    terms   [12, 9] float64             ──────────▶ | terms, each [12] |
+    qpos    [12, 19], strided           ──────────▶ | qpos |
 """
 
 from __future__ import annotations
@@ -29,9 +27,10 @@ from trackway.storage.ring import Ring
 
 Array = npt.NDArray[Any]
 
-# From here on copying twice takes longer than a call of NumPy's; what is only strided takes one anyway.
+# The detours pay from here on only: after a step of the physics the caches hold nothing of them, either.
+_MANY: Final = 5
+# From here on copying twice takes longer than a call of NumPy's.
 _LARGE_BYTES: Final = 8192
-_LARGE_STRIDED_BYTES: Final = 1024
 
 
 @dataclass
@@ -49,8 +48,7 @@ class _Part:
 
     @property
     def large(self) -> bool:
-        strided = self.source.dtype == self.column.dtype and not self.source.flags.c_contiguous
-        return self.end - self.start >= (_LARGE_STRIDED_BYTES if strided else _LARGE_BYTES)
+        return self.end - self.start >= _LARGE_BYTES
 
 
 class _Collected:
@@ -84,37 +82,49 @@ class Gather:
 
     def __init__(self, ring: Ring, sources: Mapping[str, Array]) -> None:
         self._bytes, self._stride = ring.bytes, ring.stride
-        self._direct: list[tuple[Array, Array]] = []
         self._wide, self._wide_into = _Collected(), list[memoryview]()
         self._staged: list[tuple[Array, Array]] = []
         self._small, self._runs = _Collected(), list[tuple[int, int]]()
+        direct: list[_Part] = []
+        plain: list[_Part] = []
+        converted: list[list[_Part]] = []
         blocks = [_block(some) for some in _grouped(_parts(ring, sources), _beside)]
         for some in _grouped(blocks, _converted_alike):
-            part, start, end = some[0], some[0].start, some[-1].end
-            if part.large:
-                self._direct.append((part.column, part.source))
+            if len(some) >= _MANY:
+                converted.append(some)
                 continue
-            source = part.source
-            if len(some) > 1:
-                source = np.empty(sum(part.source.size for part in some), source.dtype)
-                self._wide.pieces += [_memory(part.source) for part in some]
-                self._wide_into.append(_memory(source))
-            if not part.as_in_row:
-                staged = np.empty(source.shape, part.column.dtype)
-                self._staged.append((staged, source))
-                source = staged
+            for part in some:
+                (plain if part.as_in_row and not part.large else direct).append(part)
+        if len(plain) < _MANY and not converted:
+            direct += plain
+            plain.clear()
+        self._direct = [(part.column, part.source) for part in direct]
+        pieces = [(part.start, part.end, part.source) for part in plain]
+        pieces += [(some[0].start, some[-1].end, self._convert(some)) for some in converted]
+        for start, end, source in sorted(pieces, key=lambda piece: piece[0]):
             self._small.pieces.append(_memory(source))
             if self._runs and self._runs[-1][1] == start:
                 start, _ = self._runs.pop()
             self._runs.append((start, end))
 
+    def _convert(self, some: list[_Part]) -> Array:
+        """Where the parts will lie, one after another and of the row's type."""
+        wide = np.empty(sum(part.source.size for part in some), some[0].source.dtype)
+        self._wide.pieces += [_memory(part.source) for part in some]
+        self._wide_into.append(_memory(wide))
+        staged = np.empty(wide.shape, some[0].column.dtype)
+        self._staged.append((staged, wide))
+        return staged
+
     def write(self, slot: int) -> None:
         """Copy everything, as it is now, into a slot of the ring."""
-        self._wide.into(self._wide_into)
-        for staged, source in self._staged:
-            staged[...] = source
         for column, source in self._direct:
             column[slot] = source
+        if not self._runs:
+            return
+        self._wide.into(self._wide_into)
+        for staged, wide in self._staged:
+            staged[...] = wide
         row, at = self._bytes, slot * self._stride
         self._small.into([row[at + start : at + end] for start, end in self._runs])
 
