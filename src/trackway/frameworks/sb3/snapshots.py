@@ -25,9 +25,9 @@ from trackway.frameworks.sb3.time_budget import TimeBudget
 from trackway.frameworks.sb3.verdict import Verdict
 
 _log = logging.getLogger("trackway")
-# Of the training's time, for snapshots that are only kept in case it ends within a rollout; a short
-# training gets its first ones on credit.
-_SHARE, _CREDIT_S = 0.001, 0.02
+# Of the training's time, for snapshots that are only kept in case it ends within a rollout; the first
+# one, on credit, takes several times as long as the next.
+_SHARE, _CREDIT_S = 0.001, 0.001
 _ANEW = "the running episodes are not gone on with: where this is resumed, new ones begin"
 
 
