@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from trackway.checkpoint.read import Checkpoint
@@ -166,9 +167,10 @@ class RealTimeSavingCallback(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._shares_locals = None
-        self._learn = call_of(self.model, self._origin)
-        if self._origin is not None:
-            self._check(self._origin)
+        if isinstance(model := getattr(self, "model", None), BaseAlgorithm):
+            self._learn = call_of(model, self._origin)
+            if self._origin is not None:
+                self._check(self._origin)
         self._guard.run("begin", self._begin, None)
         self._guard.run("record the steps", self._begin_streams, None)
 
