@@ -97,6 +97,7 @@ export const PHRASES: Record<string, string> = {
   '{path} was a {kind}; now there is none': '{path}: {kind}이(가) 있었으나 지금은 없습니다',
   '{path} was a {was}; now there is {now}': '{path}: {was}이(가) 있었으나 지금은 {now}입니다',
   '{path} needs {name}, which this program does not have': '{path}: {name}이(가) 필요하지만 이 프로그램에는 없습니다',
+  '{path} was {member} of {kind}, which this program does not have': '{path}: {kind}의 {member}이었으나 이 프로그램에는 없습니다',
   '{path} is a method {name} that there is not': '{path}: {name} 메서드가 없습니다',
   '{path} is a {kind}, and nobody here knows it': '{path}: {kind}은(는) 알 수 없는 것입니다',
   '{path} is a {kind}, which is no class of plain attributes': '{path}: {kind}은(는) 단순한 속성만 가진 클래스가 아닙니다',
