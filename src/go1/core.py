@@ -40,6 +40,7 @@ MAX_ACTION = 3.0
 _NOT_STATE = frozenset(
     {"qpos", "qvel", "ctrl", "time", "_axes", "_signs", "_stance", "_pose_stiffness", "_feet"}
     | {"_gait_offsets", "_ctrl_offset"}
+    | {"_sensors", "_actuator_force", "_qacc", "_qpos", "_qvel", "_gear"}
 )
 
 
@@ -90,8 +91,8 @@ class Go1Core(RobotState):
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides what happens next, live; a core of equal settings takes it."""
         return {
-            "robots": {n: a for n, a in vars(self).items() if n not in _NOT_STATE and _is_array(a)},
-            "motion": {n: a for n, a in vars(self.motion).items() if n[0] != "_" and _is_array(a)},
+            "robots": _state_of(self),
+            "motion": _state_of(self.motion),
             "simulations": self._simulations.state_dict(),
             "physics": self.randomization.state_dict(),
             "rng": self.rng,
@@ -101,16 +102,22 @@ class Go1Core(RobotState):
         """Go on from the state of a core of equal settings, bit for bit.
 
         Raises:
-            ValueError: It had another number of robots.
+            ValueError: It had another number of robots, or its arrays lie elsewhere.
         """
+        for owner, arrays in ((self, state["robots"]), (self.motion, state["motion"])):
+            # Once there was no block, and each array went by its name.
+            if (layout := arrays.get("layout", owner.block.layout)) != owner.block.layout:
+                raise ValueError(f"it keeps [{layout}], and here is [{owner.block.layout}]")
         # Model first: what MuJoCo derives from it must not overwrite the simulations' state.
         self.randomization.load_state_dict(state["physics"])
         self._simulations.load_state_dict(state["simulations"])
         for owner, arrays in ((self, state["robots"]), (self.motion, state["motion"])):
             for name, array in arrays.items():
-                if name in ("obs", "finished"):  # new ones after each step
+                if name == "block":
+                    owner.block.memory[...] = array
+                elif name in ("obs", "finished"):  # new ones after each step
                     setattr(owner, name, array.copy())
-                else:
+                elif name != "layout":
                     getattr(owner, name)[...] = array
         self.rng = state["rng"]
 
@@ -293,8 +300,15 @@ class Go1Core(RobotState):
         return vectors[:, self._axes] * self._signs if self.config.biped else vectors
 
 
-def _is_array(value: object) -> bool:
-    return isinstance(value, np.ndarray)
+def _state_of(owner: Go1Core | Motion) -> dict[str, Any]:
+    """Its block, and the arrays that lie elsewhere."""
+    memory = owner.block.memory
+    elsewhere = {
+        name: x
+        for name, x in vars(owner).items()
+        if name not in _NOT_STATE and isinstance(x, np.ndarray) and x.base is not memory
+    }
+    return {"layout": owner.block.layout, "block": memory, **elsewhere}
 
 
 def _turned(yaw: Floats, quat: tuple[float, float, float, float]) -> Floats:

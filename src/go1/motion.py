@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from go1.block import Block
 from go1.model import sensor_slices
 from go1.robot import FOOT_RADIUS, LEG_NAMES
 
@@ -61,6 +62,7 @@ class Motion:
         feet_air_time: Seconds since a foot stood, [N, 4].
         torque: Of the motors, [N, 12], N·m.
         qacc: Joint-space acceleration, [N, 18].
+        block: The memory of these.
     """
 
     def __init__(self, batch: Any, dt: float) -> None:
@@ -92,6 +94,7 @@ class Motion:
         self.feet_air_time = np.zeros((n, 4))
         self.torque = np.zeros((n, 12))
         self.qacc = np.zeros((n, 18))
+        self.block = Block(self, [name for name in vars(self) if name[0] != "_"])
 
     @property
     def gyro(self) -> Floats:

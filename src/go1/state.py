@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from go1 import observation
+from go1.block import Block
 from go1.checks import check_rand_power
 from go1.config import Go1Config
 from go1.robot import NUM_JOINTS
@@ -17,6 +18,8 @@ Ids = NDArray[np.intp]
 
 BALANCE_STEPS = 10
 NO_IDS: Ids = np.empty(0, np.intp)
+# New arrays after each step, or of the simulations.
+_ANEW = ("obs", "finished", "diverged")
 
 
 class RobotState:
@@ -41,6 +44,7 @@ class RobotState:
         balance_history: The latest cosines of the tilt from the task's posture, newest last, NaN
             where the episode is younger, [N, 10].
         time_flipped_over: Seconds with the trunk's back down, [N].
+        block: The memory of most of these.
     """
 
     def __init__(self, num_envs: int, config: Go1Config, terms: WeightedTerms) -> None:
@@ -61,19 +65,22 @@ class RobotState:
         self.gait_phase = np.zeros(n)
         # In one matrix: a recorder copies them as one.
         rewards, costs = len(terms.reward_weights), len(terms.cost_weights)
-        step_terms = np.zeros((n, rewards + costs))
-        self.step_rewards, self.step_costs = step_terms[:, :rewards], step_terms[:, rewards:]
+        self._step_terms = np.zeros((n, rewards + costs))
         self.step_count = np.zeros(n, np.int64)
         self.episode_length = np.zeros(n, np.int64)
         self.episode_return = np.zeros(n)
-        self.episode_rewards = np.zeros_like(self.step_rewards)
-        self.episode_costs = np.zeros_like(self.step_costs)
+        self.episode_rewards = np.zeros((n, rewards))
+        self.episode_costs = np.zeros((n, costs))
         self.episode_count = np.zeros(n, np.int64)
         self.success_count = np.zeros(n, np.int64)
         self.balance_history = np.full((n, BALANCE_STEPS), np.nan)
         self.time_flipped_over = np.zeros(n)
         self._velocity_sum = np.zeros((n, 2))
         self._front_foot_touched = np.zeros(n, bool)
+        arrays = [name for name, x in vars(self).items() if isinstance(x, np.ndarray)]
+        self.block = Block(self, [name for name in arrays if name not in _ANEW])
+        self.step_rewards = self._step_terms[:, :rewards]
+        self.step_costs = self._step_terms[:, rewards:]
 
     def termination_reason(self, robot: int) -> str | None:
         """Why the robot's episode has ended: "diverged", "fell", "time_limit"; None if it goes on."""

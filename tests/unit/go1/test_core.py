@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 
@@ -236,3 +238,60 @@ def test_balance_history_holds_the_latest_values_and_nothing_from_before_the_sta
 
     assert np.isnan(core.balance_history[0, :7]).all()
     assert core.balance_history[0, -1] == core.motion.up[0, 2]
+
+
+def _interrupted(state_of, config=SHAKEN):
+    """A run whose second half another core makes of the state of the first; and the run whole."""
+    actions = _actions(60)
+    whole = _run(Go1Core(N, config), actions)
+    core, other = Go1Core(N, config), Go1Core(N, config)
+    begun = _run(core, actions[:30])
+    other.reset(99)
+    other.load_state_dict(copy.deepcopy(state_of(core)))
+    for action in actions[30:]:
+        obs, *others = other.step(action)
+        begun += [obs.tobytes(), *(array.tobytes() for array in others)]
+    return begun, whole
+
+
+def test_another_core_goes_on_from_its_state_bit_for_bit():
+    begun, whole = _interrupted(Go1Core.state_dict)
+
+    assert begun == whole
+
+
+def test_a_state_in_which_each_array_has_its_name_is_gone_on_from_too():
+    def by_names(core):
+        state = core.state_dict()
+        for part, owner in (("robots", core), ("motion", core.motion)):
+            own = {n: x for n, x in vars(owner).items() if isinstance(x, np.ndarray)}
+            state[part] = {n: x for n, x in own.items() if x.base is owner.block.memory}
+        state["robots"] |= {name: getattr(core, name) for name in ("obs", "finished", "diverged")}
+        return state
+
+    begun, whole = _interrupted(by_names)
+
+    assert begun == whole
+
+
+def test_an_array_that_a_program_put_in_the_place_of_one_is_of_its_state():
+    def exchanged(core):
+        core.rand_power = core.rand_power * 1.0
+        core.rand_power[:] = 0.5
+        return core.state_dict()
+
+    core = Go1Core(N, SHAKEN)
+    core.load_state_dict(exchanged(Go1Core(N, SHAKEN)))
+
+    assert core.rand_power.tolist() == [0.5] * N
+
+
+def test_a_state_of_other_arrays_is_refused_before_anything_is_touched():
+    core = Go1Core(N)
+    core.reset(0)
+    before = copy.deepcopy(core.state_dict())
+    with pytest.raises(ValueError, match=r"it keeps \[reward <f8\[5\]"):
+        core.load_state_dict(Go1Core(N - 1).state_dict())
+
+    assert (core.block.memory == before["robots"]["block"]).all()
+    assert (core.qpos == before["simulations"]["state"][:, 1:20]).all()
