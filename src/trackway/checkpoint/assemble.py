@@ -2,7 +2,7 @@
 
 {"model": parts of the model, or "zip": it whole, "graph": the exact state's document, packed,
 "members": further ones, "manifest": facts}
-arrays: "model:…" and "graph:…"
+arrays: "model" and "graph:…"
 """
 
 from __future__ import annotations
@@ -20,19 +20,16 @@ from trackway.checkpoint.torch_file import model_zip
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 # Beside the zips: rows of replay buffers, which many checkpoints share.
 REPLAY_FOLDER = "replay"
-MODEL, GRAPH = "model:", "graph:"
+MODEL, GRAPH = "model", "graph:"
 
 
 def checkpoint_zip(message: Mapping[str, Any], arrays: Arrays, unix_s: float) -> bytes:
     """The zip; equal arguments give equal bytes."""
     model = message.get("zip")
     if model is None:
-        model = model_zip(message["model"], _below(MODEL, arrays))
+        model = model_zip(message["model"], arrays[MODEL])
     members = dict(message["members"])
     if message.get("graph") is not None:
-        members |= write_graph(unpacked(message["graph"]), _below(GRAPH, arrays))
+        graph = {n.removeprefix(GRAPH): a for n, a in arrays.items() if n.startswith(GRAPH)}
+        members |= write_graph(unpacked(message["graph"]), graph)
     return with_members(model, members, message["manifest"], unix_s)
-
-
-def _below(prefix: str, arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:
-    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}

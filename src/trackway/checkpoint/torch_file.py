@@ -6,13 +6,15 @@ of each. The pickle is written opcode by opcode from plain values, nothing is pi
 
     ["D", [[key, value], …]]   dict          ["O", …]   OrderedDict
     ["L", [value, …]]          list          ["U", …]   tuple
-    ["T", number]              tensor; of each there is told: torch's storage class, shape, requires_grad
+    ["T", number]              tensor; of each there is told: torch's storage class, shape, requires_grad,
+                               and where its bytes begin and end in the one array that holds all of them
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 import struct
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -20,21 +22,20 @@ from typing import Any
 
 import numpy as np
 
-Arrays = Mapping[str, "np.ndarray[Any, Any]"]
-Tensors = Sequence[tuple["np.ndarray[Any, Any]", str, list[int], bool]]
+Tensors = Sequence[tuple[memoryview, str, list[int], bool]]
 _DATE = (1980, 1, 1, 0, 0, 0)  # torch's own
 
 
-def model_zip(parts: Mapping[str, Any], arrays: Arrays) -> bytes:
+def model_zip(parts: Mapping[str, Any], memory: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
     """The zip.
 
     Args:
         parts: `data`, the text of SB3's member; `numbers` that are newer than those in it; `files`, name
             → state as above; `tensors` in them; `others`, name → bytes.
-        arrays: The tensors' values, by number.
+        memory: The tensors' bytes.
     """
     data = json.loads(parts["data"]) | dict(parts["numbers"])
-    tensors = [(arrays[str(i)], *told) for i, told in enumerate(parts["tensors"])]
+    tensors = [(memory.data[start:end], *told) for *told, start, end in parts["tensors"]]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         _add(archive, "data", json.dumps(data, indent=4).encode())
@@ -98,12 +99,12 @@ def _emit(x: Any, out: bytearray, storages: list[bytes], tensors: Tensors) -> No
 def _emit_tensor(
     out: bytearray,
     storages: list[bytes],
-    array: np.ndarray[Any, Any],
+    content: memoryview,
     storage: str,
     shape: list[int],
     requires_grad: bool,
 ) -> None:
-    strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
+    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
 
     def emit(value: Any) -> None:
         _emit(value, out, storages, ())
@@ -111,10 +112,10 @@ def _emit_tensor(
     out += b"ctorch._utils\n_rebuild_tensor_v2\n(("
     emit("storage")
     out += f"ctorch\n{storage}\n".encode()
-    for part in (str(len(storages)), "cpu", array.size):
+    for part in (str(len(storages)), "cpu", math.prod(shape)):
         emit(part)
     out += b"tQ"
     for value in (0, ["U", shape], ["U", strides], requires_grad, ["O", []]):
         emit(value)
     out += b"tR"
-    storages.append(array.tobytes())
+    storages.append(bytes(content))

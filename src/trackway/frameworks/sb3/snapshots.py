@@ -179,13 +179,12 @@ class Snapshots:
         if self._plain:
             try:
                 if self._parts is None:
-                    self._parts = ModelParts(self._model, MODEL)
-                content["model"], own, done = self._parts.take()
+                    self._parts = ModelParts(self._model)
+                content["model"], arrays[MODEL], done = self._parts.take()
             except TypeError as error:
                 self._plain = False
                 _log.info("the model is saved whole, which takes longer: %s", error)
             else:
-                arrays |= own
                 return done
         content["zip"] = model_zip(self._model)
         return _nothing

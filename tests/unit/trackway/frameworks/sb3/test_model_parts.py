@@ -53,12 +53,12 @@ def test_it_loads_as_what_was_saved(kind: Any, name: str) -> None:
 def test_numbers_and_weights_are_those_of_the_moment() -> None:
     model = trained(PPO, "Pendulum-v1")
     parts = ModelParts(model)
-    _, arrays, done = parts.take()
+    _, memory, done = parts.take()
     done()
     model.learn(64, reset_num_timesteps=False)
     second, again, _ = parts.take()
 
-    assert again is arrays
+    assert again is memory
     loaded = PPO.load(io.BytesIO(model_zip(second, again)), device="cpu")
     assert loaded.num_timesteps == model.num_timesteps
     assert loaded._n_updates == model._n_updates
@@ -71,10 +71,10 @@ def test_numbers_that_numpy_or_torch_made_are_numbers_and_what_is_none_stays_as_
     model.ent_coef, model.vf_coef = np.float64(0.25), torch.tensor(0.5)
     model.gamma = lambda: 0.9
     model.policy.optimizer.param_groups[0]["eps"] = np.float32(0.125)
-    content, arrays, _ = parts.take()
+    content, memory, _ = parts.take()
     message = decode(encode(0, {"model": content}))[1]
 
-    loaded = PPO.load(io.BytesIO(model_zip(message["model"], arrays)), device="cpu")
+    loaded = PPO.load(io.BytesIO(model_zip(message["model"], memory)), device="cpu")
     assert (loaded.ent_coef, loaded.vf_coef, loaded.gamma) == (0.25, 0.5, 0.99)
     assert loaded.policy.optimizer.param_groups[0]["eps"] == 0.125
 
@@ -91,9 +91,9 @@ def test_a_model_whose_tensors_are_other_ones_is_copied_as_it_is_now(changed: st
         layer.bias.data = torch.full_like(layer.bias, 7.0)
     else:
         layer.bias.requires_grad_(False)
-    content, arrays, _ = parts.take()
+    content, memory, _ = parts.take()
 
-    _, params, _ = load_from_zip_file(io.BytesIO(model_zip(content, arrays)), device="cpu")
+    _, params, _ = load_from_zip_file(io.BytesIO(model_zip(content, memory)), device="cpu")
     assert same(params, model.get_parameters())
 
 
