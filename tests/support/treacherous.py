@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime as dt
+import io
 import itertools
 import os
 import random
 import threading
 import time
-from array import array
 from collections import deque
 from typing import Any
 
@@ -279,13 +280,25 @@ class ListWithState(Drift):
         return len(self.log) * 1e-3
 
 
+class Memory(Drift):
+    """A stream keeps it, below Python."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream = io.BytesIO()
+
+    def drift(self) -> Any:
+        return self.stream.write(b".") * self.stream.tell() * 1e-3
+
+
 HONEST = [
     SharedGenerators, AcrossEpisodes, Forgetful, Closures, Unpicklable, Views, Slots, Iterators,
+    ListWithState,
 ]  # fmt: skip
 TREACHEROUS = [
     Clock, CoarseClock, Calendar, Entropy, FreshGenerator, ModuleGenerator, ModuleList, ModuleCount,
     ClassCount, Generator, Counter, Threads, OpenFile, ReadsAFile, Addresses, Identity, SetOfNames,
-    DefaultArgument, ProcessNumber, ListWithState,
+    DefaultArgument, ProcessNumber, Memory,
 ]  # fmt: skip
 
 
@@ -310,10 +323,10 @@ class HiddenWorld(Drift):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = array("d", [0.0])
+        self.world = (ctypes.c_double * 1)()
 
     def reset(self, **keywords: Any) -> Any:
-        self.world = array("d", [0.0])
+        self.world = (ctypes.c_double * 1)()
         return super().reset(**keywords)
 
     def drift(self) -> Any:
@@ -358,7 +371,7 @@ class Ages(HiddenWorld):
 
     def __init__(self) -> None:
         super().__init__()
-        self.age = array("d", [0.0])
+        self.age = (ctypes.c_double * 1)()
 
     def reset(self, **keywords: Any) -> Any:
         self.age[0] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
         if kind.kind == "O":
             items = [capture.value(v, (path, ".flat[{}]", i)) for i, v in enumerate(x.flat)]
             return {"k": "objects", "shape": list(x.shape), "v": items}
-        if kind.kind not in _BYTES:
+        if kind.kind not in _BYTES and not _is_record(kind):
             raise OpaqueError(path, f"is an array of {kind}")
     base: Any = x
     if not (own := capture.told or x.base is None):
@@ -44,7 +45,7 @@ def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
         node = _copied(capture, x)
         return node if x.flags.writeable else {**node, "readonly": True}
     offset = address_of(x) - address_of(base)
-    layout = {"t": kind.str, "shape": list(x.shape), "strides": list(x.strides)}
+    layout = {"t": _told(kind), "shape": list(x.shape), "strides": list(x.strides)}
     if base.base is None and type(base) is np.ndarray and base.flags.c_contiguous:
         return {"k": "view", "of": capture.value(base, path), "offset": offset, **layout}
     node = _copied(capture, x)
@@ -56,7 +57,33 @@ def _copied(capture: Capturing, x: np.ndarray[Any, Any]) -> Node:
     if x.dtype in _NUMBERS:
         return {"k": "array", "a": capture.keep(x.copy())}
     content = np.frombuffer(x.tobytes(), np.uint8)
-    return {"k": "array", "a": capture.keep(content), "t": x.dtype.str, "shape": list(x.shape)}
+    return {"k": "array", "a": capture.keep(content), "t": _told(x.dtype), "shape": list(x.shape)}
+
+
+def _is_record(kind: np.dtype[Any]) -> bool:
+    """Whether it has named fields of numbers and words, in their order."""
+    if kind.names is None or kind.hasobject:
+        return False
+    with warnings.catch_warnings(action="ignore"):  # that fields overlap
+        return _dtype(np.lib.format.dtype_to_descr(kind)) == kind
+
+
+def _told(kind: np.dtype[Any]) -> Any:
+    return kind.str if kind.names is None else np.lib.format.dtype_to_descr(kind)
+
+
+def _dtype(told: Any) -> np.dtype[Any]:
+    """What `_told` told, also if JSON has made lists of tuples."""
+
+    def tuples(x: Any) -> Any:
+        return tuple(map(tuples, x)) if isinstance(x, list | tuple) else x
+
+    def fields(x: Any) -> Any:
+        if isinstance(x, str):
+            return x
+        return [(tuples(name), fields(form), *tuples(shape)) for name, form, *shape in x]
+
+    return np.lib.format.descr_to_dtype(fields(told))
 
 
 def find_owners(
@@ -85,7 +112,7 @@ def find_owners(
 def make_array(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
     made = np.array(rebuild.arrays[node["a"]])
     if "t" in node:
-        made = made.view(node["t"]).reshape(node["shape"])
+        made = made.view(_dtype(node["t"])).reshape(node["shape"])
     made.flags.writeable = not node.get("readonly", False)
     return made
 
@@ -102,7 +129,7 @@ def make_view(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: st
     buffer = rebuild.value(node["of"], NOTHING, path)
     if node["k"] == "simulation's":
         buffer = mujoco_objects.array_of(buffer, node["field"])
-    dtype, shape, strides = np.dtype(node["t"]), tuple(node["shape"]), tuple(node["strides"])
+    dtype, shape, strides = _dtype(node["t"]), tuple(node["shape"]), tuple(node["strides"])
     return np.ndarray(shape, dtype, buffer, node["offset"], strides)
 
 

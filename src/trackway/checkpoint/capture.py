@@ -24,10 +24,12 @@ from trackway.checkpoint import (
     containers,
     functions,
     generators,
+    inherited,
     iterators,
     mujoco_objects,
     objects,
     torch_objects,
+    values,
 )
 from trackway.checkpoint.graph import Graph, Mark, Node, OpaqueError, Path, spelled, told_since
 from trackway.checkpoint.packed import scalar
@@ -193,6 +195,8 @@ class Capture:
             return buffers.take_simulation(self, x, path)
         if torch_objects.is_tensor(x):
             return torch_objects.take_tensor(self, x)
+        if inherited.is_inherited(x):
+            return inherited.take_inherited(self, x, path)
         return objects.take_object(self, x, path)
 
 
@@ -207,6 +211,7 @@ _TAKERS: dict[type, Callable[[Capture, Any, Path], Node]] = {
     **dict.fromkeys((bytes, bytearray), containers.take_bytes),
     **dict.fromkeys((range, slice), containers.take_steps),
     **dict.fromkeys(iterators.KINDS, iterators.take_iterator),
+    **dict.fromkeys(values.KINDS, values.take_value),
     np.ndarray: buffers.take_array,
     types.FunctionType: functions.take_function,
     types.MethodType: functions.take_method,

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from trackway.checkpoint.graph import NOTHING, Capturing, Node, OpaqueError, Path, Rebuilding
+from trackway.checkpoint.graph import (
+    NOTHING,
+    Capturing,
+    DoesNotFitError,
+    Node,
+    OpaqueError,
+    Path,
+    Rebuilding,
+)
 
 _DEQUE: type = type(iter(deque[Any]()))
 _THEMSELVES: tuple[type, ...] = (
@@ -41,7 +49,9 @@ def take_iterator(capture: Capturing, x: Any, path: Path) -> Node:
 
 
 def make_iterator(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
-    made = _MAKERS[node["f"]](*rebuild.values(node["v"], NOTHING, path))
+    if (maker := _MAKERS.get(node["f"])) is None:
+        raise DoesNotFitError(f"{path} is made by {node['f']}, which this Trackway does not know")
+    made = maker(*rebuild.values(node["v"], NOTHING, path))
     for state in rebuild.value(node["s"], NOTHING, path):
         made.__setstate__(state)
     return made

@@ -11,8 +11,8 @@ import numpy as np
 
 def attributes_of(x: Any) -> list[tuple[str, Any]]:
     """Its attributes: those of its `__dict__`, and those in slots."""
-    found = list(vars(x).items()) if hasattr(x, "__dict__") else []
     kind: type = type(x)
+    found = list(vars(x).items()) if kind.__dictoffset__ else []
     for name in slots_of(kind):
         try:
             found.append((name, object.__getattribute__(x, name)))
@@ -36,18 +36,21 @@ def slots_of(kind: type) -> tuple[str, ...]:
 
 @cache
 def has_plain_layout(kind: type) -> bool:
-    """Whether attributes are all there is: nothing below Python keeps state of its own.
+    """Whether attributes are all there is: nothing below Python keeps state of its own."""
+    return kind is types.SimpleNamespace or adds_attributes(kind, object)
+
+
+def adds_attributes(kind: Any, base: Any) -> bool:
+    """Whether a class of Python's adds attributes to another one, and nothing else.
 
     The sum that `object.__reduce_ex__` does in C before it agrees to pickle.
     """
-    slots = slots_of(kind)
-    if kind is types.SimpleNamespace:
-        return True
     if not kind.__flags__ & (1 << 9) or kind.__itemsize__ or issubclass(kind, type):  # heap type
         return False
-    size = object.__basicsize__ + 8 * len(slots)
-    size += 8 * (kind.__dictoffset__ > 0) + 8 * (kind.__weakrefoffset__ > 0)
-    return kind.__basicsize__ <= size
+    size: int = base.__basicsize__ + 8 * len(slots_of(kind))
+    for offset in ("__dictoffset__", "__weakrefoffset__"):
+        size += 8 * (getattr(kind, offset) > 0 and getattr(base, offset) == 0)
+    return bool(kind.__basicsize__ <= size)
 
 
 def address_of(array: np.ndarray[Any, Any]) -> int:

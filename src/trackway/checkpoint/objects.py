@@ -55,7 +55,7 @@ def make_object(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: 
     kind, original = found(node["c"], type(fresh), path), rebuild.original(number)
     if not isinstance(kind, type) or not has_plain_layout(kind):
         raise DoesNotFitError(f"{path} is a {node['c']}, which is no class of plain attributes")
-    made = _claim(rebuild, fresh, kind)
+    made = claim(rebuild, fresh, kind)
     if made is None and original is None and issubclass(kind, rebuild.boundaries):
         _same(node, fresh, path)
     if made is None:
@@ -71,7 +71,7 @@ def make_object(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: 
         attributes |= {n: v for n, v in known.items() if is_left_alone(kind, n)}
     for name, value in node["d"].items():
         attributes[name] = rebuild.value(value, known.get(name, NOTHING), f"{path}.{name}")
-    rebuild.writes.append(lambda: _set_attributes(made, attributes))
+    rebuild.writes.append(lambda: set_attributes(made, attributes))
     return made
 
 
@@ -101,7 +101,7 @@ def make_kept(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: st
     return rebuild.original(number) if rebuild.originals is not None else _same(node, fresh, path)
 
 
-def _claim(rebuild: Rebuilding, fresh: Any, kind: type) -> Any:
+def claim(rebuild: Rebuilding, fresh: Any, kind: type) -> Any:
     """The fresh object, if it may be written into: of that class, and nobody else's."""
     if type(fresh) is not kind or id(fresh) in rebuild.claimed or _is_global(fresh):
         return None
@@ -134,10 +134,10 @@ def _is_torch(kind: type) -> bool:
     return any(base.__module__.startswith("torch.") for base in kind.__mro__)
 
 
-def _set_attributes(made: Any, attributes: Mapping[str, Any]) -> None:
+def set_attributes(made: Any, attributes: Mapping[str, Any]) -> None:
     kind: type = type(made)
     slots = set(slots_of(kind))
-    if hasattr(made, "__dict__"):
+    if kind.__dictoffset__:
         own = vars(made)
         own.clear()
         own.update({n: v for n, v in attributes.items() if n not in slots})

@@ -25,7 +25,8 @@ def unpacked(document: Mapping[str, Any]) -> dict[str, Any]:
         first, keys, values = rows
         starts = range(0, len(values), len(keys))
         items = [{"r": first + i} for i in range(len(starts))]
-        nodes[number] = {"k": node["k"], "v": items, **{k: node[k] for k in node.keys() & {"max"}}}
+        others = {k: v for k, v in node.items() if k not in ("k", "rows")}
+        nodes[number] = {"k": node["k"], "v": items, **others}
         for i, start in enumerate(starts):
             row = map(scalar, values[start : start + len(keys)])
             nodes[first + i] = {"k": "dict", "v": [[k, v] for k, v in zip(keys, row, strict=True)]}

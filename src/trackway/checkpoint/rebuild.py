@@ -19,9 +19,11 @@ from trackway.checkpoint import (
     containers,
     functions,
     generators,
+    inherited,
     iterators,
     objects,
     torch_objects,
+    values,
 )
 from trackway.checkpoint.graph import FORMAT, NOTHING, DoesNotFitError, Node
 
@@ -118,7 +120,9 @@ class Rebuild:
         if number not in self.made:
             node = self._nodes[number]
             self.made[number] = NOTHING
-            self.made[number] = _MAKERS[node["k"]](self, number, node, fresh, path)
+            if (make := _MAKERS.get(node["k"])) is None:
+                raise DoesNotFitError(f"{path} is a {node['k']}, which this Trackway does not know")
+            self.made[number] = make(self, number, node, fresh, path)
         made = self.made[number]
         if made is NOTHING:
             raise DoesNotFitError(f"{path} contains itself")
@@ -133,6 +137,8 @@ _MAKERS: dict[str, Callable[[Rebuild, int, Node, Any, str], Any]] = {
     **dict.fromkeys(("bytes", "bytearray"), containers.make_bytes),
     "iterator": iterators.make_iterator,
     "plain": containers.make_plain,
+    "value": values.make_value,
+    "inherited": inherited.make_inherited,
     "path": containers.make_path,
     "array": buffers.make_array,
     "objects": buffers.make_objects,

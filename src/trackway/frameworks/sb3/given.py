@@ -141,7 +141,7 @@ def look_at_named_data(
     seen = {
         type(x)
         for x, node in zip(taker.originals, nodes, strict=True)
-        if node is not None and node["k"] == "object"
+        if node is not None and node["k"] in ("object", "inherited")
     } | {type(x) for x in others}
     functions = [x for x in taker.originals if isinstance(x, types.FunctionType)]
     named = NamedData()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import array
 import collections
+import datetime as dt
+import decimal
 import enum
+import fractions
 import functools
 import itertools
 import json
 import math
+import re
+import uuid
+import zoneinfo
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +24,7 @@ import pytest
 
 from trackway.checkpoint import containers
 from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.fingerprint import fingerprint
 from trackway.checkpoint.graph import DoesNotFitError, OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 
@@ -69,6 +77,9 @@ VALUES = [
     np.array([{"a": 1}, None], dtype=object),
     [np.array([["S", "Fé"], ["", "G"]]), np.array([b"SFF", b"G"]), np.zeros((0, 2), "U1")],
     [np.array(["2025-01-01"], "M8[D]"), np.array(1 + 2j), np.longdouble([1]) / 3],
+    np.zeros(2, [("pos", "f4", (2,)), ("who", "U3"), ("of", [("a", "i1"), ("b", "M8[s]")])]),
+    np.ones(2, {"names": ["a", "b"], "formats": ["i1", "f8"], "offsets": [0, 8], "itemsize": 24}),
+    np.zeros((2, 0), [(("title", "name"), "f8")]),
     [np.str_("é"), np.bytes_(b"a"), np.datetime64(3, "s"), np.complex64(2j), np.timedelta64(1)],
 ]
 
@@ -146,6 +157,149 @@ def test_an_iterator_goes_on_where_it_was() -> None:
     next(begun[0])
     for one, other in zip(found[1:], begun[1:], strict=True):
         assert next(one, None) == next(other, None)
+
+
+MOMENT = dt.datetime(2026, 3, 29, 2, 30, 1, 999_999, dt.UTC)
+OF_THE_LIBRARY: list[Any] = [
+    *(1j, complex(-0.0, math.nan), decimal.Decimal("-0.10"), decimal.Decimal("sNaN12")),
+    *(
+        fractions.Fraction(-7, 3),
+        re.compile("né*", re.IGNORECASE),
+        re.compile(b"a|b"),
+        uuid.UUID(int=5),
+    ),
+    *(array.array("d", [1.5, math.nan]), array.array("q"), array.array("B", b"ab")),
+    *(dt.date.max, dt.timedelta(-1, 5, 7), dt.time(1, 2, 3, 4, fold=1), MOMENT),
+    *(MOMENT.replace(tzinfo=None), MOMENT.astimezone(zoneinfo.ZoneInfo("Asia/Seoul"))),
+    *(MOMENT.astimezone(dt.timezone(dt.timedelta(hours=9), "KST")), dt.UTC),
+]
+
+
+@pytest.mark.parametrize("value", OF_THE_LIBRARY, ids=repr)
+def test_a_value_of_the_library_comes_back_as_it_was(value: Any) -> None:
+    found = there_and_back(there_and_back([value], None), None)[0]
+
+    assert type(found) is type(value)
+    assert repr(found) == repr(value)
+    assert getattr(found, "fold", 0) == getattr(value, "fold", 0)
+
+
+def test_a_field_of_records_is_a_view_of_them() -> None:
+    rows = np.zeros(3, [("pos", "f4", (2,)), ("hit", "?")])
+    found, field, part = there_and_back([rows, rows["pos"], rows[1:]], None)
+    field[1] = 2.0
+
+    assert found["pos"].tolist() == [[0, 0], [2, 2], [0, 0]]
+    assert part["pos"][0].tolist() == [2, 2]
+
+
+class Settings(dict[str, Any]):
+    """Its entries are its attributes."""
+
+    def __init__(self, **entries: Any) -> None:
+        super().__init__(**entries)
+        self.__dict__ = self
+
+
+class History(collections.deque[Any]):
+    """Counts what it has seen."""
+
+    seen = 0
+
+    def append(self, x: Any) -> None:
+        self.seen += 1
+        super().append(x)
+
+
+class Rows(list[Any]):
+    __slots__ = ("name",)
+
+    def __iter__(self) -> Any:
+        raise AssertionError("nobody asks it")
+
+
+class Sums(collections.defaultdict[str, float]):
+    def __setitem__(self, name: str, x: float) -> None:
+        super().__setitem__(name, round(x))
+
+
+class Ordered(collections.OrderedDict[str, Any]):
+    pass
+
+
+def test_what_inherits_from_a_container_holds_what_it_held_and_has_its_attributes() -> None:
+    settings, history, rows = Settings(gait={"hz": 2.0}), History(maxlen=2), Rows([1.5, {"a": 1}])
+    rows.name, rows[1]["self"] = "first", rows
+    for i in range(3):
+        history.append(i)
+    sums, ordered = Sums(float), Ordered(b=1, a=history)
+    dict.__setitem__(sums, "r", 0.25)
+    ordered.move_to_end("b")
+    counted = type("Counted", (collections.Counter,), {"__module__": __name__})("abb")
+    fresh = [Settings(), History(maxlen=9), Rows(), Sums(int), Ordered(), type(counted)()]
+    found = there_and_back([settings, history, rows, sums, ordered, counted], [*fresh])
+
+    assert all(a is b for a, b in zip(found, fresh, strict=True))
+    assert found[0].gait == found[0]["gait"] == {"hz": 2.0}
+    assert found[0].__dict__ is found[0]
+    found[1].append(3)
+    assert (list(found[1]), found[1].maxlen, found[1].seen) == ([2, 3], 2, 4)
+    assert (list.__len__(found[2]), found[2][0], found[2].name) == (2, 1.5, "first")
+    assert found[2][1]["self"] is found[2]
+    assert (dict(found[3]), found[3].default_factory) == ({"r": 0.25}, float)
+    assert list(found[4].items()) == [("a", found[1]), ("b", 1)]
+    assert found[5] == {"a": 1, "b": 2}
+
+
+def test_what_inherits_from_a_container_is_made_where_the_program_has_none() -> None:
+    history = History([1, 2], maxlen=2)
+    history.append(3)
+    found, settings = there_and_back([history, Settings(a=1)], None)
+
+    assert (type(found), list(found), found.maxlen, found.seen) == (History, [2, 3], 2, 1)
+    assert settings.a == 1
+    settings.b = 2
+    assert settings == {"a": 1, "b": 2}
+
+
+def test_equal_ones_have_one_fingerprint_in_whichever_order_attributes_were_made() -> None:
+    def told(*names: str) -> str:
+        history = History([1])
+        for name in names:
+            setattr(history, name, [name])
+        taker = Capture()
+        taker.add("it", history)
+        return fingerprint(taker.finish())
+
+    assert told("a", "b") == told("b", "a") != told("a", "c")
+
+
+def test_many_infos_in_a_container_of_its_own_are_held_in_one_node() -> None:
+    history = History(INFOS, maxlen=50)
+    taker = Capture()
+    taker.add("it", [history])
+
+    assert [node for node in taker.graph.nodes[2:] if node is not None] == []
+    assert list(there_and_back([history], None)[0]) == INFOS
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"k": "cloud"},
+        {"k": "value", "t": "Pattern", "v": ["(", 0]},
+        {"k": "value", "t": "ZoneInfo", "v": ["No/Where"]},
+        {"k": "value", "t": "Popen", "v": []},
+        {"k": "iterator", "f": "eval", "v": ["1"], "s": []},
+        {"k": "inherited", "b": "list", "c": f"{__name__}:Settings", "v": [], "d": {}},
+    ],
+    ids=str,
+)
+def test_what_nobody_knows_here_does_not_fit(node: Any) -> None:
+    document = {"format": 1, "roots": {"it": {"r": 0}}, "nodes": [node]}
+
+    with pytest.raises(DoesNotFitError, match=r"it (is|was) "):
+        Rebuild(document, {}).root("it")
 
 
 def test_a_view_of_words_is_one() -> None:
@@ -233,7 +387,7 @@ def test_many_dicts_beside_what_cannot_be_taken_leave_no_trace() -> None:
     ("thing", "where"),
     [
         ({"a": [0, {"x", "y"}]}, "it['a'][1] is a set"),
-        (Pair(1, np.zeros(1, "i4,f8")), "it.right is an array of [("),
+        (Pair(1, np.zeros(1, "i4,O")), "it.right is an array of [("),
         (SimpleNamespace(inner=Ball(parts={2: (x for x in ())})), "it.inner.parts[2] is a "),
         (np.array([object.__new__(type("C", (), {})), {"x", "y"}], dtype=object), "it.flat[1] is"),
         (functools.partial(max, {"x", "y"}), "it[0] is a set"),

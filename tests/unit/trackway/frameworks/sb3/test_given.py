@@ -159,3 +159,28 @@ class Steep(gym.Wrapper[Any, Any, Any, Any]):
     def step(self, action: Any) -> Any:
         obs, reward, *rest = self.env.step(action)
         return obs, float(reward) * self.slope, *rest
+
+
+class History(list[int]):
+    written = 0
+
+
+class Writing(BaseCallback):
+    def __init__(self) -> None:
+        super().__init__()
+        self.history = History()
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def test_the_class_of_what_inherits_from_a_container_is_looked_at_like_any_other() -> None:
+    model, callback = ppo(), Writing()
+    given = Given(model, parts(model, callback))
+    History.written += 1
+    try:
+        roots = taken(given).graph.roots
+    finally:
+        History.written = 0
+
+    assert roots == {f"given {__name__}:History|written": 1}
