@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,33 @@ def test_the_same_program_started_again_goes_on(
     assert read_checkpoint(first).timestep < total
     assert again.num_timesteps == whole.num_timesteps
     assert weights(again) == weights(whole)
+
+
+def with_what_is_hidden() -> PPO:
+    model: Any = ppo()
+    model.lock, model.stream, model.seen = threading.Lock(), io.BytesIO(), model._last_obs
+    return model  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_taken_of_a_learner_is_named_and_the_rest_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = with_what_is_hidden()
+    whole.learn(192, callback=Checkpointer(tmp_path, 64))
+    first = list_checkpoints(tmp_path)[0]
+    again = with_what_is_hidden()
+    again.learn(192, callback=Checkpointer(tmp_path / "again", resume_from=first))
+
+    because = read_checkpoint(first).manifest["exact"]
+    assert [sentence.partition(" is ")[0] for sentence in because] == [
+        "model['lock']",
+        "model['stream']",
+    ]
+    assert "saved without lock, which cannot be pickled" in caplog.text
+    assert again.num_timesteps == whole.num_timesteps
+    assert weights(again) == weights(whole)
+    assert PPO.load(first, device="cpu").num_timesteps == 64
 
 
 def states(run: Path) -> np.ndarray[Any, Any]:

@@ -73,9 +73,26 @@ class Capture:
         """Take an object in, under a name.
 
         Raises:
-            OpaqueError: It cannot be taken, and nothing around it can do without it.
+            OpaqueError: It cannot be taken, and nothing around it can do without it. Nothing of it is kept.
         """
-        self.graph.roots[name] = self.value(thing, name)
+        mark = self.mark()
+        try:
+            self.graph.roots[name] = self.value(thing, name)
+        except OpaqueError:
+            self.rollback(mark)
+            raise
+
+    def add_entries(self, name: str, things: dict[str, Any]) -> None:
+        """Take a dict in, under a name; what cannot be taken of it is left out, and named."""
+        try:
+            self.add(name, things)
+        except OpaqueError:
+            tried = {n: self.attempt(thing, (name, "[{!r}]", n)) for n, thing in things.items()}
+            number = len(self.graph.nodes)
+            entries = [[n, value] for n, (taken, value) in tried.items() if taken]
+            self.graph.nodes.append({"k": "dict", "v": entries})
+            self.originals.append(things)
+            self.graph.roots[name] = {"r": number}
 
     def finish(self) -> Graph:
         """Say which simulation's memory an array looks at, and return what was taken."""

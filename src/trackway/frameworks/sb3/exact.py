@@ -108,7 +108,10 @@ def capture(
     for name, part in parts(model, callback).items():
         known = len(taker.graph.unsupported)
         try:
-            taker.add(name, part)
+            if isinstance(part, dict):
+                taker.add_entries(name, part)
+            else:
+                taker.add(name, part)
         except OpaqueError as error:
             inexact.append(str(error))
             begins_anew |= name == _ENVIRONMENTS

@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trackway.frameworks.sb3.state import model_zip
+
 _Kind = tuple[torch.dtype, torch.Size, bool]
 _KIND: Callable[[torch.Tensor], _Kind] = attrgetter("dtype", "shape", "requires_grad")
 
@@ -54,9 +56,8 @@ class ModelParts:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        buffer = io.BytesIO()
-        model.save(buffer, exclude=[n for n in (*_PASSING, *_WINDOWS) if hasattr(model, n)])
-        with zipfile.ZipFile(buffer) as archive:
+        whole = model_zip(model, [n for n in (*_PASSING, *_WINDOWS) if hasattr(model, n)])
+        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
         self._data = members.pop("data")
         self._numbers = [

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from stable_baselines3.common.save_util import data_to_json
 
 from trackway.checkpoint.archive import Arrays, pack_arrays
 from trackway.checkpoint.read import Checkpoint
@@ -22,6 +24,7 @@ from trackway.errors import MismatchError
 from trackway.format.jsonable import jsonable, strict_json
 from trackway.frameworks.sb3.environments import Environments
 
+_log = logging.getLogger("trackway")
 NOT_CAPTURED = (
     "state of the environments: running episodes are abandoned and new ones begin",
     "rollout buffer: steps since the last update are collected again",
@@ -40,11 +43,35 @@ class Restored:
     config: Any
 
 
-def model_zip(model: Any) -> bytes:
-    """The model as `model.save` writes it: weights, optimizer, settings, timesteps."""
+def model_zip(model: Any, leave_out: Iterable[str] = ()) -> bytes:
+    """The model as `model.save` writes it: weights, optimizer, settings, timesteps.
+
+    Args:
+        model: The algorithm. What of its attributes cannot be pickled is left out, with a warning.
+        leave_out: Names of attributes that are not wanted.
+    """
     buffer = io.BytesIO()
-    model.save(buffer)
+    try:
+        model.save(buffer, exclude=leave_out)
+    except Exception:  # whatever a class raises that refuses to be pickled
+        names = vars(model).keys() - {*leave_out, *model._excluded_save_params()}
+        refused = {name for name in names if not _can_be_saved(vars(model)[name])}
+        if not refused:
+            raise
+        _log.warning(
+            "the model is saved without %s, which cannot be pickled", ", ".join(sorted(refused))
+        )
+        buffer = io.BytesIO()
+        model.save(buffer, exclude={*leave_out, *refused})
     return buffer.getvalue()
+
+
+def _can_be_saved(x: Any) -> bool:
+    try:
+        data_to_json({"x": x})
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    return True
 
 
 def capture(model: Any, documents: Mapping[str, Any], rng: bool = True) -> dict[str, bytes]:

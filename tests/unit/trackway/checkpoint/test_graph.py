@@ -383,6 +383,21 @@ def test_many_dicts_beside_what_cannot_be_taken_leave_no_trace() -> None:
     assert rebuild.root("infos") == INFOS
 
 
+def test_what_could_not_be_taken_leaves_no_trace_and_its_neighbours_are_taken() -> None:
+    shared = [1]
+    taker = Capture()
+    with pytest.raises(OpaqueError):
+        taker.add("bad", [shared, {"x", "y"}])
+    taker.add_entries("some", {"shared": shared, "bad": (x for x in ()), "again": shared})
+    graph = taker.finish()
+
+    found = Rebuild(graph.document(), graph.arrays).root("some")
+    assert found == {"shared": [1], "again": [1]}
+    assert found["shared"] is found["again"]
+    assert len(graph.nodes) == len(taker.originals) == 2
+    assert [sentence.partition(" is ")[0] for sentence in graph.unsupported] == ["some['bad']"]
+
+
 @pytest.mark.parametrize(
     ("thing", "where"),
     [
