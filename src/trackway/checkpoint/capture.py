@@ -117,9 +117,11 @@ class Capture:
                 return {"s": x.dtype.str, "v": x.tobytes().hex()}
             if isinstance(x, enum.Enum) or containers.is_member(x):
                 return containers.take_member(x, path)
-            if isinstance(x, functions.CODE):
-                return {"c": functions.code_name(x, path)}
             take = Capture._other
+            if isinstance(x, functions.CODE):
+                if not (isinstance(x, types.BuiltinFunctionType) and functions.is_bound(x)):
+                    return {"c": functions.code_name(x, path)}
+                take = functions.take_method
         nodes = self.graph.nodes
         number = len(nodes)
         self._known[id(x)] = number

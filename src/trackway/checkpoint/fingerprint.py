@@ -31,7 +31,7 @@ def fingerprint(graph: Graph) -> str:
 
     def node(x: dict[str, Any]) -> dict[str, Any]:
         made = {n: value(x[n]) for n in sorted(x.keys() - {"kept", "a", "arrays"})}
-        if isinstance(x.get("d"), dict):
+        if x["k"] in ("object", "inherited") and isinstance(x["d"], dict):
             made["d"] = {name: value(x["d"][name]) for name in sorted(x["d"])}
         if "a" in x:
             made["a"] = array(x["a"])

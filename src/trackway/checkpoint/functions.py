@@ -30,14 +30,14 @@ CODE = (
 )
 
 
+# What an object's class has for its methods; NumPy's generators have some of Cython's.
+_METHODS = (types.FunctionType, types.MethodDescriptorType, type(np.random.Generator.normal))
+
+
 def code_name(x: Any, path: Path) -> str:
     """`module:qualname` of a class or function; of a module its name."""
     if isinstance(x, types.ModuleType):
         return x.__name__
-    if isinstance(x, types.BuiltinFunctionType) and not isinstance(
-        x.__self__, types.ModuleType | None
-    ):
-        raise OpaqueError(path, f"is {x.__name__} of an object written in C")
     module = getattr(x, "__module__", None) or "builtins"
     name = getattr(x, "__qualname__", None) or getattr(x, "__name__", None)
     if name is None:
@@ -117,16 +117,41 @@ def make_function(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path
     return function
 
 
-def take_method(capture: Capturing, x: types.MethodType, path: Path) -> Node:
-    return {"k": "method", "of": capture.value(x.__self__, path), "name": x.__func__.__name__}
+def is_bound(x: types.BuiltinFunctionType) -> bool:
+    """Whether it is a method of an object, written in C; not a function of a module."""
+    return not isinstance(x.__self__, types.ModuleType | None)
+
+
+def take_method(capture: Capturing, x: Any, path: Path) -> Node:
+    """A bound method: by its name where its class, or it if it is one, has it under that name."""
+    owner, name = x.__self__, x.__name__
+    node = {"k": "method", "of": capture.value(owner, path), "name": name}
+    if isinstance(owner, type):
+        known = getattr(owner, name, None) == x
+    else:
+        named = getattr(type(owner), name, None)
+        known = named is x.__func__ if hasattr(x, "__func__") else isinstance(named, _METHODS)
+    if known:
+        return node
+    if not isinstance(x, types.MethodType):
+        raise OpaqueError(path, f"is {name} of an object written in C")
+    return {**node, "f": capture.value(x.__func__, (path, ".__func__{}", ""))}
 
 
 def make_method(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
     owner = rebuild.value(node["of"], getattr(fresh, "__self__", NOTHING), path)
-    function = getattr(type(owner), node["name"], None)
-    if not isinstance(function, types.FunctionType):
-        raise DoesNotFitError(f"{path} is a method {node['name']!r} that there is not")
-    return types.MethodType(function, owner)
+    name: str = node["name"]
+    if "f" in node:
+        function = rebuild.value(node["f"], getattr(fresh, "__func__", NOTHING), path)
+        if callable(function):
+            return types.MethodType(function, owner)
+    elif isinstance(owner, type):
+        method = getattr(owner, name, None)
+        if getattr(method, "__self__", None) is owner:
+            return method
+    elif isinstance(function := getattr(type(owner), name, None), _METHODS):
+        return function.__get__(owner)
+    raise DoesNotFitError(f"{path} is a method {name!r} that there is not")
 
 
 def take_partial(capture: Capturing, x: functools.partial[Any], path: Path) -> Node:

@@ -12,7 +12,9 @@ import functools
 import itertools
 import json
 import math
+import random
 import re
+import types
 import uuid
 import zoneinfo
 from dataclasses import dataclass, field
@@ -52,6 +54,10 @@ class Mood(enum.StrEnum):
 class Ball:
     height: float = 1.0
     parts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls) -> Ball:
+        return cls(3.0)
 
 
 def there_and_back(thing: Any, fresh: Any) -> Any:
@@ -300,6 +306,35 @@ def test_what_nobody_knows_here_does_not_fit(node: Any) -> None:
 
     with pytest.raises(DoesNotFitError, match=r"it (is|was) "):
         Rebuild(document, {}).root("it")
+
+
+class Walker:
+    def __init__(self) -> None:
+        self.rng, self.dice, self.steps = np.random.default_rng(3), random.Random(4), []
+        self.draw, self.roll, self.note = self.rng.normal, self.dice.random, self.steps.append
+        self.make, self.of = Ball.of, dict.fromkeys
+        self.act, self.stand = types.MethodType(limp, self), self.stride
+
+    stride = lambda self: len(self.steps)  # noqa: E731
+
+    def use(self) -> list[Any]:
+        self.note(self.roll())
+        return [self.draw(), self.dice.random(), self.steps, self.act(), self.of("a"), self.make()]
+
+
+def limp(walker: Walker) -> int:
+    return -len(walker.steps)
+
+
+def test_a_method_is_bound_to_what_was_made_of_its_owner() -> None:
+    walker, fresh = Walker(), Walker()
+    walker.use()
+    found = there_and_back(walker, fresh)
+
+    assert found is fresh
+    assert [found.use() for _ in range(3)] == [walker.use() for _ in range(3)]
+    assert found.stand() == 4
+    assert found.draw.__self__ is found.rng
 
 
 def test_a_view_of_words_is_one() -> None:
