@@ -28,6 +28,7 @@ from trackway.checkpoint import (
     iterators,
     mujoco_objects,
     objects,
+    sets,
     torch_objects,
     values,
 )
@@ -221,7 +222,7 @@ class Capture:
 
 _TAKERS: dict[type, Callable[[Capture, Any, Path], Node]] = {
     **dict.fromkeys((list, tuple), containers.take_sequence),
-    **dict.fromkeys((set, frozenset), containers.take_set),
+    **dict.fromkeys((set, frozenset), sets.take_set),
     collections.deque: containers.take_deque,
     **dict.fromkeys(
         (dict, collections.OrderedDict, collections.Counter, collections.defaultdict),

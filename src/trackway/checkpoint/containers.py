@@ -19,7 +19,6 @@ from trackway.checkpoint.graph import (
     Capturing,
     DoesNotFitError,
     Node,
-    OpaqueError,
     Path,
     Rebuilding,
 )
@@ -60,12 +59,6 @@ def take_namedtuple(capture: Capturing, x: Any, path: Path) -> Node:
     names = type(x)._fields
     items = [capture.value(v, (path, ".{}", f)) for f, v in zip(names, x, strict=True)]
     return {"k": "namedtuple", "c": code_name(type(x), path), "v": items}
-
-
-def take_set(capture: Capturing, x: Any, path: Path) -> Node:
-    if not _order_returns(x):
-        raise OpaqueError(path, "is a set whose order is another one in another process")
-    return take_sequence(capture, x, path)
 
 
 def take_deque(capture: Capturing, x: Any, path: Path) -> Node:
@@ -163,11 +156,6 @@ def make_member(value: dict[str, Any], fresh: Any, path: str) -> Any:
 
 def make_path(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
     return pathlib.Path(node["v"])
-
-
-def _order_returns(x: Any) -> bool:
-    """Whether a set with these elements is gone through in the same order elsewhere."""
-    return len(x) < 2 or (all(type(v) is int for v in x) and list(type(x)(list(x))) == list(x))
 
 
 _SEQUENCES: dict[str, Callable[[Any], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}

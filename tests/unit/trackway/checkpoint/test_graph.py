@@ -337,6 +337,45 @@ def test_a_method_is_bound_to_what_was_made_of_its_owner() -> None:
     assert found.draw.__self__ is found.rng
 
 
+def test_a_set_is_taken_only_where_what_is_made_of_it_goes_on_like_it() -> None:
+    taken = 0
+    for seed in range(300):
+        rng, cells, growing = random.Random(seed), seed % 2, seed % 3
+        one: set[Any] = set()
+
+        def change(*both: set[Any], rng: Any = rng, cells: int = cells, least: float = 0.0) -> None:
+            k = (rng.randrange(9), rng.randrange(9)) if cells else rng.randrange(200)
+            add = rng.random() >= least
+            for each in both:
+                (each.add if add else each.discard)(k)
+
+        for _ in range(rng.randrange(60)):
+            change(one, least=0.4 if growing else 0.0)
+        try:
+            other = there_and_back([one], None)[0]
+        except OpaqueError:
+            continue
+        taken += 1
+        for _ in range(60):
+            change(one, other, least=0.4)
+            assert list(one) == list(other)
+        assert [one.pop() for _ in range(len(one))] == [other.pop() for _ in range(len(other))]
+
+    assert taken > 100
+
+
+@pytest.mark.parametrize("left", [0, 1, 4, 39])
+def test_a_set_from_which_something_was_removed_is_not_taken(left: int) -> None:
+    seen = set(range(40))
+    for i in range(left, 40):
+        seen.remove(i)
+
+    with pytest.raises(OpaqueError, match="it is a set whose order cannot be made again"):
+        Capture().add("it", seen)
+    seen.clear()
+    assert there_and_back(seen, None) == set()
+
+
 def test_a_view_of_words_is_one() -> None:
     board = np.array([list("SF"), list("HG")], "S")
     found, row = there_and_back([board, board[1]], None)

@@ -13,8 +13,9 @@ PHRASES = Path(__file__).parents[4] / "web" / "src" / "shell" / "phrases.ts"
 # Whoever speaks of what is kept, of checkpoints and of what they lack.
 MODULES = [
     "checkpoint/buffers.py", "checkpoint/capture.py", "checkpoint/containers.py",
-    "checkpoint/functions.py", "checkpoint/generators.py", "checkpoint/objects.py",
-    "checkpoint/read.py", "format/part.py", "format/segment.py", "format/stored.py",
+    "checkpoint/functions.py", "checkpoint/generators.py", "checkpoint/inherited.py",
+    "checkpoint/iterators.py", "checkpoint/objects.py", "checkpoint/read.py", "checkpoint/sets.py",
+    "checkpoint/values.py", "format/part.py", "format/segment.py", "format/stored.py",
     "frameworks/sb3/exact.py", "frameworks/sb3/shadow.py", "frameworks/sb3/snapshots.py",
     "frameworks/sb3/state.py", "frameworks/sb3/tape.py", "frameworks/sb3/verdict.py",
     "storage/segments.py", "storage/stored.py", "storage/verify.py",
@@ -26,6 +27,7 @@ ELSEWHERE = {
     "new episodes have begun",
     "{}.{} has shape {} there, {} here: build the same networks",
     "the model is saved whole, which takes longer: %s",
+    "the model is saved without %s, which cannot be pickled",
     "it was trained with VecNormalize; wrap the environment in VecNormalize",
     "its VecNormalize statistics {} are of another shape",
     "{} was made whole as {}; the old is {}",
