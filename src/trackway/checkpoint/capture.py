@@ -11,7 +11,6 @@ import collections
 import enum
 import itertools
 import pathlib
-import random
 import types
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -118,6 +117,8 @@ class Capture:
                 return {"s": x.dtype.str, "v": x.tobytes().hex()}
             if isinstance(x, enum.Enum) or containers.is_member(x):
                 return containers.take_member(x, path)
+            if (name := generators.shared_name(x)) is not None:
+                return {"c": name}
             take = Capture._other
             if isinstance(x, functions.CODE):
                 if not (isinstance(x, types.BuiltinFunctionType) and functions.is_bound(x)):
@@ -209,7 +210,7 @@ class Capture:
             return {"k": "plain", "t": "dtype", "v": x.str}
         if isinstance(x, pathlib.PurePath):
             return {"k": "path", "v": str(x)}
-        if isinstance(x, np.random.Generator | np.random.RandomState | random.Random):
+        if generators.is_one(x):
             return generators.take_generator(self, x, path)
         if mujoco_objects.is_one(x):
             return buffers.take_simulation(self, x, path)

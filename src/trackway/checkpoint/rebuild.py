@@ -148,6 +148,7 @@ _MAKERS: dict[str, Callable[[Rebuild, int, Node, Any, str], Any]] = {
     "torch.Generator": torch_objects.make_generator,
     **dict.fromkeys(("MjModel", "MjData"), buffers.make_simulation),
     **dict.fromkeys(("Generator", "RandomState", "random.Random"), generators.make_generator),
+    **dict.fromkeys(("bits", "SeedSequence"), generators.make_bits),
     "function": functions.make_function,
     "method": functions.make_method,
     "partial": functions.make_partial,
