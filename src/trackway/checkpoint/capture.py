@@ -20,6 +20,7 @@ import numpy as np
 
 from trackway.checkpoint import (
     buffers,
+    closures,
     containers,
     functions,
     generators,
@@ -215,7 +216,7 @@ class Capture:
         if mujoco_objects.is_one(x):
             return buffers.take_simulation(self, x, path)
         if torch_objects.is_tensor(x):
-            return torch_objects.take_tensor(self, x)
+            return torch_objects.take_tensor(self, x, path)
         if inherited.is_inherited(x):
             return inherited.take_inherited(self, x, path)
         return objects.take_object(self, x, path)
@@ -234,7 +235,8 @@ _TAKERS: dict[type, Callable[[Capture, Any, Path], Node]] = {
     **dict.fromkeys(iterators.KINDS, iterators.take_iterator),
     **dict.fromkeys(values.KINDS, values.take_value),
     np.ndarray: buffers.take_array,
-    types.FunctionType: functions.take_function,
+    types.FunctionType: closures.take_function,
+    types.CellType: closures.take_cell,
     types.MethodType: functions.take_method,
     partial: functions.take_partial,
 }

@@ -1,4 +1,4 @@
-"""Code by its name; functions with what they close over, methods, partials: taken apart, and put back."""
+"""Code by its name; methods and partials: taken apart, and put back."""
 
 from __future__ import annotations
 
@@ -72,51 +72,6 @@ def _made_in_a_function(module: str, qualname: str) -> Any:
     return alike.pop() if len(alike) == 1 else NOTHING
 
 
-def take_function(capture: Capturing, x: types.FunctionType, path: Path) -> Node:
-    cells = x.__closure__ or ()
-    contents = []
-    for name, cell in zip(x.__code__.co_freevars, cells, strict=True):
-        try:
-            contents.append(capture.value(cell.cell_contents, (path, ".<{}>", name)))
-        except ValueError:
-            contents.append({"empty": True})
-    own = capture.value(dict(vars(x)), path) if vars(x) else None
-    return {
-        "k": "function",
-        "c": f"{x.__module__}:{x.__qualname__}",
-        "cells": contents,
-        "d": own,
-    }
-
-
-def make_function(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
-    original = rebuild.original(number)
-    function = fresh if fresh is not NOTHING else original
-    if _code(function) != node["c"]:
-        function = original if original is not None else found(node["c"], fresh, path)
-    if not node["cells"] and not node["d"]:
-        return function
-    if rebuild.originals is not None:
-        cells = tuple(types.CellType() for _ in node["cells"])
-        function = types.FunctionType(
-            function.__code__,
-            function.__globals__,
-            function.__name__,
-            function.__defaults__,
-            cells,
-        )
-        function.__kwdefaults__ = original.__kwdefaults__
-    rebuild.made[number] = function
-    for cell, value in zip(function.__closure__ or (), node["cells"], strict=True):
-        if value != {"empty": True}:
-            content = rebuild.value(value, content_of(cell), path)
-            rebuild.writes.append(functools.partial(setattr, cell, "cell_contents", content))
-    if node["d"]:
-        own = rebuild.value(node["d"], NOTHING, path)
-        rebuild.writes.append(functools.partial(vars(function).update, own))
-    return function
-
-
 def is_bound(x: types.BuiltinFunctionType) -> bool:
     """Whether it is a method of an object, written in C; not a function of a module."""
     return not isinstance(x.__self__, types.ModuleType | None)
@@ -163,10 +118,6 @@ def make_partial(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path:
     old = (fresh.func, fresh.args, fresh.keywords) if isinstance(fresh, functools.partial) else ()
     function, arguments, keywords = rebuild.values(node["v"], old, path)
     return functools.partial(function, *arguments, **keywords)
-
-
-def _code(x: Any) -> str | None:
-    return f"{x.__module__}:{x.__qualname__}" if isinstance(x, types.FunctionType) else None
 
 
 def content_of(cell: Any) -> Any:

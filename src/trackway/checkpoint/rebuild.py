@@ -16,6 +16,7 @@ import numpy as np
 
 from trackway.checkpoint import (
     buffers,
+    closures,
     containers,
     functions,
     generators,
@@ -149,7 +150,8 @@ _MAKERS: dict[str, Callable[[Rebuild, int, Node, Any, str], Any]] = {
     **dict.fromkeys(("MjModel", "MjData"), buffers.make_simulation),
     **dict.fromkeys(("Generator", "RandomState", "random.Random"), generators.make_generator),
     **dict.fromkeys(("bits", "SeedSequence"), generators.make_bits),
-    "function": functions.make_function,
+    "function": closures.make_function,
+    "cell": closures.make_cell,
     "method": functions.make_method,
     "partial": functions.make_partial,
     "object": objects.make_object,

@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from trackway.checkpoint.graph import Capturing, Node, Rebuilding
+from trackway.checkpoint.graph import Capturing, Node, OpaqueError, Path, Rebuilding
+
+_NUMBERS = frozenset({"bool", "uint8", "float32", "float64", "int8", "int16", "int32", "int64"})
+# NumPy does not know the second: they travel as whole numbers of their bits.
+_HALVES = frozenset({"float16", "bfloat16"})
 
 
 def is_tensor(x: Any) -> bool:
@@ -19,12 +23,15 @@ def is_tensor(x: Any) -> bool:
     return torch is not None and isinstance(x, torch.Tensor)
 
 
-def take_tensor(capture: Capturing, x: Any) -> Node:
-    plain = x.detach().cpu()
-    bits = plain.dtype.is_floating_point and plain.element_size() == 2
-    kind = str(plain.dtype).removeprefix("torch.")
-    copied = (plain.view(sys.modules["torch"].int16) if bits else plain).numpy().copy()
-    parameter = isinstance(x, sys.modules["torch"].nn.Parameter)
+def take_tensor(capture: Capturing, x: Any, path: Path) -> Node:
+    torch: Any = sys.modules["torch"]
+    kind = str(x.dtype).removeprefix("torch.")
+    plain = type(x) in (torch.Tensor, torch.nn.Parameter) and x.layout is torch.strided
+    if not plain or kind not in _NUMBERS | _HALVES:
+        raise OpaqueError(path, f"is a {type(x).__name__} of {x.dtype}, {x.layout}")
+    own = x.detach().cpu()
+    copied = (own.view(torch.int16) if kind in _HALVES else own).numpy().copy()
+    parameter = isinstance(x, torch.nn.Parameter)
     learns = {"learns": "parameter" if parameter else True} if x.requires_grad else {}
     device = {} if x.device.type == "cpu" else {"device": str(x.device)}
     return {"k": "tensor", "a": capture.keep(copied), "t": kind, **learns, **device}

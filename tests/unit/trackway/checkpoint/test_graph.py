@@ -9,6 +9,7 @@ import decimal
 import enum
 import fractions
 import functools
+import gc
 import itertools
 import json
 import math
@@ -28,7 +29,7 @@ import torch
 from trackway.checkpoint import containers
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.fingerprint import fingerprint
-from trackway.checkpoint.graph import DoesNotFitError, OpaqueError
+from trackway.checkpoint.graph import NOTHING, DoesNotFitError, OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 
 Pair = collections.namedtuple("Pair", "left right")
@@ -430,6 +431,49 @@ def test_a_stream_of_bits_of_somebodys_own_and_a_number_kept_of_it_are_named() -
     for thing in (kept, type("Mine", (np.random.PCG64,), {})(1)):
         with pytest.raises(OpaqueError, match="whose state is hidden"):
             Capture().add("it", thing)
+
+
+def counter(step: int) -> tuple[Any, Any]:
+    count = 0
+
+    def more(by: int = step, *, twice: bool = step > 2) -> int:
+        nonlocal count
+        count += 2 * by if twice else by
+        return count
+
+    more.called = [step]  # type: ignore[attr-defined]
+    return more, lambda: count
+
+
+def test_functions_made_within_others_are_made_of_their_code_and_share_their_cells() -> None:
+    def taken() -> tuple[Any, Any]:
+        (one, told), (other, other_told) = counter(2), counter(3)
+        one()
+        other()
+        taker = Capture()
+        taker.add("it", [other, other_told, one, told])
+        graph = taker.finish()
+        return json.loads(json.dumps(graph.document())), graph.arrays
+
+    rebuild = Rebuild(*taken())
+    gc.collect()
+    other, other_told, one, told = rebuild.root("it", [NOTHING] * 4)
+    rebuild.write()
+
+    assert (one(), told(), other(), other_told(), other.called) == (4, 4, 12, 12, [3])
+
+
+def test_functions_of_one_name_are_told_apart_by_their_code_and_none_stands_for_two() -> None:
+    def program() -> list[Any]:
+        return [*counter(2), lambda: "a", lambda: "b", *(lambda i=i: i for i in range(3))]
+
+    one, fresh = program(), program()
+    one[0]()
+    wanted = [one[i] for i in (3, 2, 1, 6, 5, 0, 0)]
+    found = there_and_back(wanted, fresh)
+
+    assert [f() for f in found] == [f() for f in wanted]
+    assert found[5] is found[6]
 
 
 def test_a_view_of_words_is_one() -> None:
