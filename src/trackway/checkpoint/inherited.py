@@ -72,7 +72,7 @@ def make_inherited(rebuild: Rebuilding, number: int, node: Node, fresh: Any, pat
     made = claim(rebuild, fresh, kind)
     known: dict[str, Any] = {}
     old: list[Any] = []
-    if made is None:
+    if is_new := made is None:
         made = base.__new__(kind)
     else:
         old = list(_items(base, made))
@@ -93,7 +93,11 @@ def make_inherited(rebuild: Rebuilding, number: int, node: Node, fresh: Any, pat
             name: rebuild.value(value, known.get(name, NOTHING), f"{path}.{name}")
             for name, value in attributes.items()
         }
-    rebuild.writes.append(partial(_write, made, base, items, argument, attributes))
+    write = partial(_write, made, base, items, argument, attributes)
+    if is_new:
+        write()
+    else:
+        rebuild.writes.append(write)
     return made
 
 

@@ -58,7 +58,7 @@ def make_object(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: 
     made = claim(rebuild, fresh, kind)
     if made is None and original is None and issubclass(kind, rebuild.boundaries):
         _same(node, fresh, path)
-    if made is None:
+    if is_new := made is None:
         made = object.__new__(kind)
         known: Mapping[str, Any] = {}
     else:
@@ -71,7 +71,10 @@ def make_object(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: 
         attributes |= {n: v for n, v in known.items() if is_left_alone(kind, n)}
     for name, value in node["d"].items():
         attributes[name] = rebuild.value(value, known.get(name, NOTHING), f"{path}.{name}")
-    rebuild.writes.append(lambda: set_attributes(made, attributes))
+    if is_new:
+        set_attributes(made, attributes)  # nobody has it yet, and a dict may ask for its hash
+    else:
+        rebuild.writes.append(lambda: set_attributes(made, attributes))
     return made
 
 

@@ -34,6 +34,10 @@ _KEPT_ATTRIBUTES: dict[str, frozenset[str]] = {
         {"model", "locals", "globals", "parent", *CALLBACK_LINKS}
     ),
     "stable_baselines3.common.callbacks:ProgressBarCallback": frozenset({"pbar"}),
+    # A scheduler wraps it, to see that it was called.
+    "torch.optim.optimizer:Optimizer": frozenset({"step"}),
+    # Of the weights, which are taken themselves.
+    "torch.nn.modules.rnn:RNNBase": frozenset({"_flat_weight_refs"}),
 }
 # There the link is a function, with what it closes over.
 _LINKS_TO_CODE = "stable_baselines3.common.callbacks:ConvertCallback"

@@ -89,6 +89,7 @@ export const PHRASES: Record<string, string> = {
   '{path} is nested too deeply': '{path}: 너무 깊이 중첩되어 있습니다',
   '{path} is a set whose order is another one in another process': '{path}: 프로세스마다 순서가 다른 집합입니다',
   '{path} is a set whose order cannot be made again': '{path}: 순서를 그대로 다시 만들 수 없는 집합입니다',
+  '{path} is a {kind} of {dtype}, {layout}': '{path}: {dtype}, {layout} 형식의 {kind}입니다',
   '{path} is a time zone without a name': '{path}: 이름 없는 시간대입니다',
   '{path} is a {kind}, which this Trackway does not know': '{path}: 이 Trackway가 모르는 {kind}입니다',
   '{path} is made by {name}, which this Trackway does not know': '{path}: 이 Trackway가 모르는 {name}(으)로 만들었습니다',

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from gymnasium import Env
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.save_util import load_from_zip_file
+from stable_baselines3.common.save_util import load_from_zip_file, recursive_getattr
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
 from trackway.checkpoint.capture import Capture
@@ -194,9 +194,13 @@ def restore(
             checkpoint.path, device=model.device, load_data=False
         )
         _check_shapes(model.get_parameters(), parameters)
+        groups = {name: optimizer.param_groups for name, optimizer in _optimizers(model)}
         model.set_parameters(parameters, exact_match=True, device=model.device)
     except (DoesNotFitError, ValueError, RuntimeError) as error:
         raise MismatchError(checkpoint.path, str(error)) from error
+    for name, optimizer in _optimizers(model):
+        saved: Any = parameters[name]
+        _settle(optimizer, saved, groups[name])
     for name, value in (variables or {}).items():
         getattr(model, name).data.copy_(value.data)
     if replay is not None and segments is not None:
@@ -231,6 +235,33 @@ def told_of(checkpoint: Checkpoint, failed: Sequence[str] = ()) -> str:
     return f"goes on where {checkpoint.path} was taken, but not exactly: {because}"
 
 
+def _optimizers(model: Any) -> list[tuple[str, torch.optim.Optimizer]]:
+    named = ((name, recursive_getattr(model, name)) for name in model._get_torch_save_params()[0])
+    return [(name, organ) for name, organ in named if isinstance(organ, torch.optim.Optimizer)]
+
+
+def _settle(
+    optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], groups: list[dict[str, Any]]
+) -> None:
+    """Undo what `load_state_dict` does besides: new dicts for the groups, and the weights' type for what it keeps.
+
+    Args:
+        optimizer: It, loaded.
+        saved: What it was loaded from.
+        groups: `param_groups` from before, which others may hold.
+    """
+    for old, new in zip(groups, optimizer.param_groups, strict=True):
+        old.clear()
+        old.update(new)
+    optimizer.param_groups = groups
+    weights = [weight for group in groups for weight in group["params"]]
+    for number, kept in saved["state"].items():
+        own = optimizer.state[weights[number]]
+        for name, value in kept.items():
+            if isinstance(value, torch.Tensor) and own[name].dtype != value.dtype:
+                own[name] = value.to(own[name].device)
+
+
 def _begin_anew(model: Any) -> None:
     """New episodes in all environments, as `learn` begins them: what is left of the others fits nothing.
 
@@ -260,14 +291,22 @@ def _check_shapes(own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
             if here != there:
                 raise ValueError(f"{name} is an optimizer of another kind: build the same one")
             continue
-        here_shapes = {key: tuple(value.shape) for key, value in state.items()}
-        there_shapes = {key: tuple(value.shape) for key, value in given.get(name, {}).items()}
+        here_shapes = _shapes(state)
+        there_shapes = _shapes(given.get(name, {}))
         for key in sorted(here_shapes.keys() | there_shapes.keys()):
             if here_shapes.get(key) != there_shapes.get(key):
                 raise ValueError(
                     f"{name}.{key} has shape {there_shapes.get(key)} there, "
                     f"{here_shapes.get(key)} here: build the same networks"
                 )
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
+    """Of its tensors; None of what a network keeps besides (`get_extra_state`)."""
+    return {
+        key: tuple(value.shape) if isinstance(value, torch.Tensor) else None
+        for key, value in state.items()
+    }
 
 
 def replay_of(checkpoint: Checkpoint) -> Any:

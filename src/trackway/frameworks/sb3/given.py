@@ -74,6 +74,9 @@ def externals(model: Any) -> dict[str, object]:
         if isinstance(whole := found[name], torch.nn.Module):
             found |= {f"{name}.{n}": part for n, part in whole.named_modules() if n}
             found |= {f"{name}:{n}": part for n, part in whole.named_parameters()}
+        elif isinstance(whole, torch.optim.Optimizer):
+            groups = whole.param_groups
+            found |= {f"{name}.param_groups[{i}]": group for i, group in enumerate(groups)}
     return {"policy": model.policy, **found}
 
 

@@ -82,7 +82,9 @@ class ModelParts:
         held = {name: getattr(model, name) for name in variables} if variables else {}
         for name, state in {"pytorch_variables": held, **model.get_parameters()}.items():
             files[name + _PTH] = _take(state, name, live)
-        numbers = {n: x for n in self._numbers if (x := _number(getattr(model, n))) is not None}
+        numbers = {
+            n: x for n in self._numbers if (x := _number(getattr(model, n, None))) is not None
+        }
         others = {"data": self._data, "numbers": numbers, "others": self._others}
         copies = self._free.pop() if self._free else None
         kinds = list(map(_KIND, live))

@@ -15,7 +15,7 @@ MODULES = [
     "checkpoint/buffers.py", "checkpoint/capture.py", "checkpoint/containers.py",
     "checkpoint/functions.py", "checkpoint/generators.py", "checkpoint/inherited.py",
     "checkpoint/iterators.py", "checkpoint/objects.py", "checkpoint/read.py", "checkpoint/sets.py",
-    "checkpoint/values.py", "format/part.py", "format/segment.py", "format/stored.py",
+    "checkpoint/torch_objects.py", "checkpoint/values.py", "format/part.py", "format/segment.py", "format/stored.py",
     "frameworks/sb3/exact.py", "frameworks/sb3/shadow.py", "frameworks/sb3/snapshots.py",
     "frameworks/sb3/state.py", "frameworks/sb3/tape.py", "frameworks/sb3/verdict.py",
     "storage/segments.py", "storage/stored.py", "storage/verify.py",
