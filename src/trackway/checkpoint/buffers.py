@@ -39,10 +39,11 @@ def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
     if not (own := capture.told or x.base is None):
         while isinstance(base.base, np.ndarray):
             base = base.base
-        # What torch made of a tensor counts by its values, as it does in `telling`.
         own = isinstance(base.base, bytes) or torch_objects.is_tensor(base.base)
     if own:
         node = _copied(capture, x)
+        if not capture.told and torch_objects.is_tensor(base.base):
+            capture.of_torch.append((node, x, path))
         return node if x.flags.writeable else {**node, "readonly": True}
     offset = address_of(x) - address_of(base)
     layout = {"t": _told(kind), "shape": list(x.shape), "strides": list(x.strides)}
@@ -129,6 +130,8 @@ def make_view(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: st
     buffer = rebuild.value(node["of"], NOTHING, path)
     if node["k"] == "simulation's":
         buffer = mujoco_objects.array_of(buffer, node["field"])
+    if torch_objects.is_tensor(buffer):
+        buffer = buffer.detach().numpy()
     dtype, shape, strides = _dtype(node["t"]), tuple(node["shape"]), tuple(node["strides"])
     return np.ndarray(shape, dtype, buffer, node["offset"], strides)
 

@@ -29,6 +29,7 @@ from trackway.checkpoint import (
     mujoco_objects,
     objects,
     sets,
+    shared_memory,
     torch_objects,
     values,
 )
@@ -64,6 +65,8 @@ class Capture:
         self.boundaries, self._adapters = boundaries, dict(adapters or {})
         self._retold = dict(retold or {})
         self.foreign: list[tuple[Node, Node, int, Path]] = []
+        self.of_torch: list[tuple[Node, Any, Path]] = []
+        self._externals = externals or {}
         self.told = False
         # By id: an object's number, or its name.
         self._known: dict[int, int | str] = {
@@ -96,10 +99,13 @@ class Capture:
             self.graph.roots[name] = {"r": number}
 
     def finish(self) -> Graph:
-        """Say which simulation's memory an array looks at, and return what was taken."""
+        """Say whose memory arrays and tensors look at, and return what was taken."""
         if self.foreign:
             buffers.find_owners(self.graph, self.foreign, self.originals)
             self.foreign.clear()
+        if self.of_torch:
+            shared_memory.find_shared(self.graph, self.of_torch, self.originals, self._externals)
+            self.of_torch.clear()
         return self.graph
 
     # -- see `Capturing` --------------------------------------------------------------------
@@ -178,14 +184,15 @@ class Capture:
 
     def mark(self) -> Mark:
         """Where it stands now."""
-        return Mark(len(self.graph.nodes), len(self.graph.arrays), len(self.foreign))
+        graph = self.graph
+        return Mark(len(graph.nodes), len(graph.arrays), len(self.foreign), len(self.of_torch))
 
     def rollback(self, mark: Mark) -> None:
         """Forget what was taken in since."""
         for x in self.originals[mark.nodes :]:
             self._known.pop(id(x), None)
         del self.graph.nodes[mark.nodes :], self.originals[mark.nodes :]
-        del self.foreign[mark.foreign :]
+        del self.foreign[mark.foreign :], self.of_torch[mark.of_torch :]
         for name in list(self.graph.arrays)[mark.arrays :]:
             del self.graph.arrays[name]
 

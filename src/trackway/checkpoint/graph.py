@@ -85,11 +85,12 @@ class Graph:
 
 @dataclass(frozen=True)
 class Mark:
-    """How many nodes, arrays and views a graph had at some time."""
+    """How many nodes, arrays and views a graph had at some time, and what of torch."""
 
     nodes: int
     arrays: int
     foreign: int
+    of_torch: int
 
 
 def told_since(graph: Graph, mark: Mark) -> Any:
@@ -121,11 +122,13 @@ class Capturing(Protocol):
     Attributes:
         told: Whether an object is telling its own state: its arrays count by their values.
         foreign: Views of memory whose owner is known at the end: node, layout, address, path.
+        of_torch: Tensors, and arrays that torch made, which may look at others' memory: node, it, path.
         boundaries: Classes whose attributes are taken one by one, as far as they can be.
     """
 
     told: bool
     foreign: list[tuple[Node, Node, int, Path]]
+    of_torch: list[tuple[Node, Any, Path]]
     boundaries: tuple[type, ...]
 
     def value(self, x: Any, path: Path) -> Any:

@@ -23,6 +23,7 @@ from trackway.checkpoint import (
     inherited,
     iterators,
     objects,
+    shared_memory,
     torch_objects,
     values,
 )
@@ -145,6 +146,7 @@ _MAKERS: dict[str, Callable[[Rebuild, int, Node, Any, str], Any]] = {
     "objects": buffers.make_objects,
     **dict.fromkeys(("view", "simulation's"), buffers.make_view),
     "tensor": torch_objects.make_tensor,
+    "part": shared_memory.make_part,
     "torch": torch_objects.make_value,
     "torch.Generator": torch_objects.make_generator,
     **dict.fromkeys(("MjModel", "MjData"), buffers.make_simulation),

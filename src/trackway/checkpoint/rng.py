@@ -29,11 +29,11 @@ def capture_rng() -> dict[str, Any]:
     }
     torch: Any = sys.modules.get("torch")
     if torch is not None:
-        state["torch"] = torch.get_rng_state().numpy()
+        state["torch"] = torch.get_rng_state().numpy().copy()  # whose memory is nobody else's
         # Not `is_available`: who asks for a generator's state makes a context on each device, and in
         # the fork of a process that has one an error.
         if torch.cuda.is_initialized():
-            state["cuda"] = [s.numpy() for s in torch.cuda.get_rng_state_all()]
+            state["cuda"] = [s.numpy().copy() for s in torch.cuda.get_rng_state_all()]
     return state
 
 

@@ -34,7 +34,10 @@ def take_tensor(capture: Capturing, x: Any, path: Path) -> Node:
     parameter = isinstance(x, torch.nn.Parameter)
     learns = {"learns": "parameter" if parameter else True} if x.requires_grad else {}
     device = {} if x.device.type == "cpu" else {"device": str(x.device)}
-    return {"k": "tensor", "a": capture.keep(copied), "t": kind, **learns, **device}
+    node = {"k": "tensor", "a": capture.keep(copied), "t": kind, **learns, **device}
+    if not capture.told:
+        capture.of_torch.append((node, x, path))
+    return node
 
 
 def make_tensor(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:

@@ -476,6 +476,47 @@ def test_functions_of_one_name_are_told_apart_by_their_code_and_none_stands_for_
     assert found[5] is found[6]
 
 
+def test_tensors_and_arrays_share_the_memory_that_they_shared() -> None:
+    whole, rows, halves = torch.zeros(2, 3), np.zeros(4, np.float32), torch.zeros(2).half()
+    shared = [
+        *(whole[1], whole, whole.t(), whole.detach(), whole.numpy(), whole.numpy()[:, 1]),
+        *(rows, torch.from_numpy(rows), torch.from_numpy(rows[1:])[1:], whole.view(torch.int32)),
+        *(halves, halves[1:], torch.zeros(3)),
+    ]
+    found = there_and_back(shared, None)
+
+    def written(things: list[Any]) -> list[Any]:
+        for i, thing in enumerate(things):
+            thing[-1:] = i + 1
+        return [thing.tolist() for thing in things]
+
+    assert written(found) == written(shared)
+    assert [type(x) for x in found] == [type(x) for x in shared]
+
+
+def test_a_part_of_what_is_outside_is_one_and_what_cannot_be_told_is_named() -> None:
+    weight = torch.nn.Parameter(torch.ones(2, 3))
+    optimizer = torch.optim.Adam([weight])
+    (weight.sum() ** 2).backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    moments = optimizer.state[weight]["exp_avg"]
+    parts = {"data": weight.data, "row": weight.detach().numpy()[1]}
+    halves = {"one": torch.zeros(4)[:2]}
+    halves["other"] = halves["one"][1:]
+    outside = {"w": weight, "o": optimizer}
+    taker = Capture(outside)
+    taker.add("it", parts)
+    taker.add("others", {**halves, "moments": moments})
+    graph = taker.finish()
+    made = Rebuild(graph.document(), graph.arrays, outside).root("it")
+    made["data"][1] = 7.0
+
+    assert weight[1].tolist() == made["row"].tolist() == [7.0] * 3
+    assert graph.unsupported == [
+        f"others['{name}'] shares its memory with something else" for name in ("other", "moments")
+    ]
+
+
 def test_a_view_of_words_is_one() -> None:
     board = np.array([list("SF"), list("HG")], "S")
     found, row = there_and_back([board, board[1]], None)

@@ -12,9 +12,9 @@ SRC = Path(trackway.__file__).parent
 PHRASES = Path(__file__).parents[4] / "web" / "src" / "shell" / "phrases.ts"
 # Whoever speaks of what is kept, of checkpoints and of what they lack.
 MODULES = [
-    "checkpoint/buffers.py", "checkpoint/capture.py", "checkpoint/containers.py",
+    "checkpoint/buffers.py", "checkpoint/capture.py", "checkpoint/closures.py", "checkpoint/containers.py",
     "checkpoint/functions.py", "checkpoint/generators.py", "checkpoint/inherited.py",
-    "checkpoint/iterators.py", "checkpoint/objects.py", "checkpoint/read.py", "checkpoint/sets.py",
+    "checkpoint/iterators.py", "checkpoint/objects.py", "checkpoint/read.py", "checkpoint/sets.py", "checkpoint/shared_memory.py",
     "checkpoint/torch_objects.py", "checkpoint/values.py", "format/part.py", "format/segment.py", "format/stored.py",
     "frameworks/sb3/exact.py", "frameworks/sb3/shadow.py", "frameworks/sb3/snapshots.py",
     "frameworks/sb3/state.py", "frameworks/sb3/tape.py", "frameworks/sb3/verdict.py",
