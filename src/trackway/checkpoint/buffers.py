@@ -20,7 +20,7 @@ from trackway.checkpoint.graph import (
     Rebuilding,
     spelled,
 )
-from trackway.checkpoint.layout import address_of
+from trackway.checkpoint.layout import address_of, axes_of
 
 _NUMBERS = frozenset(map(np.dtype, "?bBhHiIlLqQefd"))
 # Kept as bytes: words, times, complex and long numbers.
@@ -31,6 +31,8 @@ def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
     kind = x.dtype
     if kind not in _NUMBERS:
         if kind.kind == "O":
+            if x.base is not None and not capture.told:
+                raise OpaqueError(path, "is a view of an array of objects")
             items = [capture.value(v, (path, ".flat[{}]", i)) for i, v in enumerate(x.flat)]
             return {"k": "objects", "shape": list(x.shape), "v": items}
         if kind.kind not in _BYTES and not _is_record(kind):
@@ -55,10 +57,14 @@ def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
 
 
 def _copied(capture: Capturing, x: np.ndarray[Any, Any]) -> Node:
+    turned: dict[str, Any] = {}
+    if not x.flags.c_contiguous and (axes := axes_of(x.strides)) != sorted(axes):
+        x, turned = x.transpose(axes), {"axes": axes}  # sums go through memory in its order
     if x.dtype in _NUMBERS:
-        return {"k": "array", "a": capture.keep(x.copy())}
+        return {"k": "array", "a": capture.keep(x.copy()), **turned}
     content = np.frombuffer(x.tobytes(), np.uint8)
-    return {"k": "array", "a": capture.keep(content), "t": _told(x.dtype), "shape": list(x.shape)}
+    facts = {"t": _told(x.dtype), "shape": list(x.shape)}
+    return {"k": "array", "a": capture.keep(content), **facts, **turned}
 
 
 def _is_record(kind: np.dtype[Any]) -> bool:
@@ -114,6 +120,8 @@ def make_array(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: s
     made = np.array(rebuild.arrays[node["a"]])
     if "t" in node:
         made = made.view(_dtype(node["t"])).reshape(node["shape"])
+    if "axes" in node:
+        made = made.transpose(np.argsort(node["axes"]))
     made.flags.writeable = not node.get("readonly", False)
     return made
 
@@ -150,6 +158,9 @@ def make_simulation(rebuild: Rebuilding, number: int, node: Node, fresh: Any, pa
         fresh = mujoco_objects.twin(rebuild.original(number))
     if not mujoco_objects.is_one(fresh):
         raise DoesNotFitError(f"{path} was a {node['k']}; now there is none")
+    if id(fresh) in rebuild.claimed:  # the program's current one is another one of several now
+        fresh = mujoco_objects.twin(fresh)
+    rebuild.claimed[id(fresh)] = fresh
     try:
         mujoco_objects.check(fresh, arrays)
     except ValueError as error:

@@ -173,6 +173,8 @@ class Capture:
             self.graph.hidden += [error.hidden] if error.hidden else []
         except RecursionError:
             self.graph.unsupported.append(f"{spelled(path)} is nested too deeply")
+        except Exception as error:  # noqa: BLE001 - of the program's: a training goes on
+            self.graph.unsupported.append(f"{spelled(path)} could not be looked into: {error!r}")
         self.rollback(mark)
         return False, None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -56,3 +57,8 @@ def adds_attributes(kind: Any, base: Any) -> bool:
 def address_of(array: np.ndarray[Any, Any]) -> int:
     """Where its first element lies."""
     return int(array.__array_interface__["data"][0])
+
+
+def axes_of(strides: Sequence[int]) -> list[int]:
+    """The axes from the longest stride to the shortest: in this order the memory is gone through."""
+    return sorted(range(len(strides)), key=lambda axis: -strides[axis])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,7 +38,7 @@ def take_object(capture: Capturing, x: Any, path: Path) -> Node:
     attributes: dict[str, Any] = {}
     left_out: list[str] = []
     for name, part in attributes_of(x):
-        if is_left_alone(kind, name):
+        if is_left_alone(kind, name, part):
             left_out.append(name)
         elif strict:
             plain = type(part) in AS_IT_IS
@@ -59,7 +60,7 @@ def make_object(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: 
     if made is None and original is None and issubclass(kind, rebuild.boundaries):
         _same(node, fresh, path)
     if is_new := made is None:
-        made = object.__new__(kind)
+        made = kind.__new__(kind) if kind is types.SimpleNamespace else object.__new__(kind)
         known: Mapping[str, Any] = {}
     else:
         known = dict(attributes_of(made))
@@ -68,7 +69,7 @@ def make_object(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: 
     attributes = {n: kept[n] for n in node["kept"] if n in kept}
     if original is None:
         # Also what was not there when the state was taken: a recorder that taps it here.
-        attributes |= {n: v for n, v in known.items() if is_left_alone(kind, n)}
+        attributes |= {n: v for n, v in known.items() if is_left_alone(kind, n, v)}
     for name, value in node["d"].items():
         attributes[name] = rebuild.value(value, known.get(name, NOTHING), f"{path}.{name}")
     if is_new:

@@ -60,8 +60,6 @@ def kept_attributes(kind: type) -> frozenset[str]:
     kept: frozenset[str] = frozenset()
     for base in kind.__mro__:
         kept |= _KEPT_ATTRIBUTES.get(_name(base), frozenset())
-        if base.__module__.startswith(_CLASSIC):
-            kept |= _DRAWING
         if _name(base) == _LINKS_TO_CODE:
             return frozenset(kept_attributes(base.__mro__[1]) - {"callback"})
     return kept
@@ -73,12 +71,24 @@ def walks_only(kind: type) -> frozenset[str]:
     return _WALKS_ONLY.get(_name(kind), frozenset())
 
 
+def is_left_alone(kind: type, name: str, part: object) -> bool:
+    """Whether an attribute of such an object, which has this value, stays as this program has it."""
+    of: type = type(part)
+    return _is_left_alone(kind, name) or (name in _DRAWING and _draws(kind, of))
+
+
 @lru_cache(1 << 12)
-def is_left_alone(kind: type, name: str) -> bool:
-    """Whether an attribute of such an object stays as this program has it."""
+def _is_left_alone(kind: type, name: str) -> bool:
     only = walks_only(kind)
     own = name.startswith("_trackway")
     return own or name in kept_attributes(kind) or (bool(only) and name not in only)
+
+
+@lru_cache(1 << 12)
+def _draws(kind: type, part: type) -> bool:
+    """Whether an environment of Gymnasium's draws with it; one of a program's may have called another thing so."""
+    classic = any(base.__module__.startswith(_CLASSIC) for base in kind.__mro__)
+    return classic and (part in (type(None), bool) or part.__module__.startswith("pygame"))
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from trackway.checkpoint.graph import Capturing, Node, OpaqueError, Path, Rebuilding
+from trackway.checkpoint.layout import axes_of
 
 _NUMBERS = frozenset({"bool", "uint8", "float32", "float64", "int8", "int16", "int32", "int64"})
 # NumPy does not know the second: they travel as whole numbers of their bits.
@@ -29,12 +30,14 @@ def take_tensor(capture: Capturing, x: Any, path: Path) -> Node:
     plain = type(x) in (torch.Tensor, torch.nn.Parameter) and x.layout is torch.strided
     if not plain or kind not in _NUMBERS | _HALVES:
         raise OpaqueError(path, f"is a {type(x).__name__} of {x.dtype}, {x.layout}")
-    own = x.detach().cpu()
+    own, turned = x.detach().cpu(), {}
+    if not own.is_contiguous() and (axes := axes_of(own.stride())) != sorted(axes):
+        own, turned = own.permute(axes), {"axes": axes}
     copied = (own.view(torch.int16) if kind in _HALVES else own).numpy().copy()
     parameter = isinstance(x, torch.nn.Parameter)
     learns = {"learns": "parameter" if parameter else True} if x.requires_grad else {}
     device = {} if x.device.type == "cpu" else {"device": str(x.device)}
-    node = {"k": "tensor", "a": capture.keep(copied), "t": kind, **learns, **device}
+    node = {"k": "tensor", "a": capture.keep(copied), "t": kind, **turned, **learns, **device}
     if not capture.told:
         capture.of_torch.append((node, x, path))
     return node
@@ -45,6 +48,8 @@ def make_tensor(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: 
     made = torch.from_numpy(np.array(rebuild.arrays[node["a"]]))
     kind = getattr(torch, node["t"])
     made = made if made.dtype == kind else made.view(kind)
+    if "axes" in node:
+        made = made.permute(np.argsort(node["axes"]).tolist())
     own = isinstance(fresh, torch.Tensor) and rebuild.originals is None
     if own:
         made = made.to(fresh.device)

@@ -11,7 +11,12 @@ from typing import Any
 from trackway.checkpoint.archive import FORMAT
 from trackway.clock import file_stamp
 from trackway.format.jsonable import jsonable
-from trackway.frameworks.sb3.learner import architecture, rollout_settings, schedule_or_value
+from trackway.frameworks.sb3.learner import (
+    architecture,
+    rollout_settings,
+    schedule_or_value,
+    text_of,
+)
 from trackway.frameworks.sb3.snapshots import Taken
 from trackway.frameworks.sb3.state import NOT_CAPTURED
 from trackway.legacy.curriculum import CurriculumCallback
@@ -108,8 +113,8 @@ def checkpoint_message(
             "training_info": training | rollout_settings(model),
             "environment_info": {
                 "num_envs": model.n_envs,
-                "observation_space": str(model.observation_space),
-                "action_space": str(model.action_space),
+                "observation_space": text_of(model.observation_space),
+                "action_space": text_of(model.action_space),
             },
         }
         facts = {

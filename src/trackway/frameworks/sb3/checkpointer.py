@@ -21,6 +21,7 @@ from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import MismatchError
 from trackway.frameworks.sb3.exact import restore, told_of
 from trackway.frameworks.sb3.learn_calls import call_of
+from trackway.frameworks.sb3.learner import text_of
 from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots, Taken
 from trackway.probes.system import machine, versions
@@ -100,8 +101,8 @@ class Checkpointer(BaseCallback):
         self._constant: dict[str, Any] = {  # printing a space takes longer than copying a network
             "algorithm": type(model).__name__,
             "num_envs": model.n_envs,
-            "observation_space": str(model.observation_space),
-            "action_space": str(model.action_space),
+            "observation_space": text_of(model.observation_space),
+            "action_space": text_of(model.action_space),
             "compatibility": {
                 "versions": versions(),
                 "platform": sys.platform,

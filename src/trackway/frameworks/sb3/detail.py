@@ -16,6 +16,7 @@ import numpy as np
 from trackway.format.columns import RawColumns
 from trackway.format.jsonable import jsonable
 from trackway.frameworks.sb3.environments import Environments
+from trackway.frameworks.sb3.learner import text_of
 from trackway.probes.mujoco_state import robot_state
 
 _LARGEST_OBSERVATION = 256  # numbers; beyond it (images) an observation is no detail any more
@@ -99,8 +100,8 @@ def read_environment(envs: Environments) -> dict[str, Any]:
     """The settings of the environment, the same for all: `environment_summary` of a record."""
     known: dict[str, Any] = {
         "environment_class": envs.class_name(),
-        "observation_space": str(envs.inner.observation_space),
-        "action_space": str(envs.inner.action_space),
+        "observation_space": text_of(envs.inner.observation_space),
+        "action_space": text_of(envs.inner.action_space),
     }
     for name in ("frame_skip", "dt", "metadata", "ctrl_type", "biped"):
         values = envs.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -154,3 +155,8 @@ def architecture(model: Any) -> dict[str, Any]:
         "parameter_count": sum(p.numel() for p in policy.parameters()),
         "trainable_parameter_count": sum(p.numel() for p in policy.parameters() if p.requires_grad),
     }
+
+
+def text_of(space: Any) -> str:
+    """How a space writes itself. It is a copy that does: a Box notes its words, and may be an environment's own."""
+    return str(copy.deepcopy(space))

@@ -109,7 +109,7 @@ class Tape:
                     "rng": deepcopy(vars(env).get("_np_random")),
                     "seed_number": vars(env).get("_np_random_seed"),
                     "numbers": {
-                        n: v for n, v in _numbers(env).items() if not is_left_alone(kind, n)
+                        n: v for n, v in _numbers(env).items() if not is_left_alone(kind, n, v)
                     },
                     "keywords": deepcopy(keywords),
                 }

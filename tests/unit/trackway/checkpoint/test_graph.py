@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
 import torch
@@ -517,6 +518,59 @@ def test_a_part_of_what_is_outside_is_one_and_what_cannot_be_told_is_named() -> 
     ]
 
 
+def test_memory_is_gone_through_in_the_order_in_which_it_was() -> None:
+    rows = np.arange(24.0).reshape(2, 3, 4)
+    turned = [
+        np.asfortranarray(rows),
+        rows.transpose(1, 0, 2).copy("K"),
+        np.array([["a", "b"], ["c", "d"]], order="F"),
+    ]
+    images = torch.ones(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    found, found_images = there_and_back([turned, images], None)
+
+    assert [x.strides for x in found] == [x.strides for x in turned]
+    assert [x.tolist() for x in found] == [x.tolist() for x in turned]
+    assert found_images.stride() == images.stride()
+
+
+def test_a_namespace_is_made_where_the_program_has_none() -> None:
+    assert there_and_back([SimpleNamespace(a=[1])], None) == [SimpleNamespace(a=[1])]
+
+
+def test_whichever_of_several_models_is_the_current_one_each_comes_back_as_it_was() -> None:
+    def program(current: int) -> dict[str, Any]:
+        text = "<mujoco><worldbody><body><geom size='1'/><freejoint/></body></worldbody></mujoco>"
+        models = [mujoco.MjModel.from_xml_string(text) for _ in range(3)]
+        datas = [mujoco.MjData(model) for model in models]
+        return {"m": models[current], "d": datas[current], "models": models, "datas": datas}
+
+    one = program(2)
+    for i, (model, data) in enumerate(zip(one["models"], one["datas"], strict=True)):
+        model.body_mass[1], data.qpos[0] = 1 + i, 5 + i
+    found = there_and_back(one, program(0))
+
+    assert [model.body_mass[1] for model in found["models"]] == [1, 2, 3]
+    assert [data.qpos[0] for data in found["datas"]] == [5, 6, 7]
+    assert found["m"] is found["models"][2]
+    assert found["d"] is found["datas"][2]
+
+
+class Stubborn:
+    def state_dict(self, prefix: str) -> dict[str, Any]:
+        return {prefix: 1}
+
+    def load_state_dict(self, state: Any) -> None:
+        pass
+
+
+def test_what_raises_when_it_is_looked_into_is_named() -> None:
+    taker = Capture()
+    taken, _ = taker.attempt([Stubborn()], "env")
+
+    assert not taken
+    assert taker.graph.unsupported[0].startswith("env could not be looked into: TypeError(")
+
+
 def test_a_view_of_words_is_one() -> None:
     board = np.array([list("SF"), list("HG")], "S")
     found, row = there_and_back([board, board[1]], None)
@@ -621,6 +675,8 @@ def test_what_could_not_be_taken_leaves_no_trace_and_its_neighbours_are_taken() 
         (SimpleNamespace(inner=Ball(parts={2: (x for x in ())})), "it.inner.parts[2] is a "),
         (np.array([object.__new__(type("C", (), {})), {"x", "y"}], dtype=object), "it.flat[1] is"),
         (functools.partial(max, {"x", "y"}), "it[0] is a set"),
+        ([np.array([[1], "a"], dtype=object)[1:]], "it[0] is a view of an array of objects"),
+        ({1: torch.eye(2).to_sparse()}, "it[1] is a Tensor of torch.float32, torch.sparse_coo"),
     ],
     ids=lambda x: str(x)[:12],
 )

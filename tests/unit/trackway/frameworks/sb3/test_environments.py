@@ -7,6 +7,7 @@ from tests.support.toy_robot import ToyRobot
 
 from go1.vec_env import Go1VecEnv
 from trackway.frameworks.sb3.environments import Environments
+from trackway.frameworks.sb3.learner import text_of
 
 
 def dummy(wrap=Monitor):
@@ -88,3 +89,10 @@ def test_rewards_are_those_of_the_environment_not_of_the_normaliser():
 
 def test_the_class_is_that_of_the_environment_itself():
     assert Environments(dummy()).class_name() == "ToyRobot"
+
+
+def test_a_space_that_is_written_down_is_not_changed_by_it():
+    space = gym.spaces.Dict(box=gym.spaces.Box(-1, 1, (2,)))
+
+    assert text_of(space) == "Dict('box': Box(-1.0, 1.0, (2,), float32))"
+    assert space["box"].low_repr is None

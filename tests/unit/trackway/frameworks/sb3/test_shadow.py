@@ -6,11 +6,13 @@ import gc
 import os
 import time
 import warnings
+from collections import deque
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.classic_control import CartPoleEnv
 from stable_baselines3.common.monitor import Monitor
 from tests.support import treacherous
 from tests.support.exact_cases import GYMNASIUM
@@ -77,6 +79,32 @@ def test_a_state_goes_into_an_environment_built_afresh(name: str) -> None:
 @pytest.mark.parametrize("kind", treacherous.HONEST)
 def test_unusual_environments_are_exact(kind: Any) -> None:
     assert verdict(kind()) == []
+
+
+class Smooth(CartPoleEnv):
+    """What it calls a window is none that is drawn in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.window = deque([0.0], maxlen=5)
+
+    def step(self, action: Any) -> Any:
+        obs, *rest = super().step(action)
+        self.window.append(float(obs[0]))
+        return obs + np.float32(np.mean(self.window)), *rest
+
+
+def test_a_trial_changes_nothing_of_what_an_environment_calls_like_something_to_draw_with() -> None:
+    def played(tried: bool) -> list[Any]:
+        env = Smooth()
+        env.reset(seed=3)
+        play(env, 13, seed=1)
+        shadow = Shadow(env, second_of(env)) if tried else None
+        seen = play(env, STEPS + 25, seed=2)
+        assert shadow is None or shadow.conclude() == []
+        return seen
+
+    assert all(np.array_equal(a, b) for a, b in zip(played(True), played(False), strict=True))
 
 
 @pytest.mark.parametrize("kind", treacherous.TREACHEROUS)
