@@ -51,6 +51,7 @@ class Capture:
 
     Attributes:
         originals: Of each node; so no id is given away meanwhile.
+        code: Classes, modules and functions in C that were met, and written by their names.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Capture:
     ) -> None:
         self.graph = Graph()
         self.originals: list[Any] = []
+        self.code: list[Any] = []
         self.boundaries, self._adapters = boundaries, dict(adapters or {})
         self._retold = dict(retold or {})
         self.foreign: list[tuple[Node, Node, int, Path]] = []
@@ -129,6 +131,7 @@ class Capture:
             take = Capture._other
             if isinstance(x, functions.CODE):
                 if not (isinstance(x, types.BuiltinFunctionType) and functions.is_bound(x)):
+                    self.code.append(x)
                     return {"c": functions.code_name(x, path)}
                 take = functions.take_method
         nodes = self.graph.nodes

@@ -6,7 +6,8 @@
             Walk.level += 1              the class's
 
 Nobody who takes an object apart meets them; a resumed program has them as they are written there. So it is with
-what a function has: attributes, defaults that are changed, and what its decorator has closed over.
+what a function has: attributes, defaults that are changed, and what its decorator has closed over; and with
+classes and modules that an object holds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.functions import content_of
 from trackway.checkpoint.graph import NOTHING
 
@@ -63,19 +65,27 @@ class NamedData:
         self._seen: dict[int, Any] = {}
         self._met: dict[int, Any] = {}
         self._ahead: list[Any] = []
+        self._held: list[types.ModuleType] = []
+        self._attributes = set[str]()
 
     def follow(self, code: Iterable[Any]) -> None:
-        """Look through such functions and classes."""
-        self._ahead += code
+        """Look through such functions, classes and modules that somebody holds."""
+        for x in code:
+            self._add(x)
         while self._ahead:
-            x = self._ahead.pop()
-            if id(x) in self._seen:
-                continue
+            while self._ahead:
+                x = self._ahead.pop()
+                if isinstance(x, type):
+                    self._look_at_class(x)
+                else:
+                    self._look_at_function(x)
+            for module in self._held:  # any code may mean it
+                self._meet_module(module, self._attributes, "")
+
+    def _add(self, x: Any) -> None:
+        if id(x) not in self._seen:
             self._seen[id(x)] = x
-            if isinstance(x, type):
-                self._look_at_class(x)
-            else:
-                self._look_at_function(x)
+            (self._held if isinstance(x, types.ModuleType) else self._ahead).append(x)
 
     def _look_at_class(self, kind: type) -> None:
         own = [base for base in kind.__mro__ if not is_library(base.__module__)]
@@ -87,6 +97,11 @@ class NamedData:
                         self._meet_function(
                             function, f"{base.__module__}:{base.__qualname__}.{name}"
                         )
+                elif isinstance(value, type) and not name.startswith(_MACHINERY):
+                    if _goes_with(value.__module__, base.__module__):
+                        self._add(value)
+                elif isinstance(value, types.ModuleType):
+                    self._add(value)
                 elif _is_data(name, value):
                     for owner in own:  # who has it from another may get one of his own
                         self._note(f"{owner.__module__}:{owner.__qualname__}", owner, name)
@@ -102,14 +117,19 @@ class NamedData:
             if any(isinstance(value, _CHANGING) for value in values):
                 self._note(f"{module}:{function.__qualname__}", function, name)
         names, attributes = _names_of(function.__code__)
-        for name in names:
+        self._attributes |= attributes
+        for name in sorted(names):  # in one order: what is met twice goes by the first name
             value = own.get(name)
             if isinstance(value, types.ModuleType):
-                if _goes_with(value.__name__, module):
-                    for attribute in attributes & vars(value).keys():
-                        self._meet(vars(value), value.__name__, attribute, module)
+                self._meet_module(value, attributes, module)
             elif name in own or name not in vars(builtins):
                 self._meet(own, module, name, module)
+
+    def _meet_module(self, module: types.ModuleType, attributes: set[str], whose: str) -> None:
+        """What has one of these names in it."""
+        if _goes_with(module.__name__, whose):
+            for name in sorted(attributes & vars(module).keys()):
+                self._meet(vars(module), module.__name__, name, whose or module.__name__)
 
     def _meet(self, owner: dict[str, Any], module: str, name: str, whose: str) -> None:
         value = owner.get(name)
@@ -117,7 +137,7 @@ class NamedData:
             if not _goes_with(value.__module__, whose):
                 return
             if isinstance(value, type):
-                self._ahead.append(value)
+                self._add(value)
             else:
                 self._meet_function(value, f"{module}:{name}")
         elif _is_data(name, value):
@@ -130,7 +150,7 @@ class NamedData:
         if not isinstance(function, types.FunctionType) or id(function) in self._met:
             return
         self._met[id(function)] = function
-        self._ahead.append(function)
+        self._add(function)
         by_library = is_library(str(function.__globals__.get("__name__")))
         for name, value in vars(function).items():
             if _is_data(name, value):
@@ -145,6 +165,18 @@ class NamedData:
 
     def _note(self, key: str, owner: Any, name: str) -> None:
         self.found.setdefault(key, (owner, set()))[1].add(name)
+
+
+def code_of(taker: Capture) -> list[Any]:
+    """Functions and classes of what was taken in, and classes and modules that it holds."""
+    found: list[Any] = [x for x in taker.code if isinstance(x, type | types.ModuleType)]
+    for x, node in zip(taker.originals, taker.graph.nodes, strict=True):
+        if isinstance(x, types.FunctionType):
+            found.append(x)
+        # Who tells his own state, or is not looked into, is taken at his word.
+        elif node is not None and node["k"] in ("object", "inherited"):
+            found.append(type(x))
+    return list({id(x): x for x in found}.values())
 
 
 def is_own_code(kind: type, known: tuple[type, ...]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import inspect
-import types
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -16,7 +15,13 @@ from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
 from trackway.checkpoint.capture import Capture
-from trackway.checkpoint.named_data import NamedData, is_library, is_own_code, set_by_libraries
+from trackway.checkpoint.named_data import (
+    NamedData,
+    code_of,
+    is_library,
+    is_own_code,
+    set_by_libraries,
+)
 from trackway.checkpoint.surroundings import Surroundings
 
 BOUNDARIES = (VecEnv, Env, BaseCallback)
@@ -132,23 +137,14 @@ class Given:
             taker.attempt(vars(model).get(name), "")
         networks = [module for module in model.policy.modules() if not is_library(_module(module))]
         buffer = getattr(model, "rollout_buffer", None)
-        look_at_named_data(self.surroundings, taker, [*networks, model, buffer])
+        others = map(type, [*networks, model, buffer])
+        look_at_named_data(self.surroundings, [*code_of(taker), *others])
 
 
-def look_at_named_data(
-    surroundings: Surroundings, taker: Capture, others: Iterable[Any] = ()
-) -> None:
-    """Look at globals and attributes of classes that the code of what was taken names, and of others."""
-    nodes = taker.graph.nodes
-    # Who tells his own state, or is not looked into, is taken at his word.
-    seen = {
-        type(x)
-        for x, node in zip(taker.originals, nodes, strict=True)
-        if node is not None and node["k"] in ("object", "inherited")
-    } | {type(x) for x in others}
-    functions = [x for x in taker.originals if isinstance(x, types.FunctionType)]
+def look_at_named_data(surroundings: Surroundings, code: Iterable[Any]) -> None:
+    """Look at globals and attributes of classes that such code names, or is."""
     named = NamedData()
-    named.follow([*functions, *(kind for kind in seen if is_own_code(kind, BOUNDARIES))])
+    named.follow(x for x in code if not isinstance(x, type) or is_own_code(x, BOUNDARIES))
     for key, (owner, names) in named.found.items():
         surroundings.look(key, owner, names)
 

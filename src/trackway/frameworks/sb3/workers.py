@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.graph import OpaqueError
+from trackway.checkpoint.named_data import code_of
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
 from trackway.checkpoint.surroundings import Surroundings
@@ -144,7 +145,7 @@ def look_here() -> None:
     taker = Capture(boundaries=(gymnasium.Env,))
     taker.attempt(_own_env(), "env")
     _surroundings[:] = [Surroundings(boundaries=(gymnasium.Env,))]
-    look_at_named_data(_surroundings[0], taker)
+    look_at_named_data(_surroundings[0], code_of(taker))
 
 
 def watch_here() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import gymnasium as gym
@@ -184,3 +185,40 @@ def test_the_class_of_what_inherits_from_a_container_is_looked_at_like_any_other
         History.written = 0
 
     assert roots == {f"given {__name__}:History|written": 1}
+
+
+class Task:
+    class Rewards:
+        scale = 0.0
+
+    gain = 1.0
+
+
+class Shaping(Holds):
+    def _on_rollout_end(self) -> None:
+        self.held.gain += self.terrain.slope + Task.Rewards.scale  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("cfg", [Task, Task()])
+def test_a_classs_own_classes_are_looked_at_whether_code_names_it_or_a_callback_holds_it(
+    monkeypatch: pytest.MonkeyPatch, cfg: Any
+) -> None:
+    model, callback = ppo(), Holds(cfg=cfg)
+    given = Given(model, parts(model, callback))
+    monkeypatch.setattr(Task.Rewards, "scale", 0.5)
+    monkeypatch.setattr(Task, "gain", 2.0)
+
+    assert taken(given, callback).graph.roots == {
+        f"given {__name__}:Task.Rewards|scale": 0.5,
+        f"given {__name__}:Task|gain": 2.0,
+    }
+
+
+def test_of_a_module_that_a_callback_holds_is_looked_at_what_code_may_mean() -> None:
+    terrain: Any = types.ModuleType("terrain")
+    terrain.slope, terrain.unnamed = 0.0, 0.0
+    model, callback = ppo(), Shaping(held=Task, terrain=terrain)
+    given = Given(model, parts(model, callback))
+    terrain.slope = terrain.unnamed = 0.5
+
+    assert taken(given, callback).graph.roots == {"given terrain|slope": 0.5}
