@@ -126,10 +126,17 @@ class NamedData:
                 self._meet(own, module, name, module)
 
     def _meet_module(self, module: types.ModuleType, attributes: set[str], whose: str) -> None:
-        """What has one of these names in it."""
-        if _goes_with(module.__name__, whose):
-            for name in sorted(attributes & vars(module).keys()):
-                self._meet(vars(module), module.__name__, name, whose or module.__name__)
+        """What has one of these names in it, or in modules that have one in it."""
+        reached = [module]
+        for each in reached:
+            if not _goes_with(each.__name__, whose):
+                continue
+            own = vars(each)
+            for name in sorted(attributes & own.keys()):
+                if not isinstance(value := own[name], types.ModuleType):
+                    self._meet(own, each.__name__, name, whose or each.__name__)
+                elif value not in reached:
+                    reached.append(value)
 
     def _meet(self, owner: dict[str, Any], module: str, name: str, whose: str) -> None:
         value = owner.get(name)

@@ -24,6 +24,7 @@ from trackway.checkpoint.functions import CODE
 from trackway.checkpoint.glance import PLAIN, Attributes, Place, Reader, Readings
 from trackway.checkpoint.graph import NOTHING, Node, OpaqueError
 from trackway.checkpoint.layout import has_plain_layout, slots_of
+from trackway.checkpoint.named_data import code_of
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.torch_objects import is_tensor
 
@@ -60,6 +61,7 @@ class _Was:
         told: It taken apart, to be compared.
         attributes: Of the objects that it is made of, if of nothing else.
         code: Of the functions in it.
+        names: Functions and classes in it that may name data in turn, and modules.
     """
 
     value: Any
@@ -69,6 +71,7 @@ class _Was:
     told: Any = None
     attributes: Attributes | None = None
     code: set[types.CodeType] = field(default_factory=set)
+    names: list[Any] = field(default_factory=list)
 
 
 class Surroundings:
@@ -87,10 +90,14 @@ class Surroundings:
         self._fixed, self._others = Readings(), list[Place]()
         self._growing: dict[str, set[str]] = {}
 
-    def look(self, key: str, owner: Any, names: Iterable[str]) -> None:
-        """Note how attributes of an object or class, or entries of a dict, are now."""
+    def look(self, key: str, owner: Any, names: Iterable[str]) -> list[Any]:
+        """Note how attributes of an object or class, or entries of a dict, are now.
+
+        Returns:
+            Functions, classes and modules in them, for `NamedData` to follow.
+        """
         self._owners.setdefault(key, owner)
-        read = _reader(owner)
+        read, found = _reader(owner), list[Any]()
         for place in ((key, name) for name in sorted(names)):
             if place in self._was:
                 continue
@@ -100,6 +107,8 @@ class Surroundings:
                 self._fixed.add(place, read, value)
             else:
                 self._others.append(place)
+            found += was.names
+        return found
 
     def expect_more(self, key: str, owner: Any) -> None:
         """Look at what the object will have been given by then, too."""
@@ -158,9 +167,9 @@ class Surroundings:
         try:
             reference = taker.value(value, path)
         except _TooLargeError:
-            return _Was(value, fixed=True)
+            return _Was(value, fixed=True, names=code_of(taker))
         except (OpaqueError, RecursionError):
-            return _Was(value, opaque=True)
+            return _Was(value, opaque=True, names=code_of(taker))
         code = _code_in(taker.originals)
         alone = not taker.originals
         fixed = isinstance(value, CODE) or (alone and not isinstance(value, set))
@@ -168,7 +177,7 @@ class Surroundings:
         nodes, originals = taker.graph.nodes, taker.originals
         plain = all(map(_has_nothing_else, nodes, originals, repeat(originals)))
         attributes = Attributes(originals) if plain and originals else None
-        return _Was(value, fixed=fixed, told=told, attributes=attributes, code=code)
+        return _Was(value, False, fixed, False, told, attributes, code, code_of(taker))
 
 
 def is_given(root: str) -> bool:

@@ -125,8 +125,9 @@ class Given:
     def __init__(self, model: Any, parts: Mapping[str, Any]) -> None:
         self.externals = externals(model)
         self.surroundings = Surroundings(self.externals, BOUNDARIES)
+        code: list[Any] = []
         for key, owner, names in places(model):
-            self.surroundings.look(key, owner, names)
+            code += self.surroundings.look(key, owner, names)
             if isinstance(owner, torch.nn.Module | torch.optim.Optimizer):
                 self.surroundings.expect_more(key, owner)
         taker = Capture(self.externals, BOUNDARIES, {SubprocVecEnv: lambda venv: None})
@@ -137,16 +138,17 @@ class Given:
             taker.attempt(vars(model).get(name), "")
         networks = [module for module in model.policy.modules() if not is_library(_module(module))]
         buffer = getattr(model, "rollout_buffer", None)
-        others = map(type, [*networks, model, buffer])
-        look_at_named_data(self.surroundings, [*code_of(taker), *others])
+        code += [*code_of(taker), *map(type, [*networks, model, buffer])]
+        look_at_named_data(self.surroundings, code)
 
 
-def look_at_named_data(surroundings: Surroundings, code: Iterable[Any]) -> None:
-    """Look at globals and attributes of classes that such code names, or is."""
+def look_at_named_data(surroundings: Surroundings, code: list[Any]) -> None:
+    """Look at globals and attributes of classes that such code names, and at what the code in those names."""
     named = NamedData()
-    named.follow(x for x in code if not isinstance(x, type) or is_own_code(x, BOUNDARIES))
-    for key, (owner, names) in named.found.items():
-        surroundings.look(key, owner, names)
+    while code:
+        named.follow(x for x in code if not isinstance(x, type) or is_own_code(x, BOUNDARIES))
+        places = named.found.items()
+        code = [x for key, (owner, names) in places for x in surroundings.look(key, owner, names)]
 
 
 def _hooks(x: Any) -> set[str]:

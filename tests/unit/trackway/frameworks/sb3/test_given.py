@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 import types
 from typing import Any
 
@@ -222,3 +224,41 @@ def test_of_a_module_that_a_callback_holds_is_looked_at_what_code_may_mean() -> 
     terrain.slope = terrain.unnamed = 0.5
 
     assert taken(given, callback).graph.roots == {"given terrain|slope": 0.5}
+
+
+world: Any = types.ModuleType("world")
+world.terrain = types.ModuleType("world.terrain")
+world.terrain.world, world.terrain.friction = world, 1.0
+steepness = 0.0
+
+
+def climb() -> float:
+    return steepness
+
+
+class Fall:
+    cost = 1.0
+
+
+TERMS = {"climb": (functools.partial(climb), 1.0), "fall": [Fall]}
+
+
+class Scored(Holds):
+    def _on_rollout_end(self) -> None:
+        self.model.ent_coef = world.terrain.friction * len(TERMS)  # type: ignore[attr-defined]
+
+
+def test_globals_are_looked_at_in_modules_of_modules_and_where_code_in_a_registry_names_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, callback = ppo(), Scored()
+    given = Given(model, parts(model, callback))
+    monkeypatch.setattr(world.terrain, "friction", 0.5)
+    monkeypatch.setattr(sys.modules[__name__], "steepness", 0.1)
+    monkeypatch.setattr(Fall, "cost", 2.0)
+
+    assert taken(given, callback).graph.roots == {
+        "given world.terrain|friction": 0.5,
+        f"given {__name__}|steepness": 0.1,
+        f"given {__name__}:Fall|cost": 2.0,
+    }
