@@ -21,6 +21,7 @@ from trackway.checkpoint.packed import unpacked
 
 FORMAT = 1
 NOTHING: Any = object()  # instead of the object that the program has built, where it has built none
+GONE = {"gone": True}  # stands for it, where the training has deleted what the program gives
 
 Node = dict[str, Any]
 # A place, from the outside in: (the place around it, how it is written, the key); spelled when it must be told.

@@ -105,6 +105,8 @@ class Rebuild:
                 if (name := value["x"]) not in self._externals:
                     raise DoesNotFitError(f"{path} was {name}, and there is none")
                 return self._externals[name]
+            case "gone":
+                return NOTHING
             case "e":
                 return containers.make_member(value, fresh, path)
             case _:

@@ -10,6 +10,7 @@ anyway. The rest is left as the program has it.
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ import numpy as np
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.functions import CODE
 from trackway.checkpoint.glance import PLAIN, Attributes, Place, Reader, Readings
-from trackway.checkpoint.graph import NOTHING, Node, OpaqueError
+from trackway.checkpoint.graph import GONE, NOTHING, Node, OpaqueError
 from trackway.checkpoint.layout import has_plain_layout, slots_of
 from trackway.checkpoint.named_data import code_of
 from trackway.checkpoint.rebuild import Rebuild
@@ -124,6 +125,8 @@ class Surroundings:
                 had |= now.keys()
         for key, name in (*self._fixed.exchanged(), *self._others):
             was, value = self._was[key, name], _reader(self._owners[key])(name, NOTHING)
+            if value is NOTHING and was.value is not NOTHING:
+                taker.graph.roots[f"{_ROOT}{key}|{name}"] = dict(GONE)
             if value is NOTHING or _is_same(value, was) or _is_untouched(value, was, taker):
                 continue
             path, mark = f"{key}.{name}", taker.mark()
@@ -229,7 +232,10 @@ def _reader(owner: Any) -> Reader:
 
 
 def _write(owner: Any, name: str, value: Any) -> None:
-    if isinstance(owner, dict):
+    if value is NOTHING:
+        with contextlib.suppress(KeyError, AttributeError):  # the program may not have it either
+            (dict.__delitem__ if isinstance(owner, dict) else delattr)(owner, name)
+    elif isinstance(owner, dict):
         owner[name] = value
     else:
         setattr(owner, name, value)

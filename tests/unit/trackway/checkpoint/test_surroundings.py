@@ -146,6 +146,33 @@ def test_what_has_changed_is_put_back_and_the_rest_is_the_programs() -> None:
     }
 
 
+GIVERS: dict[str, Any] = {
+    "object": lambda: SimpleNamespace(bonus=0.3, seen=[1], kept=1),
+    "class": lambda: type("Walk", (), {"bonus": 0.3, "seen": [1], "kept": 1}),
+    "module": lambda: {"bonus": 0.3, "seen": [1], "kept": 1},
+}
+
+
+@pytest.mark.parametrize("give", GIVERS.values(), ids=list(GIVERS))
+def test_what_the_training_deletes_is_deleted_at_a_resume_as_well(give: Any) -> None:
+    def delete(owner: Any, name: str) -> None:
+        owner.pop(name) if isinstance(owner, dict) else delattr(owner, name)
+
+    def left(owner: Any) -> set[str]:
+        named = owner if isinstance(owner, dict) else vars(owner)
+        return {"bonus", "seen", "kept"} & named.keys()
+
+    owner, another, without = give(), give(), give()
+    surroundings = looked_at(owner, "bonus", "seen", "kept", "never")
+    delete(owner, "bonus")
+    delete(owner, "seen")
+    delete(without, "bonus")  # a program that has it no more
+
+    assert carried(surroundings, another, "bonus", "seen", "kept") == []
+    assert carried(surroundings, without, "bonus", "seen", "kept") == []
+    assert left(another) == left(without) == {"kept"}
+
+
 def test_what_is_shared_with_what_is_taken_stays_shared() -> None:
     both = {"by": 1.0}
     owner = SimpleNamespace(schedule=both)
