@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -78,6 +79,29 @@ def test_the_same_program_started_again_goes_on(
     assert read_checkpoint(first).timestep < total
     assert again.num_timesteps == whole.num_timesteps
     assert weights(again) == weights(whole)
+
+
+class Sharper(PPO):
+    """Learns with another loss after a while."""
+
+    loss: Any
+
+    def train(self) -> None:
+        super().train()
+        if self.num_timesteps == 64:
+            self.loss = torch.nn.HuberLoss
+
+
+@pytest.mark.slow
+def test_a_class_that_a_learner_has_for_an_attribute_is_kept(tmp_path: Path) -> None:
+    whole, again = (Sharper("MlpPolicy", "CartPole-v1", n_steps=64, device="cpu") for _ in "ab")
+    whole.loss = again.loss = torch.nn.MSELoss
+    whole.learn(192, callback=Checkpointer(tmp_path, 64))
+    second = list_checkpoints(tmp_path)[1]
+    again.learn(192, callback=Checkpointer(tmp_path / "again", resume_from=second))
+
+    assert read_checkpoint(second).timestep == 128
+    assert again.loss is torch.nn.HuberLoss
 
 
 def with_what_is_hidden() -> PPO:

@@ -40,20 +40,32 @@ class Readings:
         return compress(self._places, map(is_not, now, self._values))
 
 
-class Attributes:
-    """All attributes of objects that have nothing else, and refer to plain values and each other only.
+class Contents:
+    """All that is in objects, lists, tuples and dicts of words, which hold plain values, code and each other only.
 
     Args:
-        objects: They, all with a `__dict__`.
+        things: They; objects have a `__dict__` and nothing else.
     """
 
-    def __init__(self, objects: Collection[Any]) -> None:
-        self.objects = objects
-        self._were = [(x, type(x), [*vars(x)], [*vars(x).values()]) for x in objects]
+    def __init__(self, things: Collection[Any]) -> None:
+        self.things = things
+        self._were = [(x, type(x), *inside(x)) for x in things]
 
     def are_the_same(self) -> bool:
-        """Whether each object has the attributes that it had, in their order, each the very same."""
-        return all(
-            type(x) is kind and [*vars(x)] == names and all(map(is_, vars(x).values(), values))
-            for x, kind, names, values in self._were
-        )
+        """Whether each has what it had, in its order, each the very same."""
+        for x, kind, names, values in self._were:
+            if type(x) is not kind:
+                return False
+            names_now, now = inside(x)
+            if names_now != names or len(now) != len(values) or not all(map(is_, now, values)):
+                return False
+        return True
+
+
+def inside(x: Any) -> tuple[list[Any], list[Any]]:
+    """Names and values of what a list or tuple, a dict or an object holds."""
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return [], [*x]
+    held = x if kind is dict else vars(x)
+    return [*held], [*held.values()]

@@ -22,7 +22,7 @@ import numpy as np
 
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.functions import CODE
-from trackway.checkpoint.glance import PLAIN, Attributes, Place, Reader, Readings
+from trackway.checkpoint.glance import PLAIN, Contents, Place, Reader, Readings, inside
 from trackway.checkpoint.graph import GONE, NOTHING, Node, OpaqueError
 from trackway.checkpoint.layout import has_plain_layout, slots_of
 from trackway.checkpoint.named_data import code_of
@@ -60,7 +60,7 @@ class _Was:
         fixed: It cannot change by itself, or nobody looks whether it does.
         opaque: It could not be taken.
         told: It taken apart, to be compared.
-        attributes: Of the objects that it is made of, if of nothing else.
+        contents: Of what it is made of, if that can be seen at a glance.
         code: Of the functions in it.
         names: Functions and classes in it that may name data in turn, and modules.
     """
@@ -70,7 +70,7 @@ class _Was:
     fixed: bool = False
     opaque: bool = False
     told: Any = None
-    attributes: Attributes | None = None
+    contents: Contents | None = None
     code: set[types.CodeType] = field(default_factory=set)
     names: list[Any] = field(default_factory=list)
 
@@ -178,9 +178,9 @@ class Surroundings:
         fixed = isinstance(value, CODE) or (alone and not isinstance(value, set))
         told = reference if alone else taker.told_since(mark)
         nodes, originals = taker.graph.nodes, taker.originals
-        plain = all(map(_has_nothing_else, nodes, originals, repeat(originals)))
-        attributes = Attributes(originals) if plain and originals else None
-        return _Was(value, False, fixed, False, told, attributes, code, code_of(taker))
+        plain = all(map(_has_nothing_else, nodes, originals, repeat({*map(id, originals)})))
+        contents = Contents(originals) if plain and originals else None
+        return _Was(value, False, fixed, False, told, contents, code, code_of(taker))
 
 
 def is_given(root: str) -> bool:
@@ -206,18 +206,21 @@ def _is_untouched(value: Any, was: _Was, taker: Capture) -> bool:
     """Whether it can be seen at a glance that it is what it was, and that nobody has taken it."""
     return (
         value is was.value
-        and was.attributes is not None
-        and was.attributes.are_the_same()
-        and not any(map(taker.knows, was.attributes.objects))
+        and was.contents is not None
+        and was.contents.are_the_same()
+        and not any(map(taker.knows, was.contents.things))
     )
 
 
-def _has_nothing_else(node: Node, x: Any, originals: Collection[Any]) -> bool:
-    """Whether an object is what `Attributes` can hold."""
+def _has_nothing_else(node: Node, x: Any, known: Collection[int]) -> bool:
+    """Whether it is what `Contents` can hold."""
     kind: type = type(x)
-    if node["k"] != "object" or slots_of(kind):
+    if kind is dict:
+        if not all(type(name) is str for name in x):
+            return False
+    elif kind not in (list, tuple) and (node["k"] != "object" or slots_of(kind)):
         return False
-    return all(type(v) in PLAIN or any(v is y for y in originals) for v in vars(x).values())
+    return all(type(v) in PLAIN or isinstance(v, CODE) or id(v) in known for v in inside(x)[1])
 
 
 def _code_in(originals: Iterable[Any]) -> set[types.CodeType]:

@@ -50,6 +50,7 @@ _NOT_STATE = frozenset(
         "_vec_normalize_env",
         "n_envs",
         "observation_space",
+        "policy_class",
     }
 )
 _ENVIRONMENTS = "venv"
@@ -357,7 +358,7 @@ def _model_state(model: Any) -> dict[str, Any]:
         name: value
         for name, value in vars(model).items()
         # The statistics of batch norms are the networks' own tensors.
-        if name not in left_out and "batch_norm_stats" not in name and not isinstance(value, type)
+        if name not in left_out and "batch_norm_stats" not in name
     }
 
 

@@ -30,7 +30,7 @@ Place = tuple[str, Any, set[str]]
 
 # Settings that are used up when a model is built, or somebody else's.
 _USED_UP = frozenset(
-    {"policy", "policy_base", "policy_class", "policy_kwargs", "env", "device", "seed", "verbose"}
+    {"policy", "policy_base", "policy_class", "env", "device", "verbose"}
     | {"tensorboard_log", "monitor_wrapper", "support_multi_env", "supported_action_spaces"}
     | {"_init_setup_model", "replay_buffer_class", "replay_buffer_kwargs", "self", "kwargs"}
     | {"rollout_buffer_class", "rollout_buffer_kwargs", "action_noise", "stats_window_size"}

@@ -261,6 +261,32 @@ def test_whatever_changes_within_an_object_is_noticed(change: Any) -> None:
     assert told(another.rate) == told(owner.rate)
 
 
+CHANGES_IN_CONTAINERS: dict[str, Any] = {
+    "another value": lambda held: held["sizes"].__setitem__(0, True),
+    "one more": lambda held: held["sizes"].append(2),
+    "another list": lambda held: held["nested"].update(of=[4]),
+    "another name": lambda held: held.__setitem__("width", held.pop("nested")),
+    "another class": lambda held: held.update(kind=Steeper),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_IN_CONTAINERS.values(), ids=list(CHANGES_IN_CONTAINERS))
+def test_whatever_changes_in_containers_of_plain_values_is_noticed(change: Any) -> None:
+    def given() -> Any:
+        held = {"sizes": [1, 1.0], "nested": {"of": [3], "flat": ()}, "kind": Curve}
+        return SimpleNamespace(held=held)
+
+    owner, another = given(), given()
+    surroundings = looked_at(owner, "held")
+    taker = Capture()
+    surroundings.take(taker)
+    assert taker.graph.roots == {}
+
+    change(owner.held)
+    assert carried(surroundings, another, "held") == []
+    assert repr(another.held) == repr(owner.held)
+
+
 @pytest.mark.parametrize("words", [{"a", "b"}, {1: {"a"}}], ids=["set", "dict"])
 def test_whatever_changes_within_what_an_object_refers_to_is_noticed(words: Any) -> None:
     surroundings = looked_at(SimpleNamespace(rate=Curve(words)), "rate")

@@ -46,17 +46,28 @@ def test_nothing_is_taken_of_what_stays_as_the_program_gave_it() -> None:
 def test_settings_and_networks_are_taken_where_they_change() -> None:
     model: Any = ppo()
     given = Given(model, {})
-    model.ent_coef, model.rollout_buffer.gamma = 0.5, 0.3
+    model.ent_coef, model.rollout_buffer.gamma, model.seed = 0.5, 0.3, 7
     model.policy.action_net.bias.requires_grad_(False)
     model.policy.action_net.added = 3
     taker = taken(given)
 
     assert taker.graph.roots == {
         "given model|ent_coef": 0.5,
+        "given model|seed": 7,
         "given model.rollout_buffer|gamma": 0.3,
         "given policy:action_net.bias|requires_grad": False,
         "given policy.action_net|added": 3,
     }
+
+
+def test_what_a_policy_was_built_with_is_taken_where_it_changes() -> None:
+    model: Any = ppo()
+    given = Given(model, {})
+    model.policy_kwargs["net_arch"].append(8)
+    taker = taken(given)
+
+    assert list(taker.graph.roots) == ["given model|policy_kwargs"]
+    assert taker.graph.nodes[1] == {"k": "list", "v": [4, 8]}
 
 
 def test_settings_of_a_replay_buffer_are_taken_where_they_change() -> None:
