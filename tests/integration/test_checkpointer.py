@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import threading
@@ -79,6 +80,60 @@ def test_the_same_program_started_again_goes_on(
     assert read_checkpoint(first).timestep < total
     assert again.num_timesteps == whole.num_timesteps
     assert weights(again) == weights(whole)
+
+
+class Longer(PPO):
+    """Gathers more at a time after a while, in the buffer that it has or in another one."""
+
+    in_another = False
+
+    def train(self) -> None:
+        super().train()
+        if self.num_timesteps == 64:
+            self.n_steps = 96
+            if self.in_another:
+                self.rollout_buffer = copy.copy(self.rollout_buffer)
+            self.rollout_buffer.buffer_size = 96
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("in_another", [False, True])
+def test_rollouts_stay_as_long_as_the_training_has_made_them(
+    in_another: bool, tmp_path: Path
+) -> None:
+    whole, again = (
+        Longer("MlpPolicy", "CartPole-v1", n_steps=64, device="cpu", seed=1) for _ in "ab"
+    )
+    whole.in_another = again.in_another = in_another
+    whole.learn(352, callback=Checkpointer(tmp_path, 96))
+    first = list_checkpoints(tmp_path)[0]
+    again.learn(352, callback=Checkpointer(tmp_path / "again", resume_from=first))
+
+    because = ["model.rollout_buffer is now another one than the program gives"]
+    assert read_checkpoint(first).timestep == 160
+    assert read_checkpoint(first).manifest["exact"] == (because if in_another else True)
+    assert again.num_timesteps == whole.num_timesteps
+    assert weights(again) == weights(whole)
+
+
+@pytest.mark.slow
+def test_a_replay_buffer_in_place_of_the_first_is_told_and_filled_anew(tmp_path: Path) -> None:
+    class Exchanges(Checkpointer):
+        def _on_rollout_end(self) -> None:
+            if self.num_timesteps == 60:
+                self.model.replay_buffer = copy.deepcopy(self.model.replay_buffer)  # type: ignore[attr-defined]
+
+    whole, again = sac(), sac()
+    whole.learn(160, callback=Exchanges(tmp_path, 80))
+    first = list_checkpoints(tmp_path)[0]
+    again.learn(160, callback=Checkpointer(tmp_path / "again", resume_from=first))
+
+    assert read_checkpoint(first).manifest["exact"] == [
+        "the replay buffer (ReplayBuffer) is not kept: it is filled anew",
+        "model.replay_buffer is now another one than the program gives",
+    ]
+    assert again.replay_buffer is not None
+    assert again.replay_buffer.size() == 160 - read_checkpoint(first).timestep
 
 
 class Sharper(PPO):

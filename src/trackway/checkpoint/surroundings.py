@@ -130,6 +130,10 @@ class Surroundings:
             if value is NOTHING or _is_same(value, was) or _is_untouched(value, was, taker):
                 continue
             path, mark = f"{key}.{name}", taker.mark()
+            theirs = was.external and not isinstance(self._owners[key], dict)
+            if theirs and type(value) not in PLAIN and not taker.knows(value):
+                taker.graph.unsupported.append(f"{path} is now another one than the program gives")
+                continue
             taken, reference = taker.attempt(value, path)
             if not taken:
                 compiled = was.opaque and value is was.value and _is_compiled(value)
@@ -137,11 +141,7 @@ class Surroundings:
                     taker.graph.unsupported.pop()
                 continue
             unknown = _code_in(taker.originals[mark.nodes :]) - was.code
-            exchanged = was.external and not isinstance(self._owners[key], dict)
-            if exchanged and reference == {"r": mark.nodes}:
-                taker.rollback(mark)
-                taker.graph.unsupported.append(f"{path} is now another one than the program gives")
-            elif any("<" in code.co_qualname for code in unknown):
+            if any("<" in code.co_qualname for code in unknown):
                 taker.rollback(mark)
                 taker.graph.unsupported.append(
                     f"{path} is now a function that a program started anew does not find by its name"

@@ -206,6 +206,7 @@ def restore(
         getattr(model, name).data.copy_(value.data)
     if replay is not None and segments is not None:
         fill(model.replay_buffer, replay, segments)
+    n_steps = getattr(model, "n_steps", None)
     rebuild.write()
     vars(model).update(made["model"])
     for name, values in made["logger"].items():
@@ -217,7 +218,7 @@ def restore(
     model.start_time = round((clock.unix_s() - loop["elapsed_s"]) * 1e9)
     if loop["iteration"] is not None:
         write_iteration(model, loop["iteration"])
-    write_rollout(model)
+    write_rollout(model, n_steps)
     restore_rng(rng)
     if begins and loop["point"] == "training_end" and model.use_sde:
         # There, the noise of the rollout that now begins had not been drawn yet.

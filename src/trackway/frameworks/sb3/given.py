@@ -39,6 +39,7 @@ _USED_UP = frozenset(
 DERIVED = frozenset(
     {"clip_range", "clip_range_vf", "exploration_schedule", "lr_schedule", "target_entropy"}
 )
+_BUFFERS = ("rollout_buffer", "replay_buffer")
 # Of a rollout that is under way.
 _POSITION = frozenset({"pos", "full", "generator_ready", "path"})
 _ROWS = frozenset(
@@ -72,6 +73,7 @@ def settings(kind: Any) -> frozenset[str]:
 def externals(model: Any) -> dict[str, object]:
     """What `model.save` keeps, and the learner's other organs: named, not looked into."""
     found: dict[str, object] = {"model": model, "logger": model.logger}
+    found |= {name: vars(model)[name] for name in _BUFFERS if vars(model).get(name) is not None}
     states, variables = model._get_torch_save_params()
     for name in [*states, *variables]:
         found[name] = recursive_getattr(model, name)
@@ -89,7 +91,7 @@ def places(model: Any) -> Iterator[Place]:
     """Settings of the learner, and what its networks, optimizers and buffers have beside weights, moments and rows."""
     kind: Any = type(model)
     own = (settings(kind) | DERIVED) - _USED_UP
-    yield "model", model, {name for name in own if name in vars(model)}
+    yield "model", model, {name for name in (*own, *_BUFFERS) if name in vars(model)}
     if (buffer := getattr(model, "rollout_buffer", None)) is not None:
         names = _telling(buffer, vars(buffer).keys() - _POSITION - _ROWS)
         yield "model.rollout_buffer", buffer, names

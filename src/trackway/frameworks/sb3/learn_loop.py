@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
+_OF_ROLLOUTS = ("action_noise", "train_freq", "learning_starts")
+
 
 def read_iteration(model: Any) -> int | None:
     """Iterations that the running `learn` of this model has finished; None where it counts none."""
@@ -26,12 +28,23 @@ def write_iteration(model: Any, iteration: int) -> None:
         _write(frame, {"iteration": iteration})
 
 
-def write_rollout(model: Any) -> None:
-    """Let the rollout that now begins be made with the model's settings; it was called with others."""
+def write_rollout(model: Any, n_steps: int | None) -> None:
+    """Let the rollout that now begins be made with the model's settings; it was called with others.
+
+    Args:
+        model: The algorithm.
+        n_steps: Its number of steps, when it was called; where it is another now, the rollout buffer is given as many rows.
+    """
+    values = {name: getattr(model, name, None) for name in _OF_ROLLOUTS}
+    buffer = getattr(model, "rollout_buffer", None)
+    if buffer is not None and getattr(model, "n_steps", None) != n_steps:
+        values["n_rollout_steps"] = buffer.buffer_size = model.n_steps
+        if hasattr(buffer, "hidden_state_shape"):
+            buffer.hidden_state_shape = (model.n_steps, *buffer.hidden_state_shape[1:])
+        buffer.reset()
     frame = _frame(model, "collect_rollouts", "callback")
     if frame is not None:
-        names = {"action_noise", "train_freq", "learning_starts"} & frame.f_locals.keys()
-        _write(frame, {name: getattr(model, name) for name in names})
+        _write(frame, {name: values[name] for name in values.keys() & frame.f_locals.keys()})
 
 
 def _write(frame: FrameType, values: Mapping[str, Any]) -> None:

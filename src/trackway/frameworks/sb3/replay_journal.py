@@ -78,6 +78,10 @@ class ReplayJournal:
         waiting = self._offset + self._rows - self._written
         return waiting * self._row_bytes >= _CUT_BYTES
 
+    def is_of(self, buffer: Any) -> bool:
+        """Whether it is that of this buffer; the training may have put another one in its place."""
+        return buffer is self._buffer
+
     def look(self, timestep: int) -> None:
         """Take note of the rows added since; call it before the others."""
         added = (timestep - self._timestep) // self._num_envs

@@ -151,6 +151,8 @@ class Snapshots:
             return None
         if self._replay is None:
             self._replay = ReplayJournal(buffer, model.n_envs, model.num_timesteps, known)
+        if not self._replay.is_of(buffer):
+            return None
         self._replay.look(model.num_timesteps)
         return self._replay
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import sys
 import types
@@ -86,6 +87,20 @@ def test_another_optimizer_is_told() -> None:
 
     (sentence,) = taken(given).graph.unsupported
     assert sentence == "policy.optimizer is now another one than the program gives"
+
+
+def test_another_buffer_is_told_and_not_taken() -> None:
+    sac = SAC("MlpPolicy", "Pendulum-v1", device="cpu", buffer_size=10)
+    sac._setup_learn(8, None)
+    models: dict[str, Any] = {"rollout_buffer": ppo(), "replay_buffer": sac}
+    for name, model in models.items():
+        given = Given(model, {})
+        setattr(model, name, copy.copy(getattr(model, name)))
+        taker = taken(given)
+
+        assert taker.graph.nodes == []
+        (sentence,) = taker.graph.unsupported
+        assert sentence == f"model.{name} is now another one than the program gives"
 
 
 class Holds(BaseCallback):
