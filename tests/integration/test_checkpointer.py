@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from sb3_contrib import ARS
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -134,6 +135,16 @@ def test_a_replay_buffer_in_place_of_the_first_is_told_and_filled_anew(tmp_path:
     ]
     assert again.replay_buffer is not None
     assert again.replay_buffer.size() == 160 - read_checkpoint(first).timestep
+
+
+@pytest.mark.slow
+def test_an_algorithm_that_draws_before_a_rollout_starts_is_told(tmp_path: Path) -> None:
+    model = ARS("LinearPolicy", "Pendulum-v1", n_delta=2, device="cpu")
+    model.learn(1000, callback=Checkpointer(tmp_path, 400))
+
+    because = "what ARS does before a rollout starts is not kept: it is done anew"
+    newest = list_checkpoints(tmp_path)[-1]
+    assert because in read_checkpoint(newest).manifest["exact"]
 
 
 class Sharper(PPO):

@@ -53,6 +53,7 @@ export const PHRASES: Record<string, string> = {
   'rollout buffer: steps since the last update are collected again': '롤아웃 버퍼: 마지막 업데이트 이후의 스텝을 다시 모읍니다',
   'replay buffer: off-policy algorithms fill it anew (save it yourself with save_replay_buffer)': '리플레이 버퍼: 오프폴리시 알고리즘은 처음부터 다시 채웁니다(save_replay_buffer로 직접 저장할 수 있습니다)',
   'random states of the environments: they are seeded anew from the seed and the timestep': '환경의 난수 상태: 시드와 타임스텝으로 다시 시드됩니다',
+  'what {kind} does before a rollout starts is not kept: it is done anew': '{kind}이(가) 롤아웃이 시작되기 전에 한 일은 저장되지 않아 새로 합니다',
   'the replay buffer ({kind}) is not kept: it is filled anew': '리플레이 버퍼({kind})는 저장되지 않아 처음부터 다시 채웁니다',
   'the running episodes are not gone on with: where this is resumed, new ones begin': '진행 중이던 에피소드는 이어지지 않습니다. 여기서 재개하면 새 에피소드가 시작됩니다',
   '{name} is no VecEnv whose environments could be tried one by one': '{name}은(는) 환경을 하나씩 시험해 볼 수 있는 VecEnv가 아닙니다',

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from gymnasium import Env
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.save_util import load_from_zip_file, recursive_getattr
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
@@ -102,6 +104,9 @@ def capture(
     taker = Capture(outside, BOUNDARIES, {SubprocVecEnv: of_workers}, taped)
     iteration = read_iteration(model)
     inexact = indeterminacy(model.device)
+    if not isinstance(model, OnPolicyAlgorithm | OffPolicyAlgorithm):
+        kind = type(model).__name__
+        inexact.append(f"what {kind} does before a rollout starts is not kept: it is done anew")
     if replay is None and getattr(model, "replay_buffer", None) is not None:
         kind = type(model.replay_buffer).__name__
         inexact.append(f"the replay buffer ({kind}) is not kept: it is filled anew")
