@@ -13,14 +13,20 @@ gets the same messages makes the same files.
 
 `put` takes no lock and wakes nobody (a woken thread asks for the interpreter, and the training
 would stand still for it): the sender looks for new messages every `_LOOK_S`.
+
+A training that dies by an exception closes nothing: what waits then is delivered as the program ends.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import logging
 import math
+import os
 import subprocess
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,6 +44,12 @@ _LONGEST_PAUSE_S = 10.0
 _LOOK_S = 0.05
 _TRIP_BYTES = 256 << 10  # sent at once; what has been sent cannot be given up for newer ones
 COMMIT_EVERY_S = 1.0
+_AT_EXIT_S = 10.0  # for all together
+
+_open: weakref.WeakSet[Outbox] = weakref.WeakSet()
+# A forked process has copies of them, and no sender.
+os.register_at_fork(after_in_child=_open.clear)
+_log = logging.getLogger("trackway")
 
 
 @dataclass
@@ -91,6 +103,7 @@ class Outbox:
         self._ledger = Ledger(limit_bytes)
         self._sender = threading.Thread(target=self._send, name="trackway-sender", daemon=True)
         self._sender.start()
+        _open.add(self)
 
     @property
     def delivery(self) -> Delivery:
@@ -157,6 +170,7 @@ class Outbox:
 
     def close(self, timeout_s: float = 60.0) -> Delivery:
         """Deliver what is left, for so long at most, then count the rest as lost and end the writer."""
+        _open.discard(self)
         delivered = self.wait(timeout_s=timeout_s)
         with self._changed:
             self._closing = True
@@ -179,6 +193,19 @@ class Outbox:
             self._waiting.clear()
             self._on_the_way.clear()
         return self.delivery
+
+    def end(self, timeout_s: float) -> None:
+        """The program ends: deliver what is left, for so long at most, and say what was not.
+
+        The writer is left alone: what it has it goes on writing, and says so if it cannot.
+        """
+        if self.wait(timeout_s=timeout_s):
+            return
+        with self._changed:
+            left = sum(p.records for p in (*self._waiting, *self._on_the_way.values()))
+            trouble = self._ledger.trouble or f"it takes longer than {timeout_s:.0f} s"
+        if left:
+            _log.error("the program ends, and %d records are not on disk: %s", left, trouble)
 
     def _fits(self, size: int) -> bool:
         held_bytes = self._put_bytes - self._gone_bytes
@@ -334,3 +361,10 @@ def _later(
 
 def _size(columns: Columns | None) -> int:
     return sum(getattr(column, "nbytes", 0) for column in (columns or {}).values())
+
+
+@atexit.register
+def _end_all() -> None:
+    deadline_s = SYSTEM_CLOCK.monotonic_s() + _AT_EXIT_S
+    for outbox in list(_open):
+        outbox.end(max(0.0, deadline_s - SYSTEM_CLOCK.monotonic_s()))

@@ -3,6 +3,8 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -171,3 +173,58 @@ def test_a_writer_that_always_dies_is_trouble_and_not_a_storm(outbox, caplog):
 
     assert "dies again and again" in caplog.text
     assert outbox.delivery.restarts < 10
+
+
+def end_a_program(folder: Path, then: str, within_s: float = 30.0) -> tuple[int, str]:
+    """One that puts a, b and c into an outbox, and then does that: its status, and what it says."""
+    program = (
+        "from trackway.recorder import outbox\n"
+        f"outbox._AT_EXIT_S = {within_s}\n"
+        f"box = outbox.Outbox('tests.support.faulty_sink', {{'folder': {str(folder)!r}}})\n"
+        "for text in 'abc':\n"
+        "    box.put({'text': text}, records=1)\n"
+        f"{then}\n"
+    )
+    said = folder / "said"  # not a pipe: the writer outlives the program
+    with said.open("w") as file:
+        ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stderr=file, timeout=60)
+    return ended.returncode, said.read_text()
+
+
+@pytest.mark.parametrize(
+    "death", ["raise ValueError('diverged')", "raise KeyboardInterrupt", "raise SystemExit(3)"]
+)
+def test_what_waits_when_a_program_dies_by_an_exception_is_delivered(death, tmp_path):
+    status, said = end_a_program(tmp_path, death)
+
+    assert status != 0
+    assert texts(tmp_path) == ["a", "b", "c"]
+    assert "not on disk" not in said
+
+
+def test_a_program_that_ends_says_what_it_could_not_deliver(tmp_path):
+    refuse = tmp_path / "refuse"
+    refuse.touch()
+    put = "box.put({'text': 'd'}, records=4)"
+    _, said = end_a_program(tmp_path, f"{put}\nraise ValueError('diverged')", within_s=3.0)
+    refuse.unlink()
+
+    assert "the program ends, and 7 records are not on disk: " in said
+    assert "No space left" in said
+    until(lambda: texts(tmp_path) == ["a", "b", "c", "d"])  # the writer went on
+
+
+def test_a_closed_outbox_is_not_asked_again_when_the_program_ends(tmp_path):
+    (tmp_path / "refuse").touch()
+    status, said = end_a_program(tmp_path, "box.close(0.1)")
+
+    assert status == 0
+    assert "the program ends" not in said
+
+
+def test_a_forked_process_waits_for_nothing_of_its_parents(tmp_path):
+    put = "box.put({'text': 'd', 'hold': True}, records=1)"
+    fork = "import os\nif not (child := os.fork()): raise SystemExit(3)\nos.waitpid(child, 0)"
+    _, said = end_a_program(tmp_path, f"{put}\n{fork}", within_s=1.0)
+
+    assert said.count("the program ends") == 1
