@@ -15,14 +15,20 @@ import pytest
 import torch
 from sb3_contrib import ARS
 from stable_baselines3 import PPO, SAC
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import (
+    BaseCallback,
+    CallbackList,
+    EvalCallback,
+    EventCallback,
+    EveryNTimesteps,
+)
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from trackway import read_records
 from trackway.checkpoint.choose import list_checkpoints
 from trackway.checkpoint.read import Checkpoint, read_checkpoint
 from trackway.clock import SystemClock
-from trackway.errors import MismatchError
+from trackway.errors import MismatchError, RecordingError
 from trackway.legacy import ComprehensiveSavingCallback, RealTimeSavingCallback
 from trackway.sb3 import Checkpointer, RecorderCallback
 from trackway.storage.compare import compare
@@ -484,3 +490,61 @@ def test_another_program_is_told_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(MismatchError):
         other.learn(128, callback=Checkpointer(tmp_path, resume_from="newest"))
     assert np.all([a == b for a, b in zip(weights(other), before, strict=True)])
+
+
+def every_64(inner: BaseCallback) -> BaseCallback:
+    return EveryNTimesteps(64, inner)
+
+
+def a_list_every_64(inner: BaseCallback) -> BaseCallback:
+    return CallbackList([EveryNTimesteps(64, CallbackList([inner]))])
+
+
+def on_new_best(inner: BaseCallback) -> BaseCallback:
+    return EvalCallback(gym.make("CartPole-v1"), callback_on_new_best=inner, eval_freq=64)
+
+
+class Notes(EventCallback):
+    """Hears of rollouts itself, and passes steps on alone."""
+
+    def _on_rollout_start(self) -> None:
+        self.started = self.num_timesteps
+
+    def _on_step(self) -> bool:
+        return self._on_event()
+
+
+@pytest.mark.parametrize("around", [every_64, a_list_every_64, on_new_best, Notes])
+def test_within_a_callback_that_tells_of_no_rollouts_it_is_refused(
+    around: Any, tmp_path: Path
+) -> None:
+    ppo().learn(64, callback=Checkpointer(tmp_path, 64))
+    model = ppo()
+    before = weights(model)
+
+    with pytest.raises(RecordingError, match="put it beside"):
+        model.learn(128, callback=around(Checkpointer(tmp_path, 64, resume_from="newest")))
+    assert weights(model) == before
+    assert model.num_timesteps <= 1
+
+
+class PassesOn(EventCallback):
+    callback: BaseCallback
+
+    def _on_rollout_start(self) -> None:
+        self.callback.on_rollout_start()
+
+    def _on_step(self) -> bool:
+        return self._on_event()
+
+    def _on_rollout_end(self) -> None:
+        self.callback.on_rollout_end()
+
+    def _on_training_end(self) -> None:
+        self.callback.on_training_end()
+
+
+def test_within_a_callback_that_tells_of_rollouts_it_works(tmp_path: Path) -> None:
+    ppo().learn(128, callback=PassesOn(Checkpointer(tmp_path, 64)))
+
+    assert [read_checkpoint(path).timestep for path in list_checkpoints(tmp_path)] == [64, 128]

@@ -18,7 +18,7 @@ from trackway.checkpoint.differences import find_differences
 from trackway.checkpoint.read import Checkpoint, read_checkpoint
 from trackway.checkpoint.retention import Policy
 from trackway.clock import SYSTEM_CLOCK, Clock
-from trackway.errors import MismatchError
+from trackway.errors import MismatchError, RecordingError
 from trackway.frameworks.sb3.exact import restore, told_of
 from trackway.frameworks.sb3.learn_calls import call_of
 from trackway.frameworks.sb3.learner import text_of
@@ -37,6 +37,7 @@ class Checkpointer(BaseCallback):
 
     Build everything as for a new training, call `learn` as the first time, and the training goes on
     bit for bit where the checkpoint was taken; `exact` in its manifest says so, or what is missing.
+    It stands beside other callbacks, not within one that tells of no rollouts, as `EveryNTimesteps`.
 
     Args:
         folder: Where `checkpoint_<time>.zip` go.
@@ -91,7 +92,19 @@ class Checkpointer(BaseCallback):
         """See `trackway.checkpoint.stateful`."""
         self._number, self._next = state["number"], state["next"]
 
+    def _init_callback(self) -> None:
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """Whether it will be told of rollouts: Stable-Baselines3 notes within which callback one stands."""
+        around = self.parent
+        while around is not None:
+            if type(around)._on_rollout_start is BaseCallback._on_rollout_start:
+                raise _misplaced(type(around).__name__)
+            around = around.parent
+
     def _on_training_start(self) -> None:
+        self._check_place()  # a list within a callback notes it only now
         self._learn = call_of(self.model, self._named)
         self._origin = self._find_origin()
         self._finished = None
@@ -165,6 +178,8 @@ class Checkpointer(BaseCallback):
         self._in_rollout = True
 
     def _on_step(self) -> bool:
+        if not self._in_rollout:
+            raise _misplaced("the callback around it")
         return self._finished is None
 
     def _on_rollout_end(self) -> None:
@@ -226,3 +241,10 @@ class Checkpointer(BaseCallback):
         # Its arrays are a copy already.
         content = {"kind": "replay", "name": segment.name}
         self._outbox.put(content, segment.arrays, records=0, copied=lambda: None)
+
+
+def _misplaced(around: str) -> RecordingError:
+    return RecordingError(
+        f"a Checkpointer is not told by {around} where rollouts start, where alone it takes checkpoints "
+        "and goes on from them: put it beside, `callback=[…, Checkpointer(…)]`; its `every` says how often"
+    )
