@@ -22,7 +22,7 @@ from stable_baselines3.common.callbacks import (
     EventCallback,
     EveryNTimesteps,
 )
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 from trackway import read_records
 from trackway.checkpoint.choose import list_checkpoints
@@ -201,6 +201,101 @@ def test_what_cannot_be_taken_of_a_learner_is_named_and_the_rest_goes_on(
     assert again.num_timesteps == whole.num_timesteps
     assert weights(again) == weights(whole)
     assert PPO.load(first, device="cpu").num_timesteps == 64
+
+
+class Untakeable:
+    """As somebody's simulation may be."""
+
+    def state_dict(self) -> dict[str, Any]:
+        raise ValueError("no state while the motors turn")
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        raise AssertionError
+
+
+class Driven(gym.Wrapper[Any, Any, Any, Any]):
+    def __init__(self) -> None:
+        super().__init__(gym.make("CartPole-v1"))
+        self.motors = Untakeable()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [DummyVecEnv, SubprocVecEnv])
+def test_an_environment_that_raises_where_it_is_taken_is_named_and_the_training_goes_on(
+    kind: Any, tmp_path: Path
+) -> None:
+    model = PPO("MlpPolicy", kind([Driven] * 2), n_steps=64, batch_size=64, device="cpu")
+    model.learn(256, callback=Checkpointer(tmp_path, 128))
+    model.env.close()
+
+    assert model.num_timesteps == 256
+    found = [read_checkpoint(path) for path in list_checkpoints(tmp_path)]
+    assert [checkpoint.timestep for checkpoint in found] == [128, 256]
+    for checkpoint in found:
+        because = " ".join(checkpoint.inexact_because)
+        assert "motors cannot be taken: ValueError: no state while the motors turn" in because
+
+
+class Deletes(BaseCallback):
+    """Takes an attribute away that each checkpoint keeps."""
+
+    def _on_rollout_end(self) -> None:
+        if self.num_timesteps == 128:
+            del self.model.warmup  # type: ignore[attr-defined]
+
+    def _on_step(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [Checkpointer, RealTimeSavingCallback])
+def test_where_a_checkpoint_cannot_be_taken_the_training_goes_on_and_says_so(
+    kind: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model: Any = ppo()
+    model.warmup = 0.3
+    if kind is Checkpointer:
+        saving = Checkpointer(tmp_path, 64)
+    else:
+        saving = kind(tmp_path, checkpoint_frequency=64, verbose=0, record_steps=False)
+    model.learn(256, callback=[Deletes(), saving])
+
+    assert model.num_timesteps == 256
+    assert [read_checkpoint(path).timestep for path in tmp_path.rglob("*.zip")] == [64]
+    (said,) = [r for r in caplog.records if "the training goes on without it" in r.message]
+    assert "checkpoint: AttributeError: 'PPO' object has no attribute 'warmup'" in said.message
+    assert said.exc_info
+    status = saving.delivery if kind is Checkpointer else saving.status
+    assert status.failures >= 2
+
+
+class Refuses(BaseCallback):
+    """Its state cannot be had for a while, nor the learner's."""
+
+    def _on_rollout_start(self) -> None:
+        model: Any = self.model
+        if self.num_timesteps == 60:
+            self.warmup = model.__dict__.pop("warmup")
+        elif self.num_timesteps == 100:
+            model.warmup = self.warmup
+
+    def _on_step(self) -> bool:
+        return True
+
+
+@pytest.mark.slow
+def test_rows_that_a_failed_checkpoint_has_cut_belong_to_the_next(tmp_path: Path) -> None:
+    def train(checkpointer: Checkpointer) -> Any:
+        model: Any = sac()
+        model.warmup = 0.3
+        model.learn(160, callback=[Refuses(), checkpointer])
+        return model
+
+    whole = train(Checkpointer(tmp_path, 20))
+    found = {read_checkpoint(path).timestep: path for path in list_checkpoints(tmp_path)}
+    assert list(found) == [20, 40, 100, 120, 140, 160]
+    again = train(Checkpointer(tmp_path / "again", resume_from=found[100]))
+
+    assert weights(again) == weights(whole)
 
 
 def states(run: Path) -> np.ndarray[Any, Any]:

@@ -139,7 +139,13 @@ class Capture:
         self._known[id(x)] = number
         self.originals.append(x)
         nodes.append(None)
-        nodes[number] = take(self, x, path)
+        try:
+            nodes[number] = take(self, x, path)
+        except (OpaqueError, RecursionError, MemoryError):
+            raise
+        except Exception as error:  # other people's code: properties, `state_dict`
+            what = f"{type(error).__name__}: {error}"
+            raise OpaqueError(path, f"cannot be taken: {what}") from error
         return {"r": number}
 
     def number_all(self, things: Collection[Any]) -> int | None:

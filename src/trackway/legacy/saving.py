@@ -227,13 +227,17 @@ class RealTimeSavingCallback(BaseCallback):
         """Save a checkpoint now and return its zip once it is safe on disk.
 
         Raises:
-            RecordingError: No training runs, or the disk refuses.
+            RecordingError: No training runs, its state cannot be taken, or the disk refuses.
         """
         session = self._session
         if session is None or session.observer.model is None:
             raise RecordingError("a checkpoint can be saved while a training runs, and only then")
         outbox = session.outbox
-        seq = session.checkpoint(reason, self.num_timesteps, self.locals, point=self._point)
+        try:
+            seq = session.checkpoint(reason, self.num_timesteps, self.locals, point=self._point)
+        except Exception as error:
+            self._guard.failed("save a checkpoint", error)
+            raise RecordingError(f"no checkpoint could be taken: {error}") from error
         if not outbox.wait(seq, timeout_s):
             trouble = outbox.delivery.trouble or f"it takes longer than {timeout_s:.0f} s"
             raise RecordingError(f"no checkpoint could be saved to {self.zip_folder}: {trouble}")

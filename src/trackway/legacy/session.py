@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -288,10 +289,9 @@ class Session:
         # was kept of the rollout before.
         resumable = status != "interrupted" or (point is None and self._snapshots.kept)
         if options.checkpoints and timestep != self._checkpoint_at and resumable:
-            guard.run(
-                "save the end", lambda: self.checkpoint(status, timestep, seen, point=point), 0
-            )
-        self._snapshots.close()
+            last = partial(self.checkpoint, status, timestep, seen, point=point)
+            guard.run("save a checkpoint", last, 0)
+        guard.run("let go of the environments", self._snapshots.close, None)
         outbox.wait(timeout_s=options.close_timeout_s)
         self._put_summaries(status, timestep)
         hopeless = outbox.delivery.trouble is not None

@@ -18,7 +18,7 @@ class Delivery:
 
     files: Mapping[str, int] = field(default_factory=dict)  # per kind
     records: Mapping[str, int] = field(default_factory=dict)  # per kind
-    failures: int = 0  # writes that the disk refused, each tried again
+    failures: int = 0  # writes that the disk refused, each tried again; checkpoints not taken
     lost_records: int = 0
     waiting_messages: int = 0
     restarts: int = 0  # writer processes that died

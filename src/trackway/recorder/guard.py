@@ -35,10 +35,11 @@ class Guard:
     def failed(self, what: str, error: Exception) -> None:
         """Count what was raised; for the step path, where a call for nothing is too much."""
         self.errors += 1
-        self.say(what, "recording failed to %s: %s: %s", what, type(error).__name__, error)
+        text = "recording failed to %s: %s: %s; the training goes on without it"
+        self.say(what, text, what, type(error).__name__, error, error=error)
 
-    def say(self, key: str, text: str, *facts: Any) -> None:
-        """Warn, unless it has been said before."""
+    def say(self, key: str, text: str, *facts: Any, error: Exception | None = None) -> None:
+        """Warn, unless it has been said before; of an error with its traceback."""
         if key not in self._said:
             self._said.add(key)
-            _log.warning(text, *facts)
+            _log.warning(text, *facts, exc_info=error)

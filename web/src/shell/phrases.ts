@@ -88,6 +88,7 @@ export const PHRASES: Record<string, string> = {
   'played again, its episode ends with attributes of other values': '다시 실행하면 에피소드가 끝날 때 속성 값이 다릅니다',
   'played again, its episode fails: {error}': '에피소드를 다시 실행하면 오류가 납니다: {error}',
   '{path} is nested too deeply': '{path}: 너무 깊이 중첩되어 있습니다',
+  '{path} cannot be taken: {why}': '{path}: 가져올 수 없습니다: {why}',
   '{path} is a set whose order is another one in another process': '{path}: 프로세스마다 순서가 다른 집합입니다',
   '{path} is a set whose order cannot be made again': '{path}: 순서를 그대로 다시 만들 수 없는 집합입니다',
   '{path} is a {kind} of {dtype}, {layout}': '{path}: {dtype}, {layout} 형식의 {kind}입니다',

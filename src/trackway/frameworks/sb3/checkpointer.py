@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots, Taken
 from trackway.probes.system import machine, versions
 from trackway.recorder.delivery import Delivery
+from trackway.recorder.guard import Guard
 from trackway.recorder.outbox import Outbox
 
 _WRITER = "trackway.frameworks.sb3.checkpoint_writer"
+_TAKE = "take a checkpoint"
 _log = logging.getLogger("trackway")
 
 
@@ -82,6 +85,7 @@ class Checkpointer(BaseCallback):
         self._number = self._next = 0
         self._snapshots: Snapshots | None = None
         self._outbox: Outbox | None = None
+        self._guard = Guard()
         self._in_rollout = False
 
     def state_dict(self) -> dict[str, int]:
@@ -108,8 +112,9 @@ class Checkpointer(BaseCallback):
         self._learn = call_of(self.model, self._named)
         self._origin = self._find_origin()
         self._finished = None
-        self._snapshots = Snapshots(self.model, self._clock)
-        self._snapshots.begin(self.locals["callback"])
+        self._guard = Guard()
+        self._snapshots, root = Snapshots(self.model, self._clock), self.locals["callback"]
+        self._guard.run("look at the training", partial(self._snapshots.begin, root), None)
         model = self.model
         self._constant: dict[str, Any] = {  # printing a space takes longer than copying a network
             "algorithm": type(model).__name__,
@@ -168,14 +173,19 @@ class Checkpointer(BaseCallback):
             then = origin.manifest.get("compatibility", {})
             for difference in find_differences(then, self._constant["compatibility"]):
                 _log.warning("%s", difference)
+        due = origin is None and self.model.num_timesteps >= self._next
+        self._guard.run(_TAKE, partial(self._rollout_starts, due=due), None)
+        self._in_rollout = True
+
+    def _rollout_starts(self, *, due: bool) -> None:
+        assert self._snapshots is not None
         self._snapshots.watch()
         if (segment := self._snapshots.advance()) is not None:
             self._put_segment(segment)
-        if origin is None and self.model.num_timesteps >= self._next:
+        if due:
             self._take("periodic", "rollout_start")
         else:
-            self._snapshots.keep(root, dict)
-        self._in_rollout = True
+            self._snapshots.keep(self.locals["callback"], dict)
 
     def _on_step(self) -> bool:
         if not self._in_rollout:
@@ -192,20 +202,25 @@ class Checkpointer(BaseCallback):
             # A step has been made, since only a step can end a training.
             restore(self.model, self.locals["callback"], self._finished, self._clock, begins=False)
             self.num_timesteps = self.model.num_timesteps
-        elif self._in_rollout:
-            kept = self._snapshots.kept if self._snapshots else None
-            if kept is not None:
-                self._put(kept, "stopped")
         else:
-            self._take("end", "training_end")
+            self._guard.run(_TAKE, self._take_last, None)
         if self._snapshots is not None:
-            self._snapshots.close()
-        self.delivery = self._outbox.close(self._close_timeout_s)
+            self._guard.run("let go of the environments", self._snapshots.close, None)
+        delivery, failures = self._outbox.close(self._close_timeout_s), self._guard.errors
+        self.delivery = replace(delivery, failures=delivery.failures + failures)
         self._outbox = None
+        if failures:
+            _log.warning("recording failed %d times: checkpoints may be missing", failures)
         if self.delivery.lost_records:
             sys.stderr.write(
                 f"[trackway] the last checkpoints are not on disk: {self.delivery.trouble}\n"
             )
+
+    def _take_last(self) -> None:
+        if not self._in_rollout:
+            self._take("end", "training_end")
+        elif self._snapshots is not None and self._snapshots.kept is not None:
+            self._put(self._snapshots.kept, "stopped")
 
     def _take(self, reason: str, point: str) -> None:
         assert self._snapshots is not None

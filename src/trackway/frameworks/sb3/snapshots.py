@@ -67,6 +67,7 @@ class Snapshots:
         self._verdict: Verdict | None = None
         self._given: Given | None = None
         self._replay: ReplayJournal | None = None
+        self._cut: list[Segment] = []  # and not handed over, where a snapshot failed
         self._budget = TimeBudget(_SHARE, _CREDIT_S, clock)
         self.kept: Taken | None = None
 
@@ -86,13 +87,12 @@ class Snapshots:
         content: dict[str, Any] = {"members": members, "graph": None}
         arrays: dict[str, Any] = {}
         facts: dict[str, Any] = {"exact": list(NOT_CAPTURED), "point": point, "iteration": None}
-        segments: list[Segment] = []
         if point is not None:
             replay = self._journal()
             if replay is not None:
                 replay.compare()
             while replay is not None and (segment := replay.cut()) is not None:
-                segments.append(segment)
+                self._cut.append(segment)
             references = None if replay is None else replay.references()
             found = self._judge()
             assert self._verdict is not None
@@ -115,6 +115,7 @@ class Snapshots:
                 "environments_tested": self._verdict.tested,
             }
         done = self._take_model(content, arrays)
+        segments, self._cut = self._cut, []
         return Taken(model.num_timesteps, content, arrays, facts, done, segments)
 
     def begin(self, callback: BaseCallback | None) -> None:
@@ -137,6 +138,8 @@ class Snapshots:
     def advance(self) -> Segment | None:
         """Where a rollout starts: rows of the replay buffer to be written, if there are enough."""
         replay = self._journal()
+        if self._cut:
+            return self._cut.pop(0)
         return replay.cut() if replay is not None and replay.due else None
 
     def resumed(self, checkpoint: Checkpoint, folder: Path) -> None:
