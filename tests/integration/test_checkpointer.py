@@ -55,17 +55,10 @@ class SameSecond(SystemClock):
         return 1_735_700_000.0
 
 
-def sac() -> SAC:
-    return SAC(
-        "MlpPolicy",
-        gym.make("Pendulum-v1"),
-        learning_starts=20,
-        batch_size=16,
-        buffer_size=90,
-        seed=1,
-        device="cpu",
-        policy_kwargs={"net_arch": [8]},
-    )
+def sac(**settings: Any) -> SAC:
+    usual = {"learning_starts": 20, "batch_size": 16, "buffer_size": 90, "seed": 1}
+    small: dict[str, Any] = {"device": "cpu", "policy_kwargs": {"net_arch": [8]}}
+    return SAC("MlpPolicy", gym.make("Pendulum-v1"), **{**usual, **small, **settings})
 
 
 def weights(model: Any) -> list[bytes]:
@@ -643,3 +636,52 @@ def test_within_a_callback_that_tells_of_rollouts_it_works(tmp_path: Path) -> No
     ppo().learn(128, callback=PassesOn(Checkpointer(tmp_path, 64)))
 
     assert [read_checkpoint(path).timestep for path in list_checkpoints(tmp_path)] == [64, 128]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("at", "settings", "says"),
+    [
+        (60, {"buffer_size": 50}, "was holding 60 rows, and there is room for 50"),
+        (60, {"buffer_size": 60}, "was holding 60 rows, and there is room for 60"),
+        (120, {"buffer_size": 200}, "was full with 90 rows, and there is room for 200"),
+        (
+            60,
+            {
+                "optimize_memory_usage": True,
+                "replay_buffer_kwargs": {"handle_timeout_termination": False},
+            },
+            r"next_observations of its replay buffer has shape \(1, 3\) there, None here",
+        ),
+        (60, {"ent_coef": 0.1}, "was log_ent_coef, and there is none"),
+    ],
+)
+def test_another_learner_is_told_what_does_not_fit_and_is_not_touched(
+    at: int, settings: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    sac().learn(120, callback=Checkpointer(tmp_path, 60))
+    (path,) = [p for p in list_checkpoints(tmp_path) if read_checkpoint(p).timestep == at]
+    model = sac(**settings)
+    before = weights(model)
+
+    with pytest.raises(MismatchError, match=says):
+        model.learn(180, callback=Checkpointer(tmp_path / "again", resume_from=path))
+    assert weights(model) == before
+    assert model.replay_buffer.size() == 0
+
+
+@pytest.mark.slow
+def test_a_larger_buffer_takes_what_did_not_fill_the_smaller_one(tmp_path: Path) -> None:
+    whole, again = sac(), sac(buffer_size=200)
+    whole.learn(80, callback=Checkpointer(tmp_path, 60))
+    first = list_checkpoints(tmp_path)[0]
+    again.learn(80, callback=Checkpointer(tmp_path / "again", resume_from=first))
+
+    assert weights(again) == weights(whole)
+
+
+def test_a_model_without_a_training_is_told_how_it_is_gone_on_with(tmp_path: Path) -> None:
+    ppo().save(tmp_path / "plain")
+
+    with pytest.raises(MismatchError, match="load the model from it, and call `learn`"):
+        ppo().learn(64, callback=Checkpointer(tmp_path, resume_from=tmp_path / "plain.zip"))

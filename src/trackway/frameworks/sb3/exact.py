@@ -35,7 +35,7 @@ from trackway.errors import MismatchError
 from trackway.frameworks.sb3 import workers
 from trackway.frameworks.sb3.given import BOUNDARIES, DERIVED, Given, externals, settings
 from trackway.frameworks.sb3.learn_loop import read_iteration, write_iteration, write_rollout
-from trackway.frameworks.sb3.replay_journal import fill, read_segments
+from trackway.frameworks.sb3.replay_journal import check_fit, fill, read_segments
 from trackway.frameworks.sb3.tape import play_on
 
 # Not the state of an algorithm: somebody else's, or empty when a rollout starts, or of this process.
@@ -177,7 +177,6 @@ def restore(
     Raises:
         MismatchError: Something differs; nothing has been touched.
     """
-    graph = read_graph(checkpoint.members)
     failed: list[str] = []
     players = {
         SubprocVecEnv: partial(workers.restore, failed=failed),
@@ -185,7 +184,10 @@ def restore(
     }
     try:
         _check_number(checkpoint.manifest.get("num_envs"), model.n_envs)
-        rebuild = Rebuild(*graph, externals(model), players, boundaries=(VecEnv, Env))
+        _check_state(checkpoint)
+        rebuild = Rebuild(
+            *read_graph(checkpoint.members), externals(model), players, boundaries=(VecEnv, Env)
+        )
         made = {
             name: rebuild.root(name, part)
             for name, part in parts(model, callback).items()
@@ -195,7 +197,9 @@ def restore(
             Given(model, parts(model, callback)).surroundings.put(rebuild)
         loop, rng = rebuild.root("loop"), rebuild.root("rng")
         replay = rebuild.root("replay") if "replay" in rebuild.roots else None
-        segments = None if replay is None else read_segments(checkpoint.path, replay)
+        segments = {} if replay is None else read_segments(checkpoint.path, replay)
+        if replay is not None:
+            check_fit(model.replay_buffer, replay, segments)
         _, parameters, variables = load_from_zip_file(
             checkpoint.path, device=model.device, load_data=False
         )
@@ -209,7 +213,7 @@ def restore(
         _settle(optimizer, saved, groups[name])
     for name, value in (variables or {}).items():
         getattr(model, name).data.copy_(value.data)
-    if replay is not None and segments is not None:
+    if replay is not None:
         fill(model.replay_buffer, replay, segments)
     n_steps = getattr(model, "n_steps", None)
     rebuild.write()
@@ -287,12 +291,20 @@ def _check_number(there: int | None, here: int) -> None:
         raise DoesNotFitError(f"it has {there} environments, and there are {here}")
 
 
+def _check_state(checkpoint: Checkpoint) -> None:
+    if not checkpoint.has_state:
+        raise DoesNotFitError(
+            "it holds a model and no state to go on from: load the model from it, and call `learn` for "
+            "the timesteps that are left"
+        )
+
+
 def _check_shapes(own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Compare networks and optimizers; `set_parameters` would set those that fit before it complains."""
     for name, state in own.items():
         if "param_groups" in state:
             here, there = (
-                [sorted(group) for group in s.get("param_groups", ())]
+                [(sorted(group), len(group["params"])) for group in s.get("param_groups", ())]
                 for s in (state, given.get(name, {}))
             )
             if here != there:

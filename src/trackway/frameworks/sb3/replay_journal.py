@@ -187,21 +187,43 @@ def read_segments(zip_path: Path, references: Mapping[str, Any]) -> dict[str, Ar
     return found
 
 
-def fill(buffer: Any, references: Mapping[str, Any], segments: Mapping[str, Arrays]) -> None:
-    """Make the buffer what the references say.
+def check_fit(buffer: Any, references: Mapping[str, Any], segments: Mapping[str, Arrays]) -> None:
+    """Compare a buffer with the one that the references tell of.
 
     Raises:
         ValueError: The rows do not fit it.
     """
+    if buffer is None:
+        raise ValueError("it has a replay buffer, and here there is none")
     offset, rows, size = references["offset"], references["rows"], buffer.buffer_size
-    own = row_arrays(buffer)
     held = sum(
         min(stop, offset + rows) - max(start, offset) for _, start, stop in references["segments"]
     )
-    if held != rows or rows > size:
+    if held != rows:
+        raise ValueError(f"of the {rows} rows of its replay buffer it names {held}")
+    if rows > size or references["full"] != (rows == size):
+        full = "full with" if references["full"] else "holding"
         raise ValueError(
-            f"its replay buffer holds {held} of {rows} rows, and there is room for {size}"
+            f"its replay buffer was {full} {rows} rows, and there is room for {size}: give the same "
+            "buffer_size"
         )
+    here = {name: array.shape[1:] for name, array in row_arrays(buffer).items()}
+    here |= {name: getattr(buffer, name).shape for name in _episodes_of(buffer)}
+    whole = {name: array.shape for name, array in references.get("episodes", {}).items()}
+    for arrays in segments.values():
+        there = {name: array.shape[1:] for name, array in arrays.items()} | whole
+        for name in sorted(here.keys() | there.keys()):
+            if here.get(name) != there.get(name):
+                raise ValueError(
+                    f"{name} of its replay buffer has shape {there.get(name)} there, {here.get(name)} "
+                    "here: build the same one"
+                )
+
+
+def fill(buffer: Any, references: Mapping[str, Any], segments: Mapping[str, Arrays]) -> None:
+    """Make the buffer, which fits (`check_fit`), what the references say."""
+    offset, rows, size = references["offset"], references["rows"], buffer.buffer_size
+    own = row_arrays(buffer)
     for name, start, stop in references["segments"]:
         begin = max(start, offset)
         count = np.arange(begin, stop)

@@ -33,6 +33,10 @@ ELSEWHERE = {
     "{} was made whole as {}; the old is {}",
     "{} has no readable header: set aside as {}",
     "{} is an optimizer of another kind: build the same one",
+    (
+        "it holds a model and no state to go on from: load the model from it, and call `learn` for "
+        "the timesteps that are left"
+    ),
 }
 
 
