@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Policy:
-    """What stays; the newest one always does.
+    """What stays; the newest one always does, and that of each earlier call of `learn`.
 
     Attributes:
         keep_last: So many of the newest; None keeps all.
@@ -47,12 +47,15 @@ class Kept:
         number: How many were taken before it, 0, 1, 2, ….
         metric: How good the policy was; None if nobody knows.
         pinned: Somebody wants it to stay.
+        learn: In which call of `learn` of its program, 1, 2, …: a program that is started again goes
+            through the earlier ones by their last checkpoints.
     """
 
     name: str
     number: int
     metric: float | None = None
     pinned: bool = False
+    learn: int = 1
 
 
 def doomed(checkpoints: Sequence[Kept], policy: Policy) -> list[str]:
@@ -67,6 +70,8 @@ def doomed(checkpoints: Sequence[Kept], policy: Policy) -> list[str]:
         return []
     newest = checkpoints[-policy.keep_last :]
     stays = {c.name for c in newest} | {c.name for c in checkpoints if c.pinned}
+    last = {c.learn: c.name for c in checkpoints}
+    stays |= {name for learn, name in last.items() if learn < checkpoints[-1].learn}
     if policy.keep_every is not None:
         stays |= {c.name for c in checkpoints if c.number % policy.keep_every == 0}
     known = [c for c in checkpoints if c.metric is not None and c.metric == c.metric]

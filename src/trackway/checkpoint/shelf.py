@@ -27,7 +27,7 @@ class Shelf:
         self._folder, self._policy = folder, policy
         # Oldest first. What comes is newer than what lies here, of whatever training that was.
         known = [(path, _manifest(path)) for path in list_checkpoints(folder)]
-        self._known = dict(sorted(known, key=lambda each: each[1].get("number", 0)))
+        self._known = dict(sorted(known, key=lambda each: _moment(each[1])))
         self._gone: set[Path] = set()
 
     def added(self, path: Path) -> None:
@@ -41,9 +41,10 @@ class Shelf:
     def doomed(self) -> list[Path]:
         """Zips that may go."""
         kept = [
-            Kept(path.name, facts.get("number", 0), facts.get("metric"), _pinned(path))
+            Kept(path.name, number, facts.get("metric"), _pinned(path), learn)
             for path, facts in self._known.items()
             if facts
+            for learn, number in [_moment(facts)]
         ]
         return [self._folder / name for name in doomed(kept, self._policy)]
 
@@ -67,6 +68,11 @@ def _manifest(path: Path) -> dict[str, Any]:
         return read_checkpoint(path).manifest
     except CheckpointError:
         return {}
+
+
+def _moment(facts: dict[str, Any]) -> tuple[int, int]:
+    """In which call of `learn` it was taken, and after how many others."""
+    return facts.get("learn", 1), facts.get("number", 0)
 
 
 def _pinned(path: Path) -> bool:

@@ -36,6 +36,14 @@ def test_what_is_pinned_stays() -> None:
     assert stays(Policy(keep_last=1), [Kept("a", 0, pinned=True), *ten()[1:]]) == [0, 9]
 
 
+def test_the_newest_of_each_earlier_call_of_learn_stays() -> None:
+    calls = [Kept(str(i), i, learn=1 + i // 4) for i in range(10)]
+    left_by_a_longer_program = [Kept(str(i), i, learn=7) for i in (20, 21)]
+
+    assert stays(Policy(keep_last=1), calls) == [3, 7, 9]
+    assert stays(Policy(keep_last=1), [*left_by_a_longer_program, *calls]) == [3, 7, 9]
+
+
 def test_a_policy_that_keeps_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="newest"):
         Policy(keep_last=0)
