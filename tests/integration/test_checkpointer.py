@@ -229,12 +229,23 @@ def test_an_environment_that_raises_where_it_is_taken_is_named_and_the_training_
         assert "motors cannot be taken: ValueError: no state while the motors turn" in because
 
 
-class Deletes(BaseCallback):
-    """Takes an attribute away that each checkpoint keeps."""
+def refuse() -> Any:
+    raise OSError("the weights are on another machine")
 
-    def _on_rollout_end(self) -> None:
-        if self.num_timesteps == 128:
-            del self.model.warmup  # type: ignore[attr-defined]
+
+class Refuses(BaseCallback):
+    """The learner's weights cannot be had for a while."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__()
+        self.start, self.end = start, end
+
+    def _on_rollout_start(self) -> None:
+        model: Any = self.model
+        if self.num_timesteps == self.start:
+            model._get_torch_save_params = refuse
+        elif self.num_timesteps == self.end:
+            del model._get_torch_save_params
 
     def _on_step(self) -> bool:
         return True
@@ -244,43 +255,27 @@ class Deletes(BaseCallback):
 def test_where_a_checkpoint_cannot_be_taken_the_training_goes_on_and_says_so(
     kind: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model: Any = ppo()
-    model.warmup = 0.3
+    model = ppo()
     if kind is Checkpointer:
         saving = Checkpointer(tmp_path, 64)
     else:
         saving = kind(tmp_path, checkpoint_frequency=64, verbose=0, record_steps=False)
-    model.learn(256, callback=[Deletes(), saving])
+    model.learn(256, callback=[Refuses(128, -1), saving])
 
     assert model.num_timesteps == 256
     assert [read_checkpoint(path).timestep for path in tmp_path.rglob("*.zip")] == [64]
     (said,) = [r for r in caplog.records if "the training goes on without it" in r.message]
-    assert "checkpoint: AttributeError: 'PPO' object has no attribute 'warmup'" in said.message
+    assert "checkpoint: OSError: the weights are on another machine" in said.message
     assert said.exc_info
     status = saving.delivery if kind is Checkpointer else saving.status
     assert status.failures >= 2
 
 
-class Refuses(BaseCallback):
-    """Its state cannot be had for a while, nor the learner's."""
-
-    def _on_rollout_start(self) -> None:
-        model: Any = self.model
-        if self.num_timesteps == 60:
-            self.warmup = model.__dict__.pop("warmup")
-        elif self.num_timesteps == 100:
-            model.warmup = self.warmup
-
-    def _on_step(self) -> bool:
-        return True
-
-
 @pytest.mark.slow
 def test_rows_that_a_failed_checkpoint_has_cut_belong_to_the_next(tmp_path: Path) -> None:
     def train(checkpointer: Checkpointer) -> Any:
-        model: Any = sac()
-        model.warmup = 0.3
-        model.learn(160, callback=[Refuses(), checkpointer])
+        model = sac()
+        model.learn(160, callback=[Refuses(60, 100), checkpointer])
         return model
 
     whole = train(Checkpointer(tmp_path, 20))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -146,6 +149,41 @@ class TrainsBeside(Doing):
         return float(error.detach())
 
 
+class SumsGradients(Doing):
+    """Steps every fourth time, and reads the policy's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = torch.nn.Linear(4, 1)
+        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.1)
+
+    def use(self, model: Any) -> float:
+        norms = [float(p.grad.norm()) for p in model.policy.parameters() if p.grad is not None]
+        seen = torch.as_tensor(model.rollout_buffer.observations)
+        self.net(seen).mean().backward()
+        if len(self.told) % 4 == 3:
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return sum(norms) + float(self.net.weight.detach().sum())
+
+
+class LooksIntoWeights(Doing):
+    def _init_callback(self) -> None:
+        self.bias = self.model.policy.value_net.bias.data
+        self.weight = self.model.policy.action_net.weight.detach().numpy()
+        self.rows = np.zeros(4, np.float32)
+        self.whole, self.tensor = torch.zeros(4), torch.from_numpy(self.rows)
+        self.head = self.whole[:2]
+
+    def use(self, model: Any) -> float:
+        self.bias += 0.1
+        self.head += 1
+        self.rows += 1
+        told = model.policy.value_net.bias.item() + self.whole.sum() + self.tensor.sum()
+        return float(told) + float(np.linalg.norm(self.weight))
+
+
 def ppo(**policy: Any) -> PPO:
     policy = {"net_arch": [8], **policy}
     env = gym.make("CartPole-v1")
@@ -228,3 +266,20 @@ def test_what_a_network_or_its_optimizer_keeps(policy: Any, tmp_path: Path) -> N
 
     assert read_checkpoint(checkpoint).manifest["exact"] is True
     assert bits(again) == bits(whole)
+
+
+@pytest.mark.slow
+def test_what_stands_in_the_main_module(tmp_path: Path) -> None:
+    def run(*arguments: Path) -> Any:
+        command = [sys.executable, "-m", "tests.support.main_program", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    whole = run(tmp_path)
+    checkpoint = list_checkpoints(tmp_path)[2]
+    again = run(tmp_path / "again", checkpoint)
+
+    assert read_checkpoint(checkpoint).manifest["exact"] is True
+    assert whole[0] == 5
+    assert whole[4] == [1.0, 3.0, 2.0]
+    assert again == whole

@@ -33,6 +33,7 @@ from trackway.checkpoint import (
     torch_objects,
     values,
 )
+from trackway.checkpoint.constants import Constants
 from trackway.checkpoint.graph import Graph, Mark, Node, OpaqueError, Path, spelled, told_since
 from trackway.checkpoint.packed import scalar
 
@@ -48,6 +49,7 @@ class Capture:
             `Rebuild` has the way back.
         retold: By id of an object, a value that stands for its attributes, and goes to an adapter
             on the way back.
+        constants: What modules and classes hold, to be told by its name.
 
     Attributes:
         originals: Of each node; so no id is given away meanwhile.
@@ -60,12 +62,13 @@ class Capture:
         boundaries: tuple[type, ...] = (),
         adapters: Mapping[type, Callable[[Any], Any]] | None = None,
         retold: Mapping[int, Any] | None = None,
+        constants: Constants | None = None,
     ) -> None:
         self.graph = Graph()
         self.originals: list[Any] = []
         self.code: list[Any] = []
         self.boundaries, self._adapters = boundaries, dict(adapters or {})
-        self._retold = dict(retold or {})
+        self._retold, self.constants = dict(retold or {}), constants
         self.foreign: list[tuple[Node, Node, int, Path]] = []
         self.of_torch: list[tuple[Node, Any, Path]] = []
         self._externals = externals or {}
@@ -182,8 +185,6 @@ class Capture:
             self.graph.hidden += [error.hidden] if error.hidden else []
         except RecursionError:
             self.graph.unsupported.append(f"{spelled(path)} is nested too deeply")
-        except Exception as error:  # noqa: BLE001 - of the program's: a training goes on
-            self.graph.unsupported.append(f"{spelled(path)} could not be looked into: {error!r}")
         self.rollback(mark)
         return False, None
 

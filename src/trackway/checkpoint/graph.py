@@ -125,12 +125,14 @@ class Capturing(Protocol):
         foreign: Views of memory whose owner is known at the end: node, layout, address, path.
         of_torch: Tensors, and arrays that torch made, which may look at others' memory: node, it, path.
         boundaries: Classes whose attributes are taken one by one, as far as they can be.
+        constants: What modules and classes hold under a name, if somebody has looked.
     """
 
     told: bool
     foreign: list[tuple[Node, Node, int, Path]]
     of_torch: list[tuple[Node, Any, Path]]
     boundaries: tuple[type, ...]
+    constants: Any
 
     def value(self, x: Any, path: Path) -> Any:
         """How the object is written where it is referred to; it is taken in if it is new."""
@@ -173,6 +175,11 @@ class Rebuilding(Protocol):
     made: dict[int, Any]
     claimed: dict[int, Any]
     writes: list[Callable[[], None]]
+
+    @property
+    def constants(self) -> Any:
+        """What modules and classes hold."""
+        ...
 
     def original(self, number: int) -> Any:
         """The object that this node was taken from, where `originals` are given, else None."""

@@ -24,7 +24,7 @@ from trackway.checkpoint.graph import (
     Rebuilding,
 )
 from trackway.checkpoint.layout import adds_attributes, attributes_of
-from trackway.checkpoint.objects import claim, set_attributes
+from trackway.checkpoint.objects import claim, named, set_attributes
 from trackway.checkpoint.rules import is_kept
 from trackway.checkpoint.stateful import is_stateful
 
@@ -62,14 +62,14 @@ def take_inherited(capture: Capturing, x: Any, path: Path) -> Node:
     if not _is_its_own_dict(x):
         attributes = {n: capture.value(v, (path, ".{}", n)) for n, v in attributes_of(x)}
     inherited = {"k": "inherited", "b": content["k"], "c": code_name(kind, path)}
-    return {**content, **inherited, "d": attributes}
+    return {**content, **inherited, "d": attributes, **named(capture, x)}
 
 
 def make_inherited(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
     kind, base = found(node["c"], type(fresh), path), _NAMED.get(node["b"])
     if base is None or not isinstance(kind, type) or _base_of(kind) is not base:
         raise DoesNotFitError(f"{path} was a {node['c']}, which is no {node['b']} any more")
-    made = claim(rebuild, fresh, kind)
+    made = claim(rebuild, node, fresh, kind)
     known: dict[str, Any] = {}
     old: list[Any] = []
     if is_new := made is None:

@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 
-from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.functions import content_of
 from trackway.checkpoint.graph import NOTHING
 
@@ -58,6 +57,7 @@ class NamedData:
     Attributes:
         found: By the name of a module, class, function or closure: it (a module as the dict of its globals), and
             names of its data.
+        attributes: Names of all attributes of which the code speaks.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,9 @@ class NamedData:
         self._met: dict[int, Any] = {}
         self._ahead: list[Any] = []
         self._held: list[types.ModuleType] = []
-        self._attributes = set[str]()
+        self._code: list[tuple[str, Any, str]] = []
+        self._stored = set[str]()
+        self.attributes = set[str]()
 
     def follow(self, code: Iterable[Any]) -> None:
         """Look through such functions, classes and modules that somebody holds."""
@@ -80,7 +82,10 @@ class NamedData:
                 else:
                     self._look_at_function(x)
             for module in self._held:  # any code may mean it
-                self._meet_module(module, self._attributes, "")
+                self._meet_module(module, self.attributes, "")
+        for key, owner, name in self._code:
+            if name in self._stored:  # `REWARD = dense`: another one may come into its place
+                self._note(key, owner, name)
 
     def _add(self, x: Any) -> None:
         if id(x) not in self._seen:
@@ -93,6 +98,7 @@ class NamedData:
             for name, value in list(vars(base).items()):
                 parts = [value, *(getattr(value, part, None) for part in _PARTS)]
                 if functions := [part for part in parts if isinstance(part, _FUNCTIONS)]:
+                    self._code.append((f"{base.__module__}:{base.__qualname__}", base, name))
                     for function in functions:
                         self._meet_function(
                             function, f"{base.__module__}:{base.__qualname__}.{name}"
@@ -116,8 +122,9 @@ class NamedData:
             values = given.values() if isinstance(given, dict) else given
             if any(isinstance(value, _CHANGING) for value in values):
                 self._note(f"{module}:{function.__qualname__}", function, name)
-        names, attributes = _names_of(function.__code__)
-        self._attributes |= attributes
+        names, attributes, stored = _names_of(function.__code__)
+        self.attributes |= attributes
+        self._stored |= stored
         for name in sorted(names):  # in one order: what is met twice goes by the first name
             value = own.get(name)
             if isinstance(value, types.ModuleType):
@@ -143,6 +150,7 @@ class NamedData:
         if isinstance(value, (type, *_FUNCTIONS)):
             if not _goes_with(value.__module__, whose):
                 return
+            self._code.append((module, owner, name))
             if isinstance(value, type):
                 self._add(value)
             else:
@@ -174,23 +182,11 @@ class NamedData:
         self.found.setdefault(key, (owner, set()))[1].add(name)
 
 
-def code_of(taker: Capture) -> list[Any]:
-    """Functions and classes of what was taken in, and classes and modules that it holds."""
-    found: list[Any] = [x for x in taker.code if isinstance(x, type | types.ModuleType)]
-    for x, node in zip(taker.originals, taker.graph.nodes, strict=True):
-        if isinstance(x, types.FunctionType):
-            found.append(x)
-        # Who tells his own state, or is not looked into, is taken at his word.
-        elif node is not None and node["k"] in ("object", "inherited"):
-            found.append(type(x))
-    return list({id(x): x for x in found}.values())
-
-
 def is_own_code(kind: type, known: tuple[type, ...]) -> bool:
     """Whether a class is of the program, or of an installed package that brings its `known` parts."""
     if is_library(kind.__module__):
         return False
-    return not _is_installed(kind.__module__) or issubclass(kind, known)
+    return not is_installed(kind.__module__) or issubclass(kind, known)
 
 
 @cache
@@ -210,11 +206,12 @@ def _goes_with(module: str, whose: str) -> bool:
     """Whether the code of one module is followed into another."""
     if is_library(module):
         return False
-    return not _is_installed(module) or module.partition(".")[0] == whose.partition(".")[0]
+    return not is_installed(module) or module.partition(".")[0] == whose.partition(".")[0]
 
 
 @cache
-def _is_installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
+    """Whether a module of that name is of an installed package."""
     file = getattr(sys.modules.get(module), "__file__", None) or ""
     return any(folder in file for folder in _INSTALLED)
 
@@ -225,10 +222,12 @@ def _is_data(name: str, value: Any) -> bool:
     return not code and not name.startswith(_MACHINERY)
 
 
-def _names_of(code: types.CodeType) -> tuple[set[str], set[str]]:
-    """Globals that a code names, and attributes; with the functions that it defines."""
-    names, attributes = set[str](), set[str]()
+def _names_of(code: types.CodeType) -> tuple[set[str], set[str], set[str]]:
+    """Globals that a code names, attributes, and which of both it sets; with the functions that it defines."""
+    names, attributes, stored = set[str](), set[str](), set[str]()
     for step in dis.get_instructions(code):
+        if step.opname in ("STORE_GLOBAL", "STORE_ATTR"):
+            stored.add(step.argval)
         if step.opname.endswith("_GLOBAL"):
             names.add(step.argval)
         elif step.opname.endswith(("_ATTR", "_METHOD")):
@@ -238,4 +237,5 @@ def _names_of(code: types.CodeType) -> tuple[set[str], set[str]]:
             inner = _names_of(part)
             names |= inner[0]
             attributes |= inner[1]
-    return names, attributes
+            stored |= inner[2]
+    return names, attributes, stored

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import sys
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ from trackway.checkpoint.graph import (
     Rebuilding,
 )
 from trackway.checkpoint.layout import attributes_of, has_plain_layout, slots_of
-from trackway.checkpoint.rules import is_kept, is_learner, is_left_alone
+from trackway.checkpoint.rules import is_kept, is_learner, is_left_alone, is_live
 from trackway.checkpoint.stateful import is_stateful
 
 
@@ -49,14 +49,21 @@ def take_object(capture: Capturing, x: Any, path: Path) -> Node:
                 attributes[name] = node
             else:
                 left_out.append(name)
-    return {"k": "object", "c": code_name(kind, path), "d": attributes, "kept": left_out}
+    node = {"k": "object", "c": code_name(kind, path), "d": attributes, "kept": left_out}
+    return node | named(capture, x)
+
+
+def named(capture: Capturing, x: Any) -> Node:
+    """Of an object that a module or class holds: under which name."""
+    name = capture.constants.name_of(x) if capture.constants is not None else None
+    return {} if name is None else {"global": name}
 
 
 def make_object(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: str) -> Any:
     kind, original = found(node["c"], type(fresh), path), rebuild.original(number)
     if not isinstance(kind, type) or not has_plain_layout(kind):
         raise DoesNotFitError(f"{path} is a {node['c']}, which is no class of plain attributes")
-    made = claim(rebuild, fresh, kind)
+    made = claim(rebuild, node, fresh, kind)
     if made is None and original is None and issubclass(kind, rebuild.boundaries):
         _same(node, fresh, path)
     if is_new := made is None:
@@ -105,9 +112,14 @@ def make_kept(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: st
     return rebuild.original(number) if rebuild.originals is not None else _same(node, fresh, path)
 
 
-def claim(rebuild: Rebuilding, fresh: Any, kind: type) -> Any:
-    """The fresh object, if it may be written into: of that class, and nobody else's."""
-    if type(fresh) is not kind or id(fresh) in rebuild.claimed or _is_global(fresh):
+def claim(rebuild: Rebuilding, node: Node, fresh: Any, kind: type) -> Any:
+    """The fresh object that may be written into: of that class, and nobody else's; None if there is none."""
+    if rebuild.originals is None and "global" in node:
+        with contextlib.suppress(DoesNotFitError):
+            fresh = found(node["global"], NOTHING, "")
+    elif rebuild.originals is None and fresh in rebuild.constants and not is_live(kind):
+        return None
+    if type(fresh) is not kind or id(fresh) in rebuild.claimed:
         return None
     rebuild.claimed[id(fresh)] = fresh
     return fresh
@@ -119,19 +131,6 @@ def _same(node: Node, fresh: Any, path: str) -> Any:
         there = "nothing" if fresh is NOTHING else f"a {name}"
         raise DoesNotFitError(f"{path} was a {node['c']}; now there is {there}")
     return fresh
-
-
-def _is_global(x: Any) -> bool:
-    """Whether a module holds it, directly or in a container: then it is not one place's alone."""
-    module = sys.modules.get(type(x).__module__)
-    for value in list(vars(module).values()) if module is not None else ():
-        if value is x:
-            return True
-        if isinstance(value, dict):
-            value = list(value.values())
-        if isinstance(value, list | tuple) and any(item is x for item in value):
-            return True
-    return False
 
 
 def _is_torch(kind: type) -> bool:

@@ -10,6 +10,7 @@ something does not fit, nothing has been touched.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from trackway.checkpoint import (
     torch_objects,
     values,
 )
+from trackway.checkpoint.constants import Constants
 from trackway.checkpoint.graph import FORMAT, NOTHING, DoesNotFitError, Node
 
 
@@ -63,6 +65,11 @@ class Rebuild:
         self.made: dict[int, Any] = {}
         self.claimed: dict[int, Any] = {}
         self.writes: list[Callable[[], None]] = []
+
+    @cached_property
+    def constants(self) -> Constants:
+        """What modules and classes hold now."""
+        return Constants()
 
     @property
     def roots(self) -> frozenset[str]:

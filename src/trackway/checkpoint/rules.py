@@ -50,6 +50,10 @@ _KEPT_CLASSES = frozenset(
         "stable_baselines3.common.logger:Logger",
     }
 )
+_LIVE = frozenset(
+    {"gymnasium.core:Env", "stable_baselines3.common.callbacks:BaseCallback"}
+    | {"stable_baselines3.common.vec_env.base_vec_env:VecEnv"}
+)
 _LEARNER = "stable_baselines3.common.base_class:BaseAlgorithm"
 _WALKS_ONLY = {"trackway.frameworks.gymnasium.record_env:RecordEnv": frozenset({"env"})}
 
@@ -95,6 +99,12 @@ def _draws(kind: type, part: type) -> bool:
 def is_learner(kind: type) -> bool:
     """Whether such an object trains by itself: whose state is in more than its attributes."""
     return any(_name(base) == _LEARNER for base in kind.__mro__)
+
+
+@cache
+def is_live(kind: type) -> bool:
+    """Whether such an object takes part in a training, and is no constant, also if a module holds it."""
+    return any(_name(base) in _LIVE for base in kind.__mro__)
 
 
 @cache

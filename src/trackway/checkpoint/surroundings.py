@@ -25,7 +25,6 @@ from trackway.checkpoint.functions import CODE
 from trackway.checkpoint.glance import PLAIN, Contents, Place, Reader, Readings, inside
 from trackway.checkpoint.graph import GONE, NOTHING, Node, OpaqueError
 from trackway.checkpoint.layout import has_plain_layout, slots_of
-from trackway.checkpoint.named_data import code_of
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.torch_objects import is_tensor
 
@@ -181,6 +180,18 @@ class Surroundings:
         plain = all(map(_has_nothing_else, nodes, originals, repeat({*map(id, originals)})))
         contents = Contents(originals) if plain and originals else None
         return _Was(value, False, fixed, False, told, contents, code, code_of(taker))
+
+
+def code_of(taker: Capture) -> list[Any]:
+    """Functions and classes of what was taken in, and classes and modules that it holds."""
+    found: list[Any] = [x for x in taker.code if isinstance(x, type | types.ModuleType)]
+    for x, node in zip(taker.originals, taker.graph.nodes, strict=True):
+        if isinstance(x, types.FunctionType):
+            found.append(x)
+        # Who tells his own state, or is not looked into, is taken at his word.
+        elif node is not None and node["k"] in ("object", "inherited"):
+            found.append(type(x))
+    return list({id(x): x for x in found}.values())
 
 
 def is_given(root: str) -> bool:

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from trackway.checkpoint.graph import Capturing, Node, OpaqueError, Path, Rebuilding
+from trackway.checkpoint.graph import (
+    NOTHING,
+    Capturing,
+    Node,
+    OpaqueError,
+    Path,
+    Rebuilding,
+)
 from trackway.checkpoint.layout import axes_of
 
 _NUMBERS = frozenset({"bool", "uint8", "float32", "float64", "int8", "int16", "int32", "int64"})
@@ -38,6 +45,10 @@ def take_tensor(capture: Capturing, x: Any, path: Path) -> Node:
     learns = {"learns": "parameter" if parameter else True} if x.requires_grad else {}
     device = {} if x.device.type == "cpu" else {"device": str(x.device)}
     node = {"k": "tensor", "a": capture.keep(copied), "t": kind, **turned, **learns, **device}
+    if (
+        x.requires_grad and x.is_leaf and x.grad is not None
+    ):  # summed up over rollouts, or read later
+        node["grad"] = capture.value(x.grad, (path, ".{}", "grad"))
     if not capture.told:
         capture.of_torch.append((node, x, path))
     return node
@@ -57,12 +68,18 @@ def make_tensor(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: 
         made = made.to(_here(node["device"]))
     if not node.get("learns"):
         return made
+    gradient = rebuild.value(node.get("grad"), NOTHING, path)
     alike = own and (fresh.shape, fresh.dtype) == (made.shape, made.dtype)
     if alike and fresh.requires_grad and fresh.is_leaf and id(fresh) not in rebuild.claimed:
         rebuild.claimed[id(fresh)] = fresh  # an optimizer may hold it, too
         rebuild.writes.append(lambda: fresh.data.copy_(made))
-        return fresh
-    return torch.nn.Parameter(made) if node["learns"] == "parameter" else made.requires_grad_()
+        learning = fresh
+    elif node["learns"] == "parameter":
+        learning = torch.nn.Parameter(made)
+    else:
+        learning = made.requires_grad_()
+    rebuild.writes.append(lambda: setattr(learning, "grad", gradient))
+    return learning
 
 
 def is_value(x: Any) -> bool:

@@ -97,7 +97,6 @@ export const PHRASES: Record<string, string> = {
   '{path} was a {kind} that closed over something else': '{path}: {kind}이(가) 감싼 변수가 다릅니다',
   '{path} was a function {name}, which is none any more': '{path}: {name}은(는) 이제 함수가 아닙니다',
   '{path} is a view of an array of objects': '{path}: 객체 배열의 일부를 가리킵니다',
-  '{path} could not be looked into: {error}': '{path}: 들여다볼 수 없습니다: {error}',
   '{path} is a time zone without a name': '{path}: 이름 없는 시간대입니다',
   '{path} is a {kind}, which this Trackway does not know': '{path}: 이 Trackway가 모르는 {kind}입니다',
   '{path} is made by {name}, which this Trackway does not know': '{path}: 이 Trackway가 모르는 {name}(으)로 만들었습니다',

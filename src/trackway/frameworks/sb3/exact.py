@@ -56,6 +56,7 @@ _NOT_STATE = frozenset(
     }
 )
 _ENVIRONMENTS = "venv"
+_GRADIENTS = "gradients"
 _EXPLORATION = ("exploration_mat", "exploration_matrices")
 
 
@@ -101,7 +102,8 @@ def capture(
     around: list[str] = []
     of_workers = partial(workers.capture, missing=missing, around=around)
     outside = externals(model) if given is None else given.externals
-    taker = Capture(outside, BOUNDARIES, {SubprocVecEnv: of_workers}, taped)
+    constants = None if given is None else given.constants
+    taker = Capture(outside, BOUNDARIES, {SubprocVecEnv: of_workers}, taped, constants)
     iteration = read_iteration(model)
     inexact = indeterminacy(model.device)
     if not isinstance(model, OnPolicyAlgorithm | OffPolicyAlgorithm):
@@ -124,6 +126,8 @@ def capture(
         begins_anew |= name == _ENVIRONMENTS and len(taker.graph.unsupported) > known
     if given is not None:
         given.surroundings.take(taker)
+        if given.uses_gradients:
+            taker.add_entries(_GRADIENTS, _gradients(given.externals))
     elapsed_s = clock.unix_s() - model.start_time / 1e9
     taker.add("loop", {"iteration": iteration, "elapsed_s": elapsed_s, "point": point})
     taker.add("replay", replay)
@@ -184,9 +188,10 @@ def restore(
     }
     try:
         _check_number(checkpoint.manifest.get("num_envs"), model.n_envs)
+        outside = externals(model)
         _check_state(checkpoint)
         rebuild = Rebuild(
-            *read_graph(checkpoint.members), externals(model), players, boundaries=(VecEnv, Env)
+            *read_graph(checkpoint.members), outside, players, boundaries=(VecEnv, Env)
         )
         made = {
             name: rebuild.root(name, part)
@@ -197,6 +202,7 @@ def restore(
             Given(model, parts(model, callback)).surroundings.put(rebuild)
         loop, rng = rebuild.root("loop"), rebuild.root("rng")
         replay = rebuild.root("replay") if "replay" in rebuild.roots else None
+        gradients = rebuild.root(_GRADIENTS) if _GRADIENTS in rebuild.roots else {}
         segments = {} if replay is None else read_segments(checkpoint.path, replay)
         if replay is not None:
             check_fit(model.replay_buffer, replay, segments)
@@ -228,6 +234,9 @@ def restore(
     if loop["iteration"] is not None:
         write_iteration(model, loop["iteration"])
     write_rollout(model, n_steps)
+    for name, gradient in gradients.items():
+        weight: Any = outside[name]
+        weight.grad = gradient
     restore_rng(rng)
     if begins and loop["point"] == "training_end" and model.use_sde:
         # There, the noise of the rollout that now begins had not been drawn yet.
@@ -244,6 +253,12 @@ def told_of(checkpoint: Checkpoint, failed: Sequence[str] = ()) -> str:
     anew = ["new episodes have begun"] if failed else []
     because = "; ".join([*checkpoint.inexact_because, *failed, *anew])
     return f"goes on where {checkpoint.path} was taken, but not exactly: {because}"
+
+
+def _gradients(named: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """By the names of the weights, those that there are."""
+    weights = {name: x for name, x in named.items() if isinstance(x, torch.nn.Parameter)}
+    return {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
 
 
 def _optimizers(model: Any) -> list[tuple[str, torch.optim.Optimizer]]:

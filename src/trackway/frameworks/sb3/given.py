@@ -15,14 +15,14 @@ from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
 from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.constants import Constants
 from trackway.checkpoint.named_data import (
     NamedData,
-    code_of,
     is_library,
     is_own_code,
     set_by_libraries,
 )
-from trackway.checkpoint.surroundings import Surroundings
+from trackway.checkpoint.surroundings import Surroundings, code_of
 
 BOUNDARIES = (VecEnv, Env, BaseCallback)
 _PLAIN = (int, float, bool, str, type(None), enum.Enum)
@@ -57,6 +57,7 @@ _HOOKS = frozenset(
     {"_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"}
     | {"_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"}
 )
+_GRADIENTS = frozenset({"grad", "backward", "zero_grad"})
 
 
 @cache
@@ -121,11 +122,13 @@ class Given:
         parts: Its environments and callbacks (`exact.parts`), whose code may name more.
 
     Attributes:
-        externals: As of `Capture`.
+        externals, constants: As of `Capture`.
+        uses_gradients: Whether code of the program speaks of them: they may be read, or summed up,
+            across the start of a rollout, at which Stable-Baselines3 needs none.
     """
 
     def __init__(self, model: Any, parts: Mapping[str, Any]) -> None:
-        self.externals = externals(model)
+        self.externals, self.constants = externals(model), Constants()
         self.surroundings = Surroundings(self.externals, BOUNDARIES)
         code: list[Any] = []
         for key, owner, names in places(model):
@@ -141,16 +144,18 @@ class Given:
         networks = [module for module in model.policy.modules() if not is_library(_module(module))]
         buffer = getattr(model, "rollout_buffer", None)
         code += [*code_of(taker), *map(type, [*networks, model, buffer])]
-        look_at_named_data(self.surroundings, code)
+        named = look_at_named_data(self.surroundings, code)
+        self.uses_gradients = not _GRADIENTS.isdisjoint(named.attributes)
 
 
-def look_at_named_data(surroundings: Surroundings, code: list[Any]) -> None:
+def look_at_named_data(surroundings: Surroundings, code: list[Any]) -> NamedData:
     """Look at globals and attributes of classes that such code names, and at what the code in those names."""
     named = NamedData()
     while code:
         named.follow(x for x in code if not isinstance(x, type) or is_own_code(x, BOUNDARIES))
         places = named.found.items()
         code = [x for key, (owner, names) in places for x in surroundings.look(key, owner, names)]
+    return named
 
 
 def _hooks(x: Any) -> set[str]:

@@ -18,10 +18,9 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.graph import OpaqueError
-from trackway.checkpoint.named_data import code_of
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
-from trackway.checkpoint.surroundings import Surroundings
+from trackway.checkpoint.surroundings import Surroundings, code_of
 from trackway.frameworks.sb3.given import look_at_named_data
 from trackway.frameworks.sb3.shadow import Shadow
 from trackway.frameworks.sb3.tape import play_on, second_of

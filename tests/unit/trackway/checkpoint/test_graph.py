@@ -568,7 +568,7 @@ def test_what_raises_when_it_is_looked_into_is_named() -> None:
     taken, _ = taker.attempt([Stubborn()], "env")
 
     assert not taken
-    assert taker.graph.unsupported[0].startswith("env could not be looked into: TypeError(")
+    assert taker.graph.unsupported[0].startswith("env[0] cannot be taken: TypeError: ")
 
 
 def test_a_view_of_words_is_one() -> None:

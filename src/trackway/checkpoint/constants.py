@@ -1,0 +1,58 @@
+"""Objects that modules and classes of the program hold under a name: they are nobody's alone.
+
+    NOMINAL = Params()                 self.params = NOMINAL, until it is drawn anew
+    class Walk: nominal = Params()
+    callback = Curriculum()            of the main program: it goes on in this very object
+
+What was one of them, is again the one of that name; what was not, is never written into one that the program,
+built afresh, has at the same place.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from trackway.checkpoint.functions import CODE
+from trackway.checkpoint.named_data import is_installed, is_library
+
+_PLAIN = (int, float, bool, str, bytes, type(None), types.FunctionType)
+_DEEPEST = 4
+
+
+class Constants:
+    """Those that there are now."""
+
+    def __init__(self) -> None:
+        self._named: dict[int, tuple[Any, str | None]] = {}
+        for name, module in list(sys.modules.items()):
+            if not (is_library(name) or is_installed(name)):
+                for key, value in list(getattr(module, "__dict__", {}).items()):
+                    self._add(value, f"{name}:{key}", name, 0)
+
+    def _add(self, x: Any, name: str | None, module: str, depth: int) -> None:
+        if isinstance(x, type):
+            if depth == 0 and x.__module__ == module:
+                for key, value in list(vars(x).items()):
+                    self._add(value, f"{name}.{key}", module, 1)
+        elif not isinstance(x, (*_PLAIN, *CODE)) and depth < _DEEPEST:
+            self._named.setdefault(id(x), (x, name))
+            for part in _parts(x):
+                self._add(part, None, module, depth + 1)
+
+    def name_of(self, x: Any) -> str | None:
+        """`module:qualname`, where it is one and has one."""
+        return self._named.get(id(x), (None, None))[1]
+
+    def __contains__(self, x: object) -> bool:
+        return id(x) in self._named
+
+
+def _parts(x: Any) -> Iterator[Any]:
+    kind = type(x)
+    if kind is dict:
+        yield from list(x.values())
+    elif kind in (list, tuple):
+        yield from list(x)
