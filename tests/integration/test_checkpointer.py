@@ -425,6 +425,23 @@ def test_a_program_that_learns_twice_goes_through_both_again(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_a_named_checkpoint_is_gone_on_with_in_its_own_call_alone(tmp_path: Path) -> None:
+    def program(folder: Path, **settings: Any) -> tuple[list[int], list[bytes]]:
+        model, starts = ppo(learning_rate=lambda left: 1e-2 * left), []
+        for _ in range(3):
+            own = Checkpointer(folder, 64, **settings)
+            model.learn(192, callback=own, reset_num_timesteps=False)
+            starts.append(model._num_timesteps_at_start)
+        return starts, weights(model)
+
+    whole = program(tmp_path / "a")
+    named = list_checkpoints(tmp_path / "a")[3]
+    assert read_checkpoint(named).learn == 2
+
+    assert program(tmp_path / "b", resume_from=named) == whole
+
+
+@pytest.mark.slow
 def test_a_program_of_several_calls_is_started_again_from_what_the_policy_has_kept(
     tmp_path: Path,
 ) -> None:

@@ -122,9 +122,11 @@ class NamedData:
             values = given.values() if isinstance(given, dict) else given
             if any(isinstance(value, _CHANGING) for value in values):
                 self._note(f"{module}:{function.__qualname__}", function, name)
-        names, attributes, stored = _names_of(function.__code__)
+        names, attributes, stored, imported = _names_of(function.__code__)
         self.attributes |= attributes
         self._stored |= stored
+        for name in sorted(imported & sys.modules.keys()):
+            self._meet_module(sys.modules[name], attributes, module)
         for name in sorted(names):  # in one order: what is met twice goes by the first name
             value = own.get(name)
             if isinstance(value, types.ModuleType):
@@ -222,20 +224,21 @@ def _is_data(name: str, value: Any) -> bool:
     return not code and not name.startswith(_MACHINERY)
 
 
-def _names_of(code: types.CodeType) -> tuple[set[str], set[str], set[str]]:
-    """Globals that a code names, attributes, and which of both it sets; with the functions that it defines."""
-    names, attributes, stored = set[str](), set[str](), set[str]()
+def _names_of(code: types.CodeType) -> tuple[set[str], ...]:
+    """Globals that a code names, attributes, which of both it sets, and modules that it imports; with inner functions."""
+    names, attributes, stored, imported = set[str](), set[str](), set[str](), set[str]()
     for step in dis.get_instructions(code):
         if step.opname in ("STORE_GLOBAL", "STORE_ATTR"):
             stored.add(step.argval)
         if step.opname.endswith("_GLOBAL"):
             names.add(step.argval)
-        elif step.opname.endswith(("_ATTR", "_METHOD")):
+        elif step.opname.endswith(("_ATTR", "_METHOD")) or step.opname == "IMPORT_FROM":
             attributes.add(step.argval)
+        elif step.opname == "IMPORT_NAME":
+            imported.add(step.argval)
+    found = (names, attributes, stored, imported)
     for part in code.co_consts:
         if isinstance(part, types.CodeType):
-            inner = _names_of(part)
-            names |= inner[0]
-            attributes |= inner[1]
-            stored |= inner[2]
-    return names, attributes, stored
+            for mine, inner in zip(found, _names_of(part), strict=True):
+                mine |= inner
+    return found

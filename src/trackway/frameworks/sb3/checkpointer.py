@@ -21,7 +21,7 @@ from trackway.checkpoint.retention import Policy
 from trackway.clock import SYSTEM_CLOCK, Clock
 from trackway.errors import MismatchError, RecordingError
 from trackway.frameworks.sb3.exact import restore, told_of
-from trackway.frameworks.sb3.learn_calls import call_of
+from trackway.frameworks.sb3.learn_calls import call_of, note_origin, went_on_from
 from trackway.frameworks.sb3.learner import text_of
 from trackway.frameworks.sb3.replay_journal import Segment
 from trackway.frameworks.sb3.snapshots import Snapshots, Taken
@@ -139,6 +139,12 @@ class Checkpointer(BaseCallback):
         if self._learn < self._named.learn:
             return self._choose(self._named.path.parent)
         named, self._named = self._named, None
+        if went_on_from(self.model, named.path):
+            # A program that gives it to each of its calls means the one in which it was taken.
+            _log.warning(
+                "an earlier call of learn has gone on from %s: this one just goes on", named.path
+            )
+            return None
         return named
 
     def _choose(self, folder: Path) -> Checkpoint | None:
@@ -166,6 +172,7 @@ class Checkpointer(BaseCallback):
             self.num_timesteps = self.model.num_timesteps
             if self.num_timesteps >= self.model._total_timesteps:
                 self._finished = origin
+            note_origin(self.model, origin.path)
             self._snapshots.resumed(origin, self.folder)
             for hook in self.after_restore:
                 hook()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 from typing import Any
 
 from trackway.checkpoint.read import Checkpoint
 
 # By learner: how many it has begun, and when the last one began.
 _CALLS: weakref.WeakKeyDictionary[Any, tuple[int, Any]] = weakref.WeakKeyDictionary()
+_ORIGINS: weakref.WeakKeyDictionary[Any, set[Path]] = weakref.WeakKeyDictionary()
 
 
 def call_of(model: Any, origin: Checkpoint | None = None) -> int:
@@ -23,3 +25,13 @@ def call_of(model: Any, origin: Checkpoint | None = None) -> int:
         number = max(number, origin.learn)
     _CALLS[model] = number, model.start_time
     return number
+
+
+def note_origin(model: Any, path: Path) -> None:
+    """The call of `learn` that has begun goes on from this checkpoint."""
+    _ORIGINS.setdefault(model, set()).add(path)
+
+
+def went_on_from(model: Any, path: Path) -> bool:
+    """Whether a call of `learn` of this learner has gone on from this checkpoint."""
+    return path in _ORIGINS.get(model, ())

@@ -371,6 +371,22 @@ def test_the_data_that_code_names_is_found_through_what_it_calls() -> None:
     assert class_named == {"best", "limits"}
 
 
+class Imports:
+    def within(self) -> Any:
+        import tests.support.treacherous as world
+        from tests.support.treacherous import _GLOBAL_COUNT
+
+        return world.GOALS, _GLOBAL_COUNT
+
+
+def test_what_a_function_imports_is_looked_at_too() -> None:
+    Imports().within()  # a module that has not been imported holds nothing yet
+    named = NamedData()
+    named.follow([Imports])
+
+    assert named.found["tests.support.treacherous"][1] == {"GOALS", "_GLOBAL_COUNT"}
+
+
 def test_what_functions_keep_is_found_by_their_names_and_put_back() -> None:
     def followed() -> Surroundings:
         named, surroundings = NamedData(), Surroundings()
