@@ -269,9 +269,10 @@ def test_what_a_network_or_its_optimizer_keeps(policy: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_what_stands_in_the_main_module(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["dummy", "subproc"])
+def test_what_stands_in_the_main_module(kind: str, tmp_path: Path) -> None:
     def run(*arguments: Path) -> Any:
-        command = [sys.executable, "-m", "tests.support.main_program", *map(str, arguments)]
+        command = [sys.executable, "-m", "tests.support.main_program", kind, *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
 
@@ -280,6 +281,5 @@ def test_what_stands_in_the_main_module(tmp_path: Path) -> None:
     again = run(tmp_path / "again", checkpoint)
 
     assert read_checkpoint(checkpoint).manifest["exact"] is True
-    assert whole[0] == 5
-    assert whole[4] == [1.0, 3.0, 2.0]
+    assert (whole[0], whole[3]) == (5, [0.5, 0.25, 0.125, 1.0, 3.0, 2.0])
     assert again == whole

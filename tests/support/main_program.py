@@ -1,17 +1,16 @@
 """A training as most are written: everything stands in the main module, and constants beside it.
 
-python -m tests.support.main_program FOLDER [CHECKPOINT]
+python -m tests.support.main_program dummy|subproc FOLDER [CHECKPOINT]
 """
 
 import json
-import random
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import gymnasium as gym
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 from trackway.sb3 import Checkpointer
 
@@ -24,7 +23,7 @@ class Params:
 @dataclass
 class Level:
     height: float = 0.0
-    seen: list[float] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
 
 
 NOMINAL = Params()
@@ -48,11 +47,20 @@ class Walk(gym.Wrapper):
     def __init__(self) -> None:
         super().__init__(gym.make("CartPole-v1"))
         self.params, self.heavy, self.listed = NOMINAL, Walk.default, TABLE["robots"][0]
+        self.steps = 0
 
     def step(self, action: int) -> tuple:
+        global REWARD
+        self.steps += 1
+        if self.steps == 50:
+            REWARD = dense
+            self.params, self.heavy, self.listed = Params(0.5), Params(0.25), Params(0.125)
         obs, reward, *rest = self.env.step(action)
-        mass = self.params.mass + self.heavy.mass + self.listed.mass + NOMINAL.mass
-        return obs, REWARD(reward) * mass, *rest
+        return obs, REWARD(reward) * sum(self.masses()), *rest
+
+    def masses(self) -> list[float]:
+        held = [self.params, self.heavy, self.listed]
+        return [x.mass for x in (*held, NOMINAL, Walk.default, TABLE["robots"][0])]
 
 
 class Harder(BaseCallback):
@@ -64,28 +72,22 @@ class Harder(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        global REWARD
         self.calls += 1
         self.level.height += 0.1
-        self.level.seen.append(env.params.mass)
-        if self.calls == 2:
-            REWARD = dense
-            env.params, env.heavy, env.listed = Params(0.5), Params(0.25), Params(0.125)
+        self.level.seen.append(self.calls)
         self.model.ent_coef = 0.01 * self.level.height + 0.01 * self.calls
 
 
-random.seed(1)
-env = Walk()
 level = Level()
 harder = Harder(level)
-model = PPO(
-    "MlpPolicy", env, n_steps=32, batch_size=32, n_epochs=1, seed=1, policy_kwargs={"net_arch": [8]}
-)
 if __name__ == "__main__":
-    folder, *checkpoint = map(Path, sys.argv[1:])
+    kind, folder, *checkpoint = sys.argv[1:]
+    venv = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}[kind]([Walk])
+    small = {"net_arch": [8]}
+    model = PPO("MlpPolicy", venv, n_steps=32, batch_size=32, seed=1, policy_kwargs=small)
     resume_from = checkpoint[0] if checkpoint else None
     model.learn(160, callback=[harder, Checkpointer(folder, 32, resume_from=resume_from)])
     weights = b"".join(x.detach().numpy().tobytes() for x in model.policy.parameters()).hex()
-    constants = [NOMINAL.mass, Walk.default.mass, TABLE["robots"][0].mass]
-    told = [harder.calls, level.height, level.seen, env.params.mass, constants, weights]
+    told = [harder.calls, level.height, level.seen, venv.env_method("masses")[0], weights]
+    venv.close()
     sys.stdout.write(json.dumps(told) + "\n")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from trackway.checkpoint.functions import CODE
@@ -23,14 +23,24 @@ _DEEPEST = 4
 
 
 class Constants:
-    """Those that there are now."""
+    """Those that there are now.
 
-    def __init__(self) -> None:
+    Args:
+        classes: Of them, too, which may be in no module: a worker has them from a pickle, with globals of their own.
+    """
+
+    def __init__(self, classes: Iterable[Any] = ()) -> None:
         self._named: dict[int, tuple[Any, str | None]] = {}
         for name, module in list(sys.modules.items()):
             if not (is_library(name) or is_installed(name)):
                 for key, value in list(getattr(module, "__dict__", {}).items()):
                     self._add(value, f"{name}:{key}", name, 0)
+        for kind in classes:
+            for value in list(vars(kind).values()) if isinstance(kind, type) else ():
+                self._add(value, None, "", 1)
+                if isinstance(value, types.FunctionType) and not is_library(kind.__module__):
+                    for held in list(value.__globals__.values()):
+                        self._add(held, None, "", 1)
 
     def _add(self, x: Any, name: str | None, module: str, depth: int) -> None:
         if isinstance(x, type):

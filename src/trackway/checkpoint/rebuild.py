@@ -44,6 +44,7 @@ class Rebuild:
             built another one or none.
         originals: Where given, nothing built afresh is needed: everything is made new, and what is
             no state is shared with these, the objects that were taken.
+        constants: What modules and classes hold now, if somebody knows better than `Constants()`.
 
     Its further attributes are described at `Rebuilding`.
     """
@@ -56,6 +57,7 @@ class Rebuild:
         adapters: Mapping[type, Callable[[Any, Any], None]] | None = None,
         originals: Sequence[Any] | None = None,
         boundaries: tuple[type, ...] = (),
+        constants: Constants | None = None,
     ) -> None:
         if document["format"] != FORMAT:
             raise DoesNotFitError(f"its state has format {document['format']}, not {FORMAT}")
@@ -65,11 +67,12 @@ class Rebuild:
         self.made: dict[int, Any] = {}
         self.claimed: dict[int, Any] = {}
         self.writes: list[Callable[[], None]] = []
+        self._constants = constants
 
     @cached_property
     def constants(self) -> Constants:
         """What modules and classes hold now."""
-        return Constants()
+        return self._constants or Constants()
 
     @property
     def roots(self) -> frozenset[str]:

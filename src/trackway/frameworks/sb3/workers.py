@@ -17,6 +17,7 @@ import gymnasium
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from trackway.checkpoint.capture import Capture
+from trackway.checkpoint.constants import Constants
 from trackway.checkpoint.graph import OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 from trackway.checkpoint.rng import capture_rng, restore_rng
@@ -90,7 +91,8 @@ def capture_here() -> dict[str, Any]:
     if tape is not None and (episode := tape.told()) is None:
         missing.append(str(tape.why_not))
     retold = {} if episode is None else {id(env.unwrapped): episode}
-    taker = Capture(boundaries=(gymnasium.Env,), retold=retold)
+    constants = _constants[0] if _constants else None
+    taker = Capture(boundaries=(gymnasium.Env,), retold=retold, constants=constants)
     try:
         taker.add("env", env)
     except OpaqueError as error:  # which would end the worker, and the training with it
@@ -113,7 +115,8 @@ def restore_here(state: dict[str, Any]) -> list[str]:
     """In a worker: put them back; why an episode, played again, did not come out."""
     failed: list[str] = []
     players: dict[type, Any] = {gymnasium.Env: partial(play_on, failed=failed)}
-    rebuild = Rebuild(json.loads(state["document"]), state["arrays"], adapters=players)
+    document = json.loads(state["document"])
+    rebuild = Rebuild(document, state["arrays"], adapters=players, constants=_constants[0])
     if "env" in rebuild.roots:
         rebuild.root("env", _own_env())
     for surroundings in _surroundings:
@@ -143,6 +146,7 @@ def look_here() -> None:
     """In a worker: note what the code of its environment finds outside it."""
     taker = Capture(boundaries=(gymnasium.Env,))
     taker.attempt(_own_env(), "env")
+    _constants[:] = [Constants(code_of(taker))]
     _surroundings[:] = [Surroundings(boundaries=(gymnasium.Env,))]
     look_at_named_data(_surroundings[0], code_of(taker))
 
@@ -165,6 +169,7 @@ def judge_here() -> list[str] | None:
 
 _shadows: list[Shadow] = []
 _surroundings: list[Surroundings] = []
+_constants: list[Constants] = []
 
 
 def _own_env() -> Any:
