@@ -98,7 +98,8 @@ class NamedData:
             for name, value in list(vars(base).items()):
                 parts = [value, *(getattr(value, part, None) for part in _PARTS)]
                 if functions := [part for part in parts if isinstance(part, _FUNCTIONS)]:
-                    self._code.append((f"{base.__module__}:{base.__qualname__}", base, name))
+                    if isinstance(value, types.FunctionType):
+                        self._code.append((f"{base.__module__}:{base.__qualname__}", base, name))
                     for function in functions:
                         self._meet_function(
                             function, f"{base.__module__}:{base.__qualname__}.{name}"

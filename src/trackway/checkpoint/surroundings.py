@@ -174,7 +174,7 @@ class Surroundings:
             return _Was(value, opaque=True, names=code_of(taker))
         code = _code_in(taker.originals)
         alone = not taker.originals
-        fixed = isinstance(value, CODE) or (alone and not isinstance(value, set))
+        fixed = isinstance(value, CODE) or (alone and not isinstance(value, set)) or _is_bare(value)
         told = reference if alone else taker.told_since(mark)
         nodes, originals = taker.graph.nodes, taker.originals
         plain = all(map(_has_nothing_else, nodes, originals, repeat({*map(id, originals)})))
@@ -232,6 +232,11 @@ def _has_nothing_else(node: Node, x: Any, known: Collection[int]) -> bool:
     elif kind not in (list, tuple) and (node["k"] != "object" or slots_of(kind)):
         return False
     return all(type(v) in PLAIN or isinstance(v, CODE) or id(v) in known for v in inside(x)[1])
+
+
+def _is_bare(x: Any) -> bool:
+    """Whether it is a function that has nothing which may change."""
+    return isinstance(x, types.FunctionType) and not (x.__closure__ or vars(x))
 
 
 def _code_in(originals: Iterable[Any]) -> set[types.CodeType]:

@@ -541,18 +541,18 @@ def test_whichever_of_several_models_is_the_current_one_each_comes_back_as_it_wa
     def program(current: int) -> dict[str, Any]:
         text = "<mujoco><worldbody><body><geom size='1'/><freejoint/></body></worldbody></mujoco>"
         models = [mujoco.MjModel.from_xml_string(text) for _ in range(3)]
-        datas = [mujoco.MjData(model) for model in models]
-        return {"m": models[current], "d": datas[current], "models": models, "datas": datas}
+        states = [mujoco.MjData(model) for model in models]
+        return {"m": models[current], "d": states[current], "models": models, "states": states}
 
     one = program(2)
-    for i, (model, data) in enumerate(zip(one["models"], one["datas"], strict=True)):
+    for i, (model, data) in enumerate(zip(one["models"], one["states"], strict=True)):
         model.body_mass[1], data.qpos[0] = 1 + i, 5 + i
     found = there_and_back(one, program(0))
 
     assert [model.body_mass[1] for model in found["models"]] == [1, 2, 3]
-    assert [data.qpos[0] for data in found["datas"]] == [5, 6, 7]
+    assert [data.qpos[0] for data in found["states"]] == [5, 6, 7]
     assert found["m"] is found["models"][2]
-    assert found["d"] is found["datas"][2]
+    assert found["d"] is found["states"][2]
 
 
 class Stubborn:

@@ -187,7 +187,8 @@ def end_a_program(folder: Path, then: str, within_s: float = 30.0) -> tuple[int,
     )
     said = folder / "said"  # not a pipe: the writer outlives the program
     with said.open("w") as file:
-        ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stderr=file, timeout=60)
+        command, env = [sys.executable, "-c", program], {**os.environ, "PYTHONPATH": str(ROOT)}
+        ended = subprocess.run(command, env=env, stderr=file, timeout=60)
     return ended.returncode, said.read_text()
 
 
