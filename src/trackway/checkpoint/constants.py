@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-from trackway.checkpoint.functions import CODE
 from trackway.checkpoint.named_data import is_installed, is_library
 
-_PLAIN = (int, float, bool, str, bytes, type(None), types.FunctionType)
 _DEEPEST = 4
+_OF_PYTHON = 1 << 9  # a class that a program has defined, and C has not
 
 
 class Constants:
@@ -43,14 +42,17 @@ class Constants:
                         self._add(held, None, "", 1)
 
     def _add(self, x: Any, name: str | None, module: str, depth: int) -> None:
+        kind: type = type(x)
         if isinstance(x, type):
             if depth == 0 and x.__module__ == module:
                 for key, value in list(vars(x).items()):
                     self._add(value, f"{name}.{key}", module, 1)
-        elif not isinstance(x, (*_PLAIN, *CODE)) and depth < _DEEPEST:
-            self._named.setdefault(id(x), (x, name))
-            for part in _parts(x):
+        elif kind in (dict, list, tuple):
+            parts = x.values() if kind is dict else x
+            for part in list(parts) if depth < _DEEPEST else ():
                 self._add(part, None, module, depth + 1)
+        elif kind.__flags__ & _OF_PYTHON:
+            self._named.setdefault(id(x), (x, name))
 
     def name_of(self, x: Any) -> str | None:
         """`module:qualname`, where it is one and has one."""
@@ -58,11 +60,3 @@ class Constants:
 
     def __contains__(self, x: object) -> bool:
         return id(x) in self._named
-
-
-def _parts(x: Any) -> Iterator[Any]:
-    kind = type(x)
-    if kind is dict:
-        yield from list(x.values())
-    elif kind in (list, tuple):
-        yield from list(x)
