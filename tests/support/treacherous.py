@@ -306,7 +306,7 @@ class ToldInPart(Drift):
     """Tells its state itself, but for something that cannot be taken."""
 
     def state_dict(self) -> dict[str, Any]:
-        return {"x": self.x, "waves": iter(())}
+        return {"x": self.x, "waves": (wave for wave in ())}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.x = state["x"]
