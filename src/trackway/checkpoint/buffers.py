@@ -44,9 +44,11 @@ def take_array(capture: Capturing, x: np.ndarray[Any, Any], path: Path) -> Node:
         own = isinstance(base.base, bytes) or torch_objects.is_tensor(base.base)
     if own:
         node = _copied(capture, x)
+        if not x.flags.writeable:
+            node["readonly"] = True
         if not capture.told and torch_objects.is_tensor(base.base):
             capture.of_torch.append((node, x, path))
-        return node if x.flags.writeable else {**node, "readonly": True}
+        return node
     offset = address_of(x) - address_of(base)
     layout = {"t": _told(kind), "shape": list(x.shape), "strides": list(x.strides)}
     if base.base is None and type(base) is np.ndarray and base.flags.c_contiguous:
@@ -141,7 +143,9 @@ def make_view(rebuild: Rebuilding, number: int, node: Node, fresh: Any, path: st
     if torch_objects.is_tensor(buffer):
         buffer = buffer.detach().numpy()
     dtype, shape, strides = _dtype(node["t"]), tuple(node["shape"]), tuple(node["strides"])
-    return np.ndarray(shape, dtype, buffer, node["offset"], strides)
+    made = np.ndarray(shape, dtype, buffer, node["offset"], strides)
+    made.flags.writeable &= not node.get("readonly", False)
+    return made
 
 
 def take_simulation(capture: Capturing, x: Any, path: Path) -> Node:

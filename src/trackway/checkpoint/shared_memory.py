@@ -53,8 +53,9 @@ def find_shared(
         if reference is None or getattr(x, "requires_grad", False):
             graph.unsupported.append(f"{spelled(path)} shares its memory with something else")
             continue
-        del graph.arrays[node["a"]]
-        node.clear()
+        del graph.arrays[node.pop("a")]
+        for name in node.keys() - {"readonly"}:
+            del node[name]
         node |= {"of": reference, "offset": _address(x) - _address(owner), "shape": list(x.shape)}
         if isinstance(x, np.ndarray):
             node |= {"k": "view", "t": x.dtype.str, "strides": list(x.strides)}

@@ -495,6 +495,17 @@ def test_tensors_and_arrays_share_the_memory_that_they_shared() -> None:
     assert [type(x) for x in found] == [type(x) for x in shared]
 
 
+def test_what_torch_made_and_nobody_may_write_into_is_a_part_that_nobody_may_write_into() -> None:
+    whole = torch.zeros(3)
+    seen = whole.numpy()
+    seen.flags.writeable = False
+    found, found_seen = there_and_back([whole, seen], None)
+    found[1] = 5.0
+
+    assert found_seen.tolist() == [0.0, 5.0, 0.0]
+    assert not found_seen.flags.writeable
+
+
 def test_a_part_of_what_is_outside_is_one_and_what_cannot_be_told_is_named() -> None:
     weight = torch.nn.Parameter(torch.ones(2, 3))
     optimizer = torch.optim.Adam([weight])
