@@ -16,7 +16,7 @@ import inspect
 import operator
 import types
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from trackway.checkpoint.functions import content_of, found
@@ -173,7 +173,7 @@ def _name(x: types.FunctionType) -> str:
     return f"{x.__module__}:{x.__qualname__}"
 
 
-@cache
+@lru_cache(1 << 12)
 def _digest(code: types.CodeType) -> str:
     """Of what a code does, wherever it stands."""
     return hashlib.sha256(repr(_told(code)).encode()).hexdigest()[:16]

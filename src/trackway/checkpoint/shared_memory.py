@@ -87,10 +87,8 @@ def _owners(
     torch: Any = sys.modules["torch"]
     numbered = list(enumerate(originals))
     for number, x in reversed(numbered):
-        if torch_objects.is_tensor(x):
-            storage = x.untyped_storage()
-            if x.is_contiguous() and x.nbytes == storage.nbytes():
-                yield storage.data_ptr(), ({"r": number}, x)
+        if torch_objects.is_tensor(x) and _is_whole(x):
+            yield _start(x), ({"r": number}, x)
     for number, x in numbered:
         if type(x) is np.ndarray and x.base is None and x.flags.c_contiguous:
             reference = {"r": number} if graph.nodes[number].keys() == {"k", "a"} else None
@@ -100,7 +98,12 @@ def _owners(
             moments = (moment for kept in x.state.values() for moment in kept.values())
             yield from ((_start(m), (None, None)) for m in moments if torch_objects.is_tensor(m))
         elif isinstance(x, torch.Tensor):
-            yield _start(x), ({"x": name} if x.is_contiguous() else None, x)
+            yield _start(x), ({"x": name} if _is_whole(x) else None, x)
+
+
+def _is_whole(x: Any) -> bool:
+    """Whether a tensor has all of its memory, and goes through it in order."""
+    return bool(x.is_contiguous() and x.nbytes == x.untyped_storage().nbytes())
 
 
 def _around(start: int, owners: Mapping[int, tuple[Any, Any]]) -> tuple[Any, Any] | None:

@@ -45,9 +45,8 @@ def take_tensor(capture: Capturing, x: Any, path: Path) -> Node:
     learns = {"learns": "parameter" if parameter else True} if x.requires_grad else {}
     device = {} if x.device.type == "cpu" else {"device": str(x.device)}
     node = {"k": "tensor", "a": capture.keep(copied), "t": kind, **turned, **learns, **device}
-    if (
-        x.requires_grad and x.is_leaf and x.grad is not None
-    ):  # summed up over rollouts, or read later
+    # It may be summed up over rollouts, or read later.
+    if x.requires_grad and x.is_leaf and x.grad is not None:
         node["grad"] = capture.value(x.grad, (path, ".{}", "grad"))
     if not capture.told:
         capture.of_torch.append((node, x, path))

@@ -515,17 +515,21 @@ def test_a_part_of_what_is_outside_is_one_and_what_cannot_be_told_is_named() -> 
     parts = {"data": weight.data, "row": weight.detach().numpy()[1]}
     halves = {"one": torch.zeros(4)[:2]}
     halves["other"] = halves["one"][1:]
-    outside = {"w": weight, "o": optimizer}
+    # Networks that are laid out in one piece: no weight has the whole of it.
+    first, second = map(torch.nn.Parameter, torch.zeros(4).chunk(2))
+    outside = {"w": weight, "o": optimizer, "first": first, "second": second}
     taker = Capture(outside)
     taker.add("it", parts)
     taker.add("others", {**halves, "moments": moments})
+    taker.add("flat", {"first": first.data})
     graph = taker.finish()
     made = Rebuild(graph.document(), graph.arrays, outside).root("it")
     made["data"][1] = 7.0
 
     assert weight[1].tolist() == made["row"].tolist() == [7.0] * 3
     assert graph.unsupported == [
-        f"others['{name}'] shares its memory with something else" for name in ("other", "moments")
+        f"{name} shares its memory with something else"
+        for name in ("others['other']", "others['moments']", "flat['first']")
     ]
 
 
