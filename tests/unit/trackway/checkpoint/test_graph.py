@@ -9,28 +9,26 @@ import decimal
 import enum
 import fractions
 import functools
-import gc
 import itertools
 import json
 import math
 import random
 import re
-import types
 import uuid
 import zoneinfo
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-import mujoco
 import numpy as np
 import pytest
 import torch
+from tests.support.taken_apart import Ball, there_and_back
 
 from trackway.checkpoint import containers
 from trackway.checkpoint.capture import Capture
 from trackway.checkpoint.fingerprint import fingerprint
-from trackway.checkpoint.graph import NOTHING, DoesNotFitError, OpaqueError
+from trackway.checkpoint.graph import DoesNotFitError, OpaqueError
 from trackway.checkpoint.rebuild import Rebuild
 
 Pair = collections.namedtuple("Pair", "left right")
@@ -51,27 +49,6 @@ class Bits(enum.IntFlag):
 class Mood(enum.StrEnum):
     CALM = "calm"
     QUIET = CALM
-
-
-@dataclass
-class Ball:
-    height: float = 1.0
-    parts: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls) -> Ball:
-        return cls(3.0)
-
-
-def there_and_back(thing: Any, fresh: Any) -> Any:
-    taker = Capture()
-    taker.add("it", thing)
-    graph = taker.finish()
-    assert graph.unsupported == []
-    rebuild = Rebuild(json.loads(json.dumps(graph.document())), graph.arrays)
-    made = rebuild.root("it", fresh)
-    rebuild.write()
-    return made
 
 
 VALUES = [
@@ -193,15 +170,6 @@ def test_a_value_of_the_library_comes_back_as_it_was(value: Any) -> None:
     assert getattr(found, "fold", 0) == getattr(value, "fold", 0)
 
 
-def test_a_field_of_records_is_a_view_of_them() -> None:
-    rows = np.zeros(3, [("pos", "f4", (2,)), ("hit", "?")])
-    found, field, part = there_and_back([rows, rows["pos"], rows[1:]], None)
-    field[1] = 2.0
-
-    assert found["pos"].tolist() == [[0, 0], [2, 2], [0, 0]]
-    assert part["pos"][0].tolist() == [2, 2]
-
-
 class Settings(dict[str, Any]):
     """Its entries are its attributes."""
 
@@ -312,35 +280,6 @@ def test_what_nobody_knows_here_does_not_fit(node: Any) -> None:
         Rebuild(document, {}).root("it")
 
 
-class Walker:
-    def __init__(self) -> None:
-        self.rng, self.dice, self.steps = np.random.default_rng(3), random.Random(4), []
-        self.draw, self.roll, self.note = self.rng.normal, self.dice.random, self.steps.append
-        self.make, self.of = Ball.of, dict.fromkeys
-        self.act, self.stand = types.MethodType(limp, self), self.stride
-
-    stride = lambda self: len(self.steps)  # noqa: E731
-
-    def use(self) -> list[Any]:
-        self.note(self.roll())
-        return [self.draw(), self.dice.random(), self.steps, self.act(), self.of("a"), self.make()]
-
-
-def limp(walker: Walker) -> int:
-    return -len(walker.steps)
-
-
-def test_a_method_is_bound_to_what_was_made_of_its_owner() -> None:
-    walker, fresh = Walker(), Walker()
-    walker.use()
-    found = there_and_back(walker, fresh)
-
-    assert found is fresh
-    assert [found.use() for _ in range(3)] == [walker.use() for _ in range(3)]
-    assert found.stand() == 4
-    assert found.draw.__self__ is found.rng
-
-
 def test_a_set_is_taken_only_where_what_is_made_of_it_goes_on_like_it() -> None:
     taken = 0
     for seed in range(300):
@@ -380,194 +319,8 @@ def test_a_set_from_which_something_was_removed_is_not_taken(left: int) -> None:
     assert there_and_back(seen, None) == set()
 
 
-def test_a_generator_goes_on_where_it_was() -> None:
-    kinds = (np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64)
-    rngs: list[Any] = [np.random.Generator(kind(5)) for kind in kinds]
-    rngs += [np.random.RandomState(kind(6)) for kind in (np.random.MT19937, np.random.PCG64)]
-    rngs += [np.random.RandomState(3), random.Random(4)]
-    for rng in rngs:
-        rng.random()
-    rngs[-2].randn()  # makes two numbers, and keeps one
-    rngs[-1].gauss(0, 1)
-    seeds = rngs[0].bit_generator.seed_seq
-    seeds.spawn(2)
-    found, found_seeds = there_and_back([rngs, seeds], None)
-
-    def draw(rng: Any) -> list[float]:
-        normal = rng.gauss if isinstance(rng, random.Random) else rng.normal
-        return [normal(0, 1), normal(0, 1), rng.random()]
-
-    assert [draw(rng) for rng in found] == [draw(rng) for rng in rngs]
-    assert found_seeds is found[0].bit_generator.seed_seq
-    assert found_seeds.spawn(1)[0].state == seeds.spawn(1)[0].state
-
-
-def test_generators_that_draw_from_one_stream_still_do() -> None:
-    rng = np.random.default_rng(1)
-    of_old = np.random.RandomState(rng.bit_generator)
-    found, found_old, bits = there_and_back([rng, of_old, rng.bit_generator], None)
-
-    assert [found.random(), found_old.rand()] == [rng.random(), of_old.rand()]
-    assert found.bit_generator is bits
-
-
-def test_a_generator_that_the_process_shares_stays_that_one() -> None:
-    legacy: Any = np.random.mtrand._rand
-    shared = [vars(random)["_inst"], legacy, legacy._bit_generator, torch.default_generator]
-    drawing = [functools.partial(random.gauss, 0, 1), np.random.standard_normal]
-    found, found_drawing = there_and_back([shared, drawing], None)
-
-    assert all(a is b for a, b in zip(found, shared, strict=True))
-    random.seed(1)
-    np.random.seed(1)  # noqa: NPY002
-    once = [draw() for draw in found_drawing]
-    random.seed(1)
-    np.random.seed(1)  # noqa: NPY002
-    assert once == [draw() for draw in drawing]
-
-
-def test_a_stream_of_bits_of_somebodys_own_and_a_number_kept_of_it_are_named() -> None:
-    kept = np.random.RandomState(np.random.PCG64(1))
-    kept.randn()
-    for thing in (kept, type("Mine", (np.random.PCG64,), {})(1)):
-        with pytest.raises(OpaqueError, match="whose state is hidden"):
-            Capture().add("it", thing)
-
-
-def counter(step: int) -> tuple[Any, Any]:
-    count = 0
-
-    def more(by: int = step, *, twice: bool = step > 2) -> int:
-        nonlocal count
-        count += 2 * by if twice else by
-        return count
-
-    more.called = [step]  # type: ignore[attr-defined]
-    return more, lambda: count
-
-
-def test_functions_made_within_others_are_made_of_their_code_and_share_their_cells() -> None:
-    def taken() -> tuple[Any, Any]:
-        (one, told), (other, other_told) = counter(2), counter(3)
-        one()
-        other()
-        taker = Capture()
-        taker.add("it", [other, other_told, one, told])
-        graph = taker.finish()
-        return json.loads(json.dumps(graph.document())), graph.arrays
-
-    rebuild = Rebuild(*taken())
-    gc.collect()
-    other, other_told, one, told = rebuild.root("it", [NOTHING] * 4)
-    rebuild.write()
-
-    assert (one(), told(), other(), other_told(), other.called) == (4, 4, 12, 12, [3])
-
-
-def test_functions_of_one_name_are_told_apart_by_their_code_and_none_stands_for_two() -> None:
-    def program() -> list[Any]:
-        return [*counter(2), lambda: "a", lambda: "b", *(lambda i=i: i for i in range(3))]
-
-    one, fresh = program(), program()
-    one[0]()
-    wanted = [one[i] for i in (3, 2, 1, 6, 5, 0, 0)]
-    found = there_and_back(wanted, fresh)
-
-    assert [f() for f in found] == [f() for f in wanted]
-    assert found[5] is found[6]
-
-
-def test_tensors_and_arrays_share_the_memory_that_they_shared() -> None:
-    whole, rows, halves = torch.zeros(2, 3), np.zeros(4, np.float32), torch.zeros(2).half()
-    shared = [
-        *(whole[1], whole, whole.t(), whole.detach(), whole.numpy(), whole.numpy()[:, 1]),
-        *(rows, torch.from_numpy(rows), torch.from_numpy(rows[1:])[1:], whole.view(torch.int32)),
-        *(halves, halves[1:], torch.zeros(3)),
-    ]
-    found = there_and_back(shared, None)
-
-    def written(things: list[Any]) -> list[Any]:
-        for i, thing in enumerate(things):
-            thing[-1:] = i + 1
-        return [thing.tolist() for thing in things]
-
-    assert written(found) == written(shared)
-    assert [type(x) for x in found] == [type(x) for x in shared]
-
-
-def test_what_torch_made_and_nobody_may_write_into_is_a_part_that_nobody_may_write_into() -> None:
-    whole = torch.zeros(3)
-    seen = whole.numpy()
-    seen.flags.writeable = False
-    found, found_seen = there_and_back([whole, seen], None)
-    found[1] = 5.0
-
-    assert found_seen.tolist() == [0.0, 5.0, 0.0]
-    assert not found_seen.flags.writeable
-
-
-def test_a_part_of_what_is_outside_is_one_and_what_cannot_be_told_is_named() -> None:
-    weight = torch.nn.Parameter(torch.ones(2, 3))
-    optimizer = torch.optim.Adam([weight])
-    (weight.sum() ** 2).backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    moments = optimizer.state[weight]["exp_avg"]
-    parts = {"data": weight.data, "row": weight.detach().numpy()[1]}
-    halves = {"one": torch.zeros(4)[:2]}
-    halves["other"] = halves["one"][1:]
-    # Networks that are laid out in one piece: no weight has the whole of it.
-    first, second = map(torch.nn.Parameter, torch.zeros(4).chunk(2))
-    outside = {"w": weight, "o": optimizer, "first": first, "second": second}
-    taker = Capture(outside)
-    taker.add("it", parts)
-    taker.add("others", {**halves, "moments": moments})
-    taker.add("flat", {"first": first.data})
-    graph = taker.finish()
-    made = Rebuild(graph.document(), graph.arrays, outside).root("it")
-    made["data"][1] = 7.0
-
-    assert weight[1].tolist() == made["row"].tolist() == [7.0] * 3
-    assert graph.unsupported == [
-        f"{name} shares its memory with something else"
-        for name in ("others['other']", "others['moments']", "flat['first']")
-    ]
-
-
-def test_memory_is_gone_through_in_the_order_in_which_it_was() -> None:
-    rows = np.arange(24.0).reshape(2, 3, 4)
-    turned = [
-        np.asfortranarray(rows),
-        rows.transpose(1, 0, 2).copy("K"),
-        np.array([["a", "b"], ["c", "d"]], order="F"),
-    ]
-    images = torch.ones(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
-    found, found_images = there_and_back([turned, images], None)
-
-    assert [x.strides for x in found] == [x.strides for x in turned]
-    assert [x.tolist() for x in found] == [x.tolist() for x in turned]
-    assert found_images.stride() == images.stride()
-
-
 def test_a_namespace_is_made_where_the_program_has_none() -> None:
     assert there_and_back([SimpleNamespace(a=[1])], None) == [SimpleNamespace(a=[1])]
-
-
-def test_whichever_of_several_models_is_the_current_one_each_comes_back_as_it_was() -> None:
-    def program(current: int) -> dict[str, Any]:
-        text = "<mujoco><worldbody><body><geom size='1'/><freejoint/></body></worldbody></mujoco>"
-        models = [mujoco.MjModel.from_xml_string(text) for _ in range(3)]
-        states = [mujoco.MjData(model) for model in models]
-        return {"m": models[current], "d": states[current], "models": models, "states": states}
-
-    one = program(2)
-    for i, (model, data) in enumerate(zip(one["models"], one["states"], strict=True)):
-        model.body_mass[1], data.qpos[0] = 1 + i, 5 + i
-    found = there_and_back(one, program(0))
-
-    assert [model.body_mass[1] for model in found["models"]] == [1, 2, 3]
-    assert [data.qpos[0] for data in found["states"]] == [5, 6, 7]
-    assert found["m"] is found["models"][2]
-    assert found["d"] is found["states"][2]
 
 
 class Stubborn:
@@ -584,14 +337,6 @@ def test_what_raises_when_it_is_looked_into_is_named() -> None:
 
     assert not taken
     assert taker.graph.unsupported[0].startswith("env[0] cannot be taken: TypeError: ")
-
-
-def test_a_view_of_words_is_one() -> None:
-    board = np.array([list("SF"), list("HG")], "S")
-    found, row = there_and_back([board, board[1]], None)
-    row[0] = b"F"
-
-    assert found.tolist() == [[b"S", b"F"], [b"F", b"G"]]
 
 
 def test_what_was_shared_is_shared_and_a_circle_is_one() -> None:
